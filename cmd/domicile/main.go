@@ -1,0 +1,115 @@
+// Command domicile is the personal-data plane of one region, and the tool to work with it.
+//
+// Data goes to stdout, talk to stderr. Identifiers of people come on stdin, never as arguments.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"domicile.dev/internal/fault"
+)
+
+// commands is the command line. Each command has a method Run(*env) error.
+type commands struct {
+	JSON bool `name:"json" help:"Answer in JSON on stdout, errors in JSON on stderr."`
+
+	Subject subjectCmd `cmd:"" help:"Find, read, export, erase or restrict a person's data." group:"people"`
+
+	Tenant   tenantCmd   `cmd:"" help:"Create, list, rotate, disable and enable tenants." group:"access"`
+	Source   sourceCmd   `cmd:"" help:"Create, list, rotate, disable and enable sources." group:"access"`
+	Stats    statsCmd    `cmd:"" help:"Count what came in, by service, kind and outcome." group:"look"`
+	Refusals refusalsCmd `cmd:"" help:"List what was refused, by reason and path, without values." group:"look"`
+
+	Version versionCmd `cmd:"" help:"Print the version." group:"look"`
+	Help    helpCmd    `cmd:"" help:"Explain domicile, or one command." group:"look"`
+}
+
+var groups = kong.Groups{
+	"run":    "Run it",
+	"people": "People",
+	"access": "Tenants and sources",
+	"proof":  "Programme and proof",
+	"look":   "Look around",
+}
+
+// env is what a command has from outside. ctx ends at SIGINT or SIGTERM; a second signal kills.
+type env struct {
+	ctx  context.Context
+	in   io.Reader
+	out  io.Writer
+	err  io.Writer
+	json bool
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	code := run(&env{ctx: ctx, in: os.Stdin, out: os.Stdout, err: os.Stderr}, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// leave is thrown where kong would end the process, after it has printed help.
+type leave int
+
+// run is the whole program but for the process around it. It returns the exit code.
+func run(e *env, args []string) (code int) {
+	defer func() {
+		if r := recover(); r != nil {
+			l, ok := r.(leave)
+			if !ok {
+				panic(r)
+			}
+			code = int(l)
+		}
+	}()
+	var c commands
+	k, err := parser(&c, e)
+	if err != nil {
+		return report(e, err)
+	}
+	if len(args) == 0 {
+		args = []string{"help"}
+	}
+	call, err := k.Parse(args)
+	e.json = c.JSON || asksJSON(args)
+	if err != nil {
+		hint := "domicile help"
+		if call, _ := kong.Trace(k, args); call != nil && call.Selected() != nil {
+			hint += " " + call.Selected().Path()[len(k.Model.Name)+1:]
+		}
+		return report(e, fault.New(fault.Invalid, "call.invalid", "%s", err.Error()).WithHint(hint+" explains the call"))
+	}
+	return report(e, call.Run(e))
+}
+
+// parser returns the parser that fills c.
+func parser(c *commands, e *env) (*kong.Kong, error) {
+	return kong.New(c,
+		kong.Name("domicile"),
+		kong.Description("A personal-data plane for one region, with the privacy programme that governs it built in."),
+		kong.Writers(e.out, e.err),
+		kong.Exit(func(n int) { panic(leave(n)) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		groups,
+	)
+}
+
+// asksJSON looks for --json where parsing ended before it was reached.
+func asksJSON(args []string) bool {
+	for _, a := range args {
+		switch a {
+		case "--json", "--json=true":
+			return true
+		case "--":
+			return false
+		}
+	}
+	return false
+}

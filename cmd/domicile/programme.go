@@ -1,0 +1,217 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"domicile.dev/examples"
+	"domicile.dev/internal/fault"
+	"domicile.dev/internal/programme"
+)
+
+// programmeCmd looks at programmes without a node.
+type programmeCmd struct {
+	Check  programmeCheckCmd  `cmd:"" help:"Load a programme and report every fault; exit 3 when there is one."`
+	Show   programmeShowCmd   `cmd:"" help:"Show what a programme declares."`
+	Schema programmeSchemaCmd `cmd:"" help:"Print the JSON Schema of a programme's files, for editors."`
+}
+
+type programmeCheckCmd struct {
+	Dir string `arg:"" help:"The programme's folder."`
+}
+
+type programmeShowCmd struct {
+	Dir     string `arg:"" optional:"" help:"The programme's folder; the built-in example when it is left out."`
+	Section string `short:"s" enum:"all,regions,services,categories,kinds,purposes,recipients,retention" default:"all" help:"One of ${enum}."`
+}
+
+type programmeSchemaCmd struct{}
+
+// checkAnswer is what `programme check --json` prints; it is a promise.
+type checkAnswer struct {
+	OK     bool             `json:"ok"`
+	Hash   string           `json:"hash,omitempty"`
+	Faults programme.Faults `json:"faults"`
+}
+
+// Run loads the programme. A faulty one is an answer, not a failure: it goes to stdout.
+func (c *programmeCheckCmd) Run(e *env) error {
+	p, err := loadProgramme(c.Dir)
+	var faults programme.Faults
+	if err != nil && !errors.As(err, &faults) {
+		return err
+	}
+	if e.json {
+		answer := checkAnswer{OK: err == nil, Faults: faults}
+		if answer.Faults == nil {
+			answer.Faults = programme.Faults{}
+		}
+		if p != nil {
+			answer.Hash = p.Hash
+		}
+		if err := printJSON(e.out, answer); err != nil {
+			return err
+		}
+	}
+	if err == nil {
+		if !e.json {
+			fmt.Fprintf(e.out, "%s  %s\n", p.Hash, p.Organisation.Name)
+		}
+		return nil
+	}
+	if !e.json {
+		for _, f := range faults {
+			fmt.Fprintln(e.out, f)
+		}
+	}
+	return &exitError{code: exitBad}
+}
+
+// Run shows the programme; with --json all of it, in canonical form, whatever the section.
+func (c *programmeShowCmd) Run(e *env) error {
+	p, err := loadProgramme(c.Dir)
+	var faults programme.Faults
+	switch {
+	case errors.As(err, &faults):
+		return &exitError{code: exitBad, err: fault.New(fault.Invalid, "programme.faulty", "the programme has %d faults", len(faults)).
+			WithHint("domicile programme check lists them")}
+	case err != nil:
+		return err
+	case e.json:
+		return printJSON(e.out, p)
+	}
+	return showProgramme(e.out, p, c.Section)
+}
+
+// Run prints the schema.
+func (c *programmeSchemaCmd) Run(e *env) error {
+	_, err := e.out.Write(programme.Schema())
+	return err
+}
+
+// loadProgramme loads the folder, the built-in example when dir is "". A folder that can't be
+// read is a wrong call.
+func loadProgramme(dir string) (*programme.Programme, error) {
+	if dir == "" {
+		return programme.Load(examples.Communications())
+	}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return nil, fault.New(fault.Invalid, "programme.no_folder", "%s is no folder that can be read", dir).
+			WithHint("name the folder that holds the programme's .yaml files")
+	}
+	return programme.Load(os.DirFS(dir))
+}
+
+func printJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+// showProgramme prints the sections as tables.
+func showProgramme(w io.Writer, p *programme.Programme, section string) error {
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	if section == "all" {
+		fmt.Fprintf(t, "%s\n", p.Organisation.Name)
+		if p.Organisation.Statement != "" {
+			fmt.Fprintf(t, "%s\n", p.Organisation.Statement)
+		}
+		fmt.Fprintf(t, "%s\n", p.Hash)
+	}
+	for _, s := range []struct {
+		name string
+		show func(io.Writer, *programme.Programme)
+	}{{"regions", showRegions}, {"services", showServices}, {"categories", showCategories}, {"kinds", showKinds},
+		{"purposes", showPurposes}, {"recipients", showRecipients}, {"retention", showRetention}} {
+		if section != "all" && section != s.name {
+			continue
+		}
+		if section == "all" {
+			fmt.Fprintln(t)
+		}
+		s.show(t, p)
+	}
+	return t.Flush()
+}
+
+func showRegions(w io.Writer, p *programme.Programme) {
+	fmt.Fprintln(w, "REGION\tNAME\tCOUNTRY\tENTITY\tRUNNING")
+	for _, r := range p.Regions {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.ID, r.Name, r.Country, r.Entity, yesNo(r.Running))
+	}
+}
+
+func showServices(w io.Writer, p *programme.Programme) {
+	fmt.Fprintln(w, "SERVICE\tNAME\tROLE\tKINDS")
+	for _, s := range p.Services {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", s.ID, s.Name, s.Role, strings.Join(s.Kinds, " "))
+	}
+}
+
+func showCategories(w io.Writer, p *programme.Programme) {
+	fmt.Fprintln(w, "CATEGORY\tNAME\tSOURCE\tSENSITIVITY\tHOLDS")
+	for _, c := range p.Categories {
+		holds := fmt.Sprintf("%d elements", len(c.Elements))
+		if c.GroupHeading {
+			holds = strings.Join(c.Children, " ")
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", c.ID, c.Name, c.Source, c.Sensitivity, holds)
+	}
+}
+
+func showKinds(w io.Writer, p *programme.Programme) {
+	fmt.Fprintln(w, "SERVICE\tKIND\tPATH\tCATEGORY\tOWNER")
+	for k, rules := range p.KindRules() {
+		for _, f := range rules {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", k.Service, k.Kind, f.Path, f.Category, f.OwnerOrDefault())
+		}
+	}
+}
+
+func showPurposes(w io.Writer, p *programme.Programme) {
+	fmt.Fprintln(w, "PURPOSE\tNAME\tLEGAL BASES\tCATEGORIES")
+	for _, u := range p.Purposes {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", u.ID, u.Name, strings.Join(u.LegalBases, " "), strings.Join(p.CategoriesOf(u.ID), " "))
+	}
+}
+
+func showRecipients(w io.Writer, p *programme.Programme) {
+	fmt.Fprintln(w, "RECIPIENT\tNAME\tCLASS\tLOCATIONS\tSERVICES")
+	for _, r := range p.Recipients {
+		var places, services []string
+		for _, l := range r.Locations {
+			places = append(places, l.Country+l.Area)
+		}
+		if r.SubProcessor != nil {
+			services = r.SubProcessor.Services
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.ID, r.Name, r.Class, strings.Join(places, " "), strings.Join(services, " "))
+	}
+}
+
+func showRetention(w io.Writer, p *programme.Programme) {
+	fmt.Fprintln(w, "SERVICE\tKIND\tCATEGORY\tKEPT")
+	for _, c := range p.Retention.Classes {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", anyOr(c.Service), anyOr(c.Kind), anyOr(c.Category), c.Keep)
+	}
+}
+
+func anyOr(s string) string {
+	if s == "" {
+		return "any"
+	}
+	return s
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}

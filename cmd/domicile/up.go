@@ -1,0 +1,110 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+
+	"domicile.dev/examples"
+	"domicile.dev/internal/app"
+	"domicile.dev/internal/config"
+	"domicile.dev/internal/fault"
+	"domicile.dev/internal/programme"
+)
+
+// upCmd runs three regions in one process, for trying and developing.
+type upCmd struct {
+	Dir         string   `default:".domicile" help:"Folder for data, keys and up.json." placeholder:"DIR"`
+	Listen      string   `default:"127.0.0.1:8080" help:"Address of the first region; the others take the next ports." placeholder:"HOST:PORT"`
+	Programme   string   `help:"Folder of the programme. Default: the embedded example." placeholder:"DIR"`
+	Store       string   `help:"A PostgreSQL server, one database for each region. Default: embedded stores." placeholder:"URL"`
+	Destination []string `help:"Point a recipient's flows at a URL." placeholder:"RECIPIENT=URL"`
+	Demo        bool     `help:"Keep a modest stream of made-up people flowing."`
+}
+
+func (c *upCmd) Run(e *env) error {
+	if len(c.Destination) > 0 {
+		return fault.New(fault.Invalid, "up.no_flows", "there are no flows yet, so no recipient can be pointed at a URL").
+			WithHint("leave --destination out")
+	}
+	p, err := loadProgramme(c.Programme)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+		return fault.New(fault.Invalid, "up.dir", "can't make the folder %s", c.Dir).WithHint("give another with --dir").Because(err)
+	}
+	up, err := app.StartUp(e.ctx, app.UpOptions{Dir: c.Dir, Listen: c.Listen, Store: c.Store, Programme: p,
+		Log: newLog(e, ""), Version: version()})
+	if err != nil {
+		return err
+	}
+	c.tell(e, up)
+	if c.Demo {
+		stop := up.StartDemo(e.ctx)
+		defer stop()
+	}
+	return up.Serve(e.ctx)
+}
+
+func (c *upCmd) tell(e *env, up *app.Up) {
+	file := filepath.Join(c.Dir, "up.json")
+	if e.json {
+		b, _ := os.ReadFile(file)
+		_, _ = e.out.Write(b)
+		return
+	}
+	w := tabwriter.NewWriter(e.out, 0, 4, 3, ' ', 0)
+	_, _ = fmt.Fprintln(w, "REGION\tURL\tDATA\tTENANT\tSOURCES")
+	for _, r := range up.File.Regions {
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\tsegment, browser, native\n", r.ID, r.URL, r.Data, r.Tenant)
+	}
+	_ = w.Flush()
+	_, _ = fmt.Fprintf(e.out, "\nready; credentials are in %s, programme %s\n", file, up.File.Programme)
+	if c.Store != "" {
+		_, _ = fmt.Fprintln(e.err, "note: one PostgreSQL server for all regions is for trying: they share its write-ahead log")
+	}
+}
+
+// serveCmd runs one node of one region.
+type serveCmd struct {
+	Config string `required:"" help:"The node's configuration, docs/configuration.md." placeholder:"FILE"`
+}
+
+func (c *serveCmd) Run(e *env) error {
+	n, err := config.Load(c.Config)
+	if err != nil {
+		return err
+	}
+	p, err := loadProgramme(n.Programme)
+	if err != nil {
+		return err
+	}
+	return app.ServeNode(e.ctx, n, app.Options{Programme: p, Log: newLog(e, n.LogLevel), Version: version(), OTLP: n.OTLP},
+		func(addr string) { _, _ = fmt.Fprintf(e.err, "region %s answers on %s\n", n.Region, addr) })
+}
+
+// loadProgramme loads the programme of a folder, or the example.
+func loadProgramme(dir string) (*programme.Programme, error) {
+	var from fs.FS = examples.Communications()
+	if dir != "" {
+		from = os.DirFS(dir)
+	}
+	p, err := programme.Load(from)
+	if err != nil {
+		return nil, &exitError{code: exitWrong, err: fault.New(fault.Invalid, "programme.invalid", "the programme has faults:\n%s", err.Error()).
+			WithHint("domicile programme check shows them one by one")}
+	}
+	return p, nil
+}
+
+func newLog(e *env, level string) *slog.Logger {
+	var l slog.Level
+	if level == "" || l.UnmarshalText([]byte(level)) != nil {
+		l = slog.LevelInfo
+	}
+	return slog.New(slog.NewJSONHandler(e.err, &slog.HandlerOptions{Level: l}))
+}

@@ -1,0 +1,284 @@
+// Package app puts a node together from its configuration, and three of them for `domicile up`.
+package app
+
+import (
+	"context"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"domicile.dev/internal/config"
+	"domicile.dev/internal/fault"
+	"domicile.dev/internal/id"
+	"domicile.dev/internal/ledger"
+	"domicile.dev/internal/plane"
+	"domicile.dev/internal/programme"
+	"domicile.dev/internal/record"
+	"domicile.dev/internal/store"
+	"domicile.dev/internal/store/postgres"
+	"domicile.dev/internal/store/sqlite"
+	"domicile.dev/internal/store/sqlstore"
+	"domicile.dev/internal/tenant"
+	"domicile.dev/internal/term"
+	"domicile.dev/internal/vault"
+	"domicile.dev/internal/vault/keyring"
+	"domicile.dev/internal/web/api"
+	"domicile.dev/internal/web/guard"
+	"domicile.dev/internal/web/tiles"
+)
+
+// Node is one running node of one region.
+type Node struct {
+	Config   *config.Node
+	Tenants  *tenant.Service
+	Plane    *plane.Plane
+	Ledger   *ledger.Ledger
+	Operator string // the operator's token
+
+	db       store.DB
+	log      *slog.Logger
+	vault    *vault.Vault
+	records  *record.Log
+	api      *api.API
+	handler  http.Handler
+	metrics  *prometheus.Registry
+	certs    *certificates
+	sinkFile *os.File
+	rules    *rules
+
+	cancel  context.CancelFunc
+	workers sync.WaitGroup
+}
+
+// Options are what a node gets besides its configuration.
+type Options struct {
+	Programme *programme.Programme
+	Log       *slog.Logger
+	Version   string
+	// Keys, when not nil, is the node's keyring, opened already.
+	Keys vault.Keyring
+	// OTLP is where traces go; "" sends none.
+	OTLP string
+}
+
+// OpenKeyring opens the keyring of a node.
+func OpenKeyring(c *config.Node) (vault.Keyring, error) {
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return nil, fault.New(fault.Invalid, "config.data", "can't make the folder %s", c.Data).
+			WithHint("make it yourself, owned by the user that runs domicile").Because(err)
+	}
+	return keyring.Open(c.Keyring, c.Region)
+}
+
+// Open starts everything of a node but its listener. What it opened it closes again on an error.
+//
+// Errors: faults that say what to do: a bad configuration, a store of another region, keys that
+// don't fit the store, a store that isn't there.
+func Open(ctx context.Context, c *config.Node, opt Options) (n *Node, err error) {
+	if opt.Programme.Region(c.Region) == nil {
+		return nil, fault.New(fault.Invalid, "config.region", "the programme declares no region %s", c.Region).
+			WithHint("declare it under regions, or start this node for a region that is declared: domicile programme show")
+	}
+	n = &Node{Config: c, log: opt.Log.With("region", c.Region), metrics: prometheus.NewRegistry()}
+	defer func() {
+		if err != nil {
+			_ = n.Close()
+			n = nil
+		}
+	}()
+	keys := opt.Keys
+	if keys == nil {
+		if keys, err = OpenKeyring(c); err != nil {
+			return n, err
+		}
+	}
+	if n.db, err = openStore(ctx, c, n.log); err != nil {
+		return n, err
+	}
+	if n.vault, err = vault.Open(ctx, n.db, sqlstore.Vaults{}, keys, vault.Options{Region: c.Region,
+		EpochLength: c.EpochLength, Log: n.log}); err != nil {
+		return n, err
+	}
+	if n.Ledger, err = openLedger(ctx, n, keys); err != nil {
+		return n, err
+	}
+	if n.records, err = record.Open(ctx, n.db, sqlstore.Records{}, record.Options{
+		OnError: func(err error) { n.log.Error("merging the index failed", "error", err) }}); err != nil {
+		return n, fmt.Errorf("open the record log: %w", err)
+	}
+	if n.Operator, err = tenant.OperatorToken(filepath.Join(c.Data, "operator.token"), c.Region); err != nil {
+		return n, err
+	}
+	urls := map[string]string{c.Region: c.URL}
+	for region, p := range c.Peers {
+		urls[region] = p.URL
+	}
+	if n.Tenants, err = tenant.Open(ctx, n.db, sqlstore.Tenants{}, enterer{n.Ledger}, tenant.Options{Region: c.Region, Peers: urls,
+		Adapters: []string{term.AdapterSegment, term.AdapterNative}, OperatorToken: n.Operator, Log: n.log}); err != nil {
+		return n, err
+	}
+	if n.rules, err = compile(opt.Programme); err != nil {
+		return n, err
+	}
+	po := plane.Options{Log: n.log}
+	if os.Getenv("DOMICILE_BENCH_SINK") == "file" {
+		if po.Sink, err = n.fileSink(); err != nil {
+			return n, err
+		}
+	}
+	n.Plane = plane.New(plane.Parts{Region: c.Region, DB: n.db, Rules: n.rules, Vault: n.vault, Log: n.records, Ledger: n.Ledger,
+		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{}}, po)
+	if err := n.serveWeb(ctx, keys, n.rules, opt); err != nil {
+		return n, err
+	}
+	n.startWorkers()
+	return n, nil
+}
+
+func openStore(ctx context.Context, c *config.Node, log *slog.Logger) (store.DB, error) {
+	if c.Store == "" {
+		return sqlite.Open(ctx, c.Data, sqlite.Options{Region: c.Region, Log: log})
+	}
+	return postgres.Open(ctx, c.Store, postgres.Options{Region: c.Region, ExclusiveServer: !c.SharedServer,
+		RequireVerifiedTLS: !c.SharedServer, Log: log})
+}
+
+// LedgerKeys returns the keys that sign the region's ledger. The keyring has them after the first start.
+func LedgerKeys(ctx context.Context, region string, keys vault.Keyring) (*ledger.Keys, error) {
+	seed, err := keys.Get(ctx, vault.LedgerKey)
+	if err != nil {
+		return nil, fmt.Errorf("get the ledger's key: %w", err)
+	}
+	return ledger.NewKeys(ledger.Origin(region), seed)
+}
+
+func openLedger(ctx context.Context, n *Node, keys vault.Keyring) (*ledger.Ledger, error) {
+	signer, err := LedgerKeys(ctx, n.Config.Region, keys)
+	if err != nil {
+		return nil, err
+	}
+	var peers []ledger.Peer
+	for region, p := range n.Config.Peers {
+		if p.LedgerKey != "" {
+			peers = append(peers, ledger.Peer{Origin: ledger.Origin(region), LogKey: p.LedgerKey, WitnessKey: p.WitnessKey, URL: p.URL})
+		}
+	}
+	return ledger.Open(ctx, n.db, sqlstore.Ledgers{}, ledger.Options{Keys: signer, Peers: peers, Log: n.log})
+}
+
+// enterer enters what tenant does into the ledger.
+type enterer struct{ l *ledger.Ledger }
+
+func (e enterer) Enter(tx store.Tx, kind, tenantID string, body any) (id.Entry, error) {
+	refs, err := e.l.Append(tx, ledger.Draft{Kind: kind, Tenant: tenantID, At: time.Now(), Body: body})
+	if err != nil {
+		return id.Entry{}, err
+	}
+	return refs[0].Entry, nil
+}
+
+func (e enterer) Entered() { e.l.Committed() }
+
+func (n *Node) serveWeb(ctx context.Context, keys vault.Keyring, r *rules, opt Options) error {
+	secret, err := keys.Get(ctx, vault.IndexKey)
+	if err != nil {
+		return fmt.Errorf("get the index key: %w", err)
+	}
+	answers, err := hkdf.Key(sha256.New, secret, nil, "domicile idempotency 1 "+n.Config.Region, 32)
+	if err != nil {
+		return fmt.Errorf("derive the key of idempotency digests: %w", err)
+	}
+	if n.api, err = api.New(service{n.Plane}, n.Tenants, api.Options{Region: n.Config.Region, Programme: r.Hash, Version: opt.Version,
+		DB: n.db, Answers: sqlstore.Idempotency{}, Secret: answers}); err != nil {
+		return fmt.Errorf("make the API: %w", err)
+	}
+	n.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	n.metrics.MustRegister(n.Plane.Collectors()...)
+	g := guard.New(n.log, n.metrics, guard.Options{TLS: n.Config.TLS != nil})
+	n.handler = g.Wrap(n.routes(r, tiles.New(n.Ledger)))
+	if opt.OTLP != "" {
+		n.handler = traced(n.handler)
+	}
+	return nil
+}
+
+// startWorkers starts what a node does on its own.
+func (n *Node) startWorkers() {
+	ctx, cancel := context.WithCancel(context.Background())
+	n.cancel = cancel
+	for _, run := range []func(context.Context){n.vault.Run, n.records.Run, n.Ledger.Run, n.Tenants.Run, n.api.Run, n.Plane.Sweep} {
+		n.workers.Add(1)
+		go func() {
+			defer n.workers.Done()
+			run(ctx)
+		}()
+	}
+}
+
+// drainTime is how long open requests get to end.
+const drainTime = 20 * time.Second
+
+// Serve answers on l until ctx ends, then lets open requests end. It closes l.
+func (n *Node) Serve(ctx context.Context, l net.Listener) error {
+	srv := guard.NewServer(n.handler, n.log)
+	if n.Config.TLS != nil {
+		if n.certs == nil {
+			c, err := newCertificates(n.Config.TLS)
+			if err != nil {
+				return err
+			}
+			n.certs = c
+		}
+		srv.TLSConfig = n.certs.config()
+	}
+	done := make(chan error, 1)
+	go func() {
+		if srv.TLSConfig != nil {
+			done <- srv.ServeTLS(l, "", "")
+		} else {
+			done <- srv.Serve(l)
+		}
+	}()
+	select {
+	case err := <-done:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	if err := srv.Shutdown(drain); err != nil {
+		_ = srv.Close()
+	}
+	<-done
+	return nil
+}
+
+// Close stops the workers, commits what is queued and closes the store.
+func (n *Node) Close() error {
+	if n.Plane != nil {
+		n.Plane.Close()
+	}
+	if n.cancel != nil {
+		n.cancel()
+	}
+	n.workers.Wait()
+	var errs []error
+	if n.sinkFile != nil {
+		errs = append(errs, n.sinkFile.Close())
+	}
+	if n.db != nil {
+		errs = append(errs, n.db.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,311 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+
+	"domicile.dev/internal/config"
+	"domicile.dev/internal/fault"
+	"domicile.dev/internal/programme"
+	"domicile.dev/internal/store/postgres"
+	"domicile.dev/internal/tenant"
+	"domicile.dev/internal/term"
+	"domicile.dev/internal/vault"
+)
+
+// UpRegions are the regions that `domicile up` runs, in the order of their ports.
+var UpRegions = []string{"ie1", "us1", "au1"}
+
+// UpTenant is the tenant that `domicile up` makes.
+const UpTenant = "acme"
+
+// UpOptions is what `domicile up` is told.
+type UpOptions struct {
+	Dir       string // everything lies under it; a folder per region
+	Listen    string // host:port of the first region
+	Store     string // "" or postgres://…, one server with a database for each region
+	Programme *programme.Programme
+	Log       *slog.Logger
+	Version   string
+}
+
+// UpFile is up.json: where everything is, and the credentials to use it.
+type UpFile struct {
+	Version   int        `json:"version"`
+	Programme string     `json:"programme"`
+	Regions   []UpRegion `json:"regions"`
+	Staff     []struct{} `json:"staff"` // nobody signs in yet
+}
+
+// UpRegion is one region of up.json.
+type UpRegion struct {
+	ID        string              `json:"id"`
+	URL       string              `json:"url"`
+	Data      string              `json:"data"`
+	Tenant    string              `json:"tenant"`
+	APIToken  string              `json:"api_token"`
+	Sources   map[string]UpSource `json:"sources"`
+	LedgerKey string              `json:"ledger_key"`
+}
+
+// UpSource is one source of up.json.
+type UpSource struct {
+	ID       string `json:"id"`
+	WriteKey string `json:"write_key,omitempty"`
+	Token    string `json:"token,omitempty"`
+}
+
+func (s UpSource) key() string { return s.WriteKey + s.Token }
+
+// Up is three running regions.
+type Up struct {
+	File  UpFile
+	Nodes []*Node
+
+	listeners []net.Listener
+}
+
+// upSources are the sources that `domicile up` makes in each region. The others of design 9 come
+// with their adapters.
+var upSources = []struct {
+	name string
+	new  tenant.NewSource
+}{
+	{"segment", tenant.NewSource{Name: "segment", Adapter: term.AdapterSegment, Service: "cdp", Trust: term.Server}},
+	{"browser", tenant.NewSource{Name: "browser", Adapter: term.AdapterSegment, Service: "cdp", Trust: term.Public}},
+	{"native", tenant.NewSource{Name: "native", Adapter: term.AdapterNative, Trust: term.Server}},
+}
+
+// StartUp opens three nodes on consecutive ports and writes up.json when all are ready. A start on
+// the same Dir keeps its data, keys and credentials.
+func StartUp(ctx context.Context, o UpOptions) (up *Up, err error) {
+	up = &Up{File: UpFile{Version: 1, Programme: o.Programme.Hash, Staff: []struct{}{}}}
+	defer func() {
+		if err != nil {
+			up.close()
+			up = nil
+		}
+	}()
+	configs, err := up.listen(ctx, o)
+	if err != nil {
+		return up, err
+	}
+	keys := make([]vault.Keyring, len(configs))
+	for i, c := range configs {
+		if keys[i], err = OpenKeyring(c); err != nil {
+			return up, err
+		}
+	}
+	if err := introduce(ctx, configs, keys); err != nil {
+		return up, err
+	}
+	before := readUpFile(filepath.Join(o.Dir, "up.json"))
+	for i, c := range configs {
+		n, err := Open(ctx, c, Options{Programme: o.Programme, Log: o.Log, Version: o.Version, Keys: keys[i]})
+		if err != nil {
+			return up, fmt.Errorf("open region %s: %w", c.Region, err)
+		}
+		up.Nodes = append(up.Nodes, n)
+		r, err := furnish(ctx, n, before[c.Region])
+		if err != nil {
+			return up, fmt.Errorf("furnish region %s: %w", c.Region, err)
+		}
+		up.File.Regions = append(up.File.Regions, r)
+	}
+	return up, writeUpFile(filepath.Join(o.Dir, "up.json"), up.File)
+}
+
+// listen takes the ports and makes the nodes' configurations.
+func (u *Up) listen(ctx context.Context, o UpOptions) ([]*config.Node, error) {
+	host, port, err := net.SplitHostPort(o.Listen)
+	first, perr := strconv.Atoi(port)
+	if err != nil || perr != nil {
+		return nil, fault.New(fault.Invalid, "up.listen", "listen must be host:port").WithHint("such as --listen 127.0.0.1:8080")
+	}
+	var configs []*config.Node
+	for i, region := range UpRegions {
+		at := first
+		if first != 0 {
+			at += i
+		}
+		l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(at)))
+		if err != nil {
+			return nil, fault.New(fault.Conflict, "up.port_taken", "port %d for region %s can't be opened", at, region).
+				WithHint("stop what uses it, or give three free ports in a row with --listen 127.0.0.1:9080").Because(err)
+		}
+		u.listeners = append(u.listeners, l)
+		c := &config.Node{Region: region, Listen: l.Addr().String(), Data: filepath.Join(o.Dir, region), SharedServer: true}
+		if o.Store != "" {
+			if c.Store, err = postgres.EnsureDatabase(ctx, o.Store, "domicile_"+region); err != nil {
+				return nil, err
+			}
+		}
+		if err := c.Check(); err != nil {
+			return nil, err
+		}
+		configs = append(configs, c)
+	}
+	return configs, nil
+}
+
+// introduce makes every region the witness of the others.
+func introduce(ctx context.Context, configs []*config.Node, keys []vault.Keyring) error {
+	peers := map[string]config.Peer{}
+	for i, c := range configs {
+		k, err := LedgerKeys(ctx, c.Region, keys[i])
+		if fault.KindOf(err) == fault.NotFound {
+			if _, err = keys[i].Create(ctx, vault.LedgerKey); err == nil {
+				k, err = LedgerKeys(ctx, c.Region, keys[i])
+			}
+		}
+		if err != nil {
+			return err
+		}
+		peers[c.Region] = config.Peer{URL: c.URL, LedgerKey: k.LogKey(), WitnessKey: k.WitnessKey()}
+	}
+	for _, c := range configs {
+		c.Peers = map[string]config.Peer{}
+		for region, p := range peers {
+			if region != c.Region {
+				c.Peers[region] = p
+			}
+		}
+	}
+	return nil
+}
+
+// furnish makes the tenant with its sources, as far as they are not there, and returns their
+// credentials: those of up.json while they still work, else new ones.
+func furnish(ctx context.Context, n *Node, before UpRegion) (UpRegion, error) {
+	r := UpRegion{ID: n.Config.Region, URL: n.Config.URL, Data: n.Config.Data, Tenant: UpTenant, Sources: map[string]UpSource{},
+		LedgerKey: n.Ledger.Keys().LogKey()}
+	op := tenant.Operator
+	if _, err := n.Tenants.Tenant(UpTenant); fault.KindOf(err) == fault.NotFound {
+		_, _, token, _, err := n.Tenants.CreateTenant(ctx, op, UpTenant, "Acme")
+		if err != nil {
+			return r, err
+		}
+		before.APIToken = token
+	} else if err != nil {
+		return r, err
+	}
+	if _, err := n.Tenants.TenantByToken(before.APIToken); err != nil {
+		_, token, _, err := n.Tenants.CreateToken(ctx, op, UpTenant, "up")
+		if err != nil {
+			return r, err
+		}
+		before.APIToken = token
+	}
+	r.APIToken = before.APIToken
+	have, err := n.Tenants.Sources(op, UpTenant)
+	if err != nil {
+		return r, err
+	}
+	for _, want := range upSources {
+		s, err := furnishSource(ctx, n, have, before.Sources[want.name], want.new)
+		if err != nil {
+			return r, err
+		}
+		r.Sources[want.name] = s
+	}
+	return r, nil
+}
+
+func furnishSource(ctx context.Context, n *Node, have []tenant.Source, before UpSource, want tenant.NewSource) (UpSource, error) {
+	key := before.key()
+	src, err := n.Tenants.SourceByKey(key)
+	if err != nil {
+		var made tenant.Source
+		var old string
+		for _, s := range have {
+			if s.Name == want.Name && s.Adapter == want.Adapter {
+				old = s.ID
+			}
+		}
+		if old != "" {
+			made, key, _, err = n.Tenants.RotateSource(ctx, tenant.Operator, UpTenant, old, 0)
+		} else {
+			made, key, _, err = n.Tenants.CreateSource(ctx, tenant.Operator, UpTenant, want)
+		}
+		if err != nil {
+			return UpSource{}, err
+		}
+		src = &made
+	}
+	if want.Adapter == term.AdapterNative {
+		return UpSource{ID: src.ID, Token: key}, nil
+	}
+	return UpSource{ID: src.ID, WriteKey: key}, nil
+}
+
+func readUpFile(path string) map[string]UpRegion {
+	var f UpFile
+	if b, err := os.ReadFile(path); err == nil {
+		_ = json.Unmarshal(b, &f) // a damaged one is written anew, with new credentials
+	}
+	m := map[string]UpRegion{}
+	for _, r := range f.Regions {
+		m[r.ID] = r
+	}
+	return m
+}
+
+// writeUpFile writes the file whole or not at all, readable by its owner alone.
+func writeUpFile(path string, f UpFile) error {
+	b, err := json.MarshalIndent(f, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode up.json: %w", err)
+	}
+	t, err := os.CreateTemp(filepath.Dir(path), ".up-*") // mode 0600
+	if err != nil {
+		return fmt.Errorf("make up.json: %w", err)
+	}
+	defer func() { _ = os.Remove(t.Name()) }()
+	_, err = t.Write(append(b, '\n'))
+	if err = errors.Join(err, t.Sync(), t.Close()); err != nil {
+		return fmt.Errorf("write up.json: %w", err)
+	}
+	if err := os.Rename(t.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("put up.json in place: %w", err)
+	}
+	return nil
+}
+
+// Serve answers in all regions until ctx ends, drains, and closes everything.
+func (u *Up) Serve(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	errs := make([]error, len(u.Nodes))
+	var wg sync.WaitGroup
+	for i, n := range u.Nodes {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			errs[i] = n.Serve(ctx, u.listeners[i])
+			cancel()
+		}()
+	}
+	wg.Wait()
+	for _, n := range u.Nodes {
+		errs = append(errs, n.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func (u *Up) close() {
+	for _, l := range u.listeners {
+		_ = l.Close()
+	}
+	for _, n := range u.Nodes {
+		_ = n.Close()
+	}
+}

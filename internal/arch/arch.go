@@ -1,0 +1,63 @@
+// Package arch holds the level of every package, and a test that reads the imports.
+//
+// A package imports only packages of a lower level, so that a reader can stop at any level and
+// know that nothing below calls back up. A new package fails the test until it has a line here,
+// and that line is the design review.
+package arch
+
+// Levels maps each package of the module, by its path below the module, to its level.
+var Levels = map[string]int{
+	"examples":       0, // the example programmes, embedded
+	"internal/fault": 0, // the error that crosses package borders
+	"internal/id":    0, // typed identifiers
+	"internal/plain": 0, // the type that refuses to print
+	"internal/scan":  0, // strict JSON scanner over bytes
+	"internal/store": 0, // port: DB, Tx; no SQL
+	"internal/term":  0, // vocabularies
+
+	"internal/ingest":    1, // Event, Kind, Batch: what an adapter decodes into
+	"internal/programme": 1, // load, check, hash
+	"internal/seal":      1, // the format of a sealed part
+
+	"internal/ledger": 3, // append, prove, verify
+	"internal/record": 3, // the record log, its index and cursors
+	"internal/vault":  3, // keys per person, epochs
+
+	"internal/subject": 4, // identifiers → subject
+	"internal/tenant":  4, // tenants, sources, tokens
+
+	"internal/plane": 5, // ingest, read, erase, export: one file each
+
+	"internal/config":         8, // a node's configuration
+	"internal/ingest/native":  8, // adapters and keyrings import only the port they implement
+	"internal/ingest/segment": 8,
+	"internal/store/sqlstore": 8, // all SQL text, once, for both engines
+	"internal/vault/keyring":  8,
+	"internal/web/guard":      8, // faults → RFC 9457, limits, headers
+
+	"internal/client":         9, // the tenant API's client, for the CLI
+	"internal/store/postgres": 9,
+	"internal/store/sqlite":   9,
+	"internal/web/api":        9,
+	"internal/web/tiles":      9, // the ledger's public tiles
+
+	"internal/app": 10, // a node from its config; `up` makes three
+
+	"cmd/domicile": 11, // flags and exit codes, no rules
+	"bench":        12, // measures the built binary over HTTP
+
+	"e2e":                                 12, // the promises
+	"internal/arch":                       12,
+	"internal/ingest/segment/segmenttest": 8, // requests as SDKs send them
+	"internal/store/storetest":            9, // the suite that both engines pass
+	"internal/store/storetest/pgtest":     0, // a private PostgreSQL server
+}
+
+// TestOnly names the packages that only tests, and other packages named here, may import.
+var TestOnly = map[string]bool{
+	"bench":                           true,
+	"e2e":                             true,
+	"internal/arch":                   true,
+	"internal/store/storetest":        true,
+	"internal/store/storetest/pgtest": true,
+}

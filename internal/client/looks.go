@@ -1,0 +1,68 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"time"
+)
+
+// Stats are counts of what came in.
+type Stats struct {
+	Since         *time.Time `json:"since,omitempty"`
+	Counts        []Count    `json:"counts"`
+	OldestRemains *time.Time `json:"oldest_remains,omitempty"`
+}
+
+// Count is how many records of a kind had one outcome.
+type Count struct {
+	Service string `json:"service"`
+	Kind    string `json:"kind"`
+	Outcome string `json:"outcome"`
+	Reason  string `json:"reason,omitempty"`
+	Count   int64  `json:"count"`
+}
+
+// Refusal is what was refused, by reason and path.
+type Refusal struct {
+	Service string    `json:"service"`
+	Kind    string    `json:"kind"`
+	Reason  string    `json:"reason"`
+	Path    string    `json:"path,omitempty"`
+	Count   int64     `json:"count"`
+	LastAt  time.Time `json:"last_at"`
+}
+
+// Entry is a ledger entry with what proves it.
+type Entry struct {
+	Entry      json.RawMessage `json:"entry"`
+	Nonce      []byte          `json:"nonce"`
+	Index      *int64          `json:"index"`
+	Proof      [][]byte        `json:"proof,omitempty"`
+	SubIndex   *int64          `json:"sub_index,omitempty"`
+	SubProof   [][]byte        `json:"sub_proof,omitempty"`
+	Checkpoint string          `json:"checkpoint,omitempty"`
+}
+
+// Stats counts what came in since a time, from the start when it is zero.
+func (c *Client) Stats(ctx context.Context, since time.Time) (s Stats, err error) {
+	q := url.Values{}
+	if !since.IsZero() {
+		q.Set("since", since.UTC().Format(time.RFC3339Nano))
+	}
+	return s, c.get(ctx, "/stats", q, &s)
+}
+
+// Refusals lists what was refused.
+func (c *Client) Refusals(ctx context.Context) ([]Refusal, error) {
+	var b struct {
+		Refusals []Refusal `json:"refusals"`
+	}
+	err := c.get(ctx, "/refusals", nil, &b)
+	return b.Refusals, err
+}
+
+// LedgerEntry returns an entry that concerns the tenant.
+func (c *Client) LedgerEntry(ctx context.Context, entry string) (e Entry, err error) {
+	return e, c.get(ctx, "/ledger/entries/"+url.PathEscape(entry), nil, &e)
+}

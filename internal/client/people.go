@@ -1,0 +1,178 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// Identifier is what a person is known by, in the clear.
+type Identifier struct {
+	Type  string `json:"type"`
+	Value string `json:"value"`
+}
+
+// Found is whom identifiers name.
+type Found struct {
+	Subject string   `json:"subject"`
+	Claimed []string `json:"claimed,omitempty"`
+}
+
+// Subject is what is known of a person.
+type Subject struct {
+	Subject     string            `json:"subject"`
+	Members     []string          `json:"members"`
+	Identifiers []KnownIdentifier `json:"identifiers"`
+	States      []string          `json:"states"`
+	HoldUntil   *time.Time        `json:"hold_until,omitempty"`
+	Consents    []Consent         `json:"consents"`
+	Counts      map[string]int64  `json:"counts"`
+	CreatedAt   time.Time         `json:"created_at"`
+}
+
+// KnownIdentifier is one identifier of a person.
+type KnownIdentifier struct {
+	Type    string `json:"type"`
+	Value   string `json:"value"`
+	Claimed bool   `json:"claimed,omitempty"`
+	Shared  bool   `json:"shared,omitempty"`
+	Source  string `json:"source,omitempty"`
+}
+
+// Consent is a person's say on a purpose.
+type Consent struct {
+	Purpose string    `json:"purpose"`
+	Given   bool      `json:"given"`
+	At      time.Time `json:"at"`
+}
+
+// Record is one record as its tenant reads it.
+type Record struct {
+	ID         string          `json:"id"`
+	ClientID   string          `json:"client_id"`
+	Kind       string          `json:"kind"`
+	Service    string          `json:"service"`
+	OccurredAt time.Time       `json:"occurred_at"`
+	ReceivedAt time.Time       `json:"received_at"`
+	Categories []string        `json:"categories"`
+	Gone       []string        `json:"gone,omitempty"`
+	Data       json.RawMessage `json:"data"`
+}
+
+// Page is some records; Next is "" on the last.
+type Page struct {
+	Records []Record `json:"records"`
+	Next    string   `json:"next,omitempty"`
+}
+
+// Query selects records. The zero value is the newest hundred.
+type Query struct {
+	Kind, After, Purpose string
+	Limit                int
+}
+
+// Ledger names a ledger entry.
+type Ledger struct {
+	Entry string `json:"entry"`
+	Index *int64 `json:"index"`
+}
+
+// Receipt is proof of an erasure.
+type Receipt struct {
+	Receipt         string    `json:"receipt"`
+	ErasedAt        time.Time `json:"erased_at"`
+	UnrecoverableBy time.Time `json:"unrecoverable_by"`
+	Records         int64     `json:"records"`
+	Ledger          Ledger    `json:"ledger"`
+	Already         bool      `json:"already,omitempty"`
+}
+
+// StateChange is a person's states after a change.
+type StateChange struct {
+	Subject   string     `json:"subject"`
+	States    []string   `json:"states"`
+	HoldUntil *time.Time `json:"hold_until,omitempty"`
+	Ledger    Ledger     `json:"ledger"`
+}
+
+// Find returns whom the identifiers name. Faults: NotFound; Conflict "subject.ambiguous" with the
+// ids under "subjects".
+func (c *Client) Find(ctx context.Context, ids ...Identifier) (f Found, err error) {
+	return f, c.post(ctx, "/subjects:find", map[string]any{"identifiers": ids}, &f)
+}
+
+// Subject returns what is known of a person.
+func (c *Client) Subject(ctx context.Context, subject string) (s Subject, err error) {
+	return s, c.get(ctx, "/subjects/"+url.PathEscape(subject), nil, &s)
+}
+
+// Records returns one page of a person's records, newest first.
+func (c *Client) Records(ctx context.Context, subject string, q Query) (p Page, err error) {
+	v := url.Values{}
+	for name, value := range map[string]string{"kind": q.Kind, "after": q.After, "purpose": q.Purpose} {
+		if value != "" {
+			v.Set(name, value)
+		}
+	}
+	if q.Limit != 0 {
+		v.Set("limit", strconv.Itoa(q.Limit))
+	}
+	return p, c.get(ctx, "/subjects/"+url.PathEscape(subject)+"/records", v, &p)
+}
+
+// RecordsByClientID returns what a client named so, oldest first.
+func (c *Client) RecordsByClientID(ctx context.Context, clientID string) ([]Record, error) {
+	var p Page
+	return p.Records, c.get(ctx, "/records/by-client-id/"+url.PathEscape(clientID), nil, &p)
+}
+
+// Export returns a person's export, "ndjson" or "zip". The caller closes it. Reading fails with
+// io.ErrUnexpectedEOF when the node cut it off.
+func (c *Client) Export(ctx context.Context, subject, format, purpose string) (io.ReadCloser, error) {
+	v := url.Values{"format": {format}}
+	if purpose != "" {
+		v.Set("purpose", purpose)
+	}
+	res, err := c.send(ctx, http.MethodGet, "/subjects/"+url.PathEscape(subject)+"/export?"+v.Encode(), nil)
+	if err != nil {
+		return nil, err
+	}
+	return res.Body, nil
+}
+
+// Erase erases a person.
+func (c *Client) Erase(ctx context.Context, subject, reason string, suppress bool) (r Receipt, err error) {
+	return r, c.post(ctx, "/subjects/"+url.PathEscape(subject)+":erase", map[string]any{"reason": reason, "suppress": suppress}, &r)
+}
+
+// Restrict restricts a person's data, GDPR art. 18.
+func (c *Client) Restrict(ctx context.Context, subject, reason string) (StateChange, error) {
+	return c.state(ctx, subject, "restrict", reason, time.Time{})
+}
+
+// Unrestrict ends a restriction.
+func (c *Client) Unrestrict(ctx context.Context, subject, reason string) (StateChange, error) {
+	return c.state(ctx, subject, "unrestrict", reason, time.Time{})
+}
+
+// Hold puts a person under a legal hold until a time, or until Release when it is zero.
+func (c *Client) Hold(ctx context.Context, subject, reason string, until time.Time) (StateChange, error) {
+	return c.state(ctx, subject, "hold", reason, until)
+}
+
+// Release ends a legal hold.
+func (c *Client) Release(ctx context.Context, subject, reason string) (StateChange, error) {
+	return c.state(ctx, subject, "release", reason, time.Time{})
+}
+
+func (c *Client) state(ctx context.Context, subject, verb, reason string, until time.Time) (s StateChange, err error) {
+	body := map[string]any{"reason": reason}
+	if !until.IsZero() {
+		body["until"] = until
+	}
+	return s, c.post(ctx, "/subjects/"+url.PathEscape(subject)+":"+verb, body, &s)
+}

@@ -1,0 +1,306 @@
+package plane
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"domicile.dev/internal/fault"
+	"domicile.dev/internal/id"
+	"domicile.dev/internal/ledger"
+	"domicile.dev/internal/seal"
+	"domicile.dev/internal/subject"
+	"domicile.dev/internal/tenant"
+)
+
+// EraseRequest says why somebody is erased and whether they must not come back.
+type EraseRequest struct {
+	Reason   string // kept sealed; "" for none
+	Suppress bool   // refuse what comes later about any of the person's identifiers
+}
+
+// Receipt proves an erasure. It is the same however often it is asked for.
+type Receipt struct {
+	Receipt         string
+	ErasedAt        time.Time
+	UnrecoverableBy time.Time // from then on no old copy of the store can be opened either
+	Records         int64     // how many records held parts of the person
+	Ledger          ledger.Ref
+	Already         bool
+}
+
+type eraseOp struct {
+	caller  *tenant.Caller
+	subject id.Subject
+	req     EraseRequest
+	chunk   id.Chunk // names the key of the sealed reason
+	receipt Receipt
+}
+
+// Erase destroys the key of the person whom s belongs to, in one transaction for all subjects that
+// are that person, with the ledger entry. When it returns, no read, flow or export opens anything
+// of theirs; it takes no longer for a person with many records.
+//
+// Errors: NotFound; Conflict hold.in_force.
+func (p *Plane) Erase(ctx context.Context, c *tenant.Caller, s id.Subject, req EraseRequest) (Receipt, error) {
+	p.name(c.Tenant, c.TenantID)
+	e := &eraseOp{caller: c, subject: s, req: req, chunk: id.NewChunk()}
+	if err := p.submit(ctx, &op{erase: e}); err != nil {
+		return Receipt{}, err
+	}
+	return e.receipt, nil
+}
+
+// eraseAll erases everybody whom this group's operations ask for.
+func (g *group) eraseAll() error {
+	ops := map[subject.Key][]*op{}
+	need := map[subject.Key]bool{}
+	for _, o := range g.ops {
+		if o.erase != nil {
+			k := subject.Key{Tenant: o.erase.caller.Tenant, Subject: o.erase.subject}
+			ops[k] = append(ops[k], o)
+			need[k] = true
+		}
+	}
+	if len(ops) == 0 {
+		return nil
+	}
+	graph := subject.NewGraph(nil)
+	if err := graph.LoadRows(g.tx, g.p.Subjects, need); err != nil {
+		return err
+	}
+	people := map[subject.Key]*erasure{}
+	var gone []subject.Key
+	for k, list := range ops {
+		head := graph.Head(k)
+		if head == nil {
+			gone = append(gone, k)
+			continue
+		}
+		e := people[head.Key]
+		if e == nil {
+			e = &erasure{head: head, rows: []*subject.Row{head}}
+			people[head.Key] = e
+		}
+		e.ops = append(e.ops, list...)
+	}
+	if err := g.alreadyErased(ops, gone); err != nil {
+		return err
+	}
+	return g.erasePeople(people)
+}
+
+// erasure is one person who is erased, with all subjects that are them.
+type erasure struct {
+	head     *subject.Row
+	rows     []*subject.Row
+	ops      []*op
+	bindings []subject.Binding
+	records  int64
+}
+
+func (g *group) alreadyErased(ops map[subject.Key][]*op, gone []subject.Key) error {
+	if len(gone) == 0 {
+		return nil
+	}
+	tombs := map[subject.Key]subject.Tomb{}
+	if err := g.p.Subjects.Tombs(g.tx, gone, func(t subject.Tomb) { tombs[t.Key] = t }); err != nil {
+		return err
+	}
+	for _, k := range gone {
+		t, erased := tombs[k]
+		for _, o := range ops[k] {
+			if erased {
+				o.erase.receipt = receiptOf(t)
+				o.erase.receipt.Already = true
+			} else {
+				o.err = unknownSubject(k.Subject)
+			}
+		}
+	}
+	return nil
+}
+
+func receiptOf(t subject.Tomb) Receipt {
+	return Receipt{Receipt: t.Receipt, ErasedAt: time.UnixMilli(t.ErasedAt).UTC(), UnrecoverableBy: time.UnixMilli(t.UnrecoverableBy).UTC(),
+		Records: t.Records, Ledger: ledger.Ref{Entry: t.Entry, Index: t.Index}}
+}
+
+func unknownSubject(s id.Subject) error {
+	return fault.New(fault.NotFound, "subject.unknown", "there is no %s", s).
+		WithHint("find the subject by one of the person's identifiers with POST /api/v1/subjects:find")
+}
+
+// erased is the ledger's entry on an erasure.
+type erased struct {
+	Receipt         string       `json:"receipt"`
+	Subjects        []id.Subject `json:"subjects"`
+	Records         int64        `json:"records"`
+	Identifiers     int          `json:"identifiers"`
+	Suppressed      bool         `json:"suppressed"`
+	UnrecoverableBy time.Time    `json:"unrecoverable_by"`
+	Token           string       `json:"token"`
+}
+
+func (g *group) erasePeople(people map[subject.Key]*erasure) error {
+	list := make([]*erasure, 0, len(people))
+	for _, e := range people {
+		if e.head.State&subject.Held != 0 && (e.head.HoldUntil == 0 || g.now.UnixMilli() < e.head.HoldUntil) {
+			for _, o := range e.ops {
+				o.err = held(e.head)
+			}
+			continue
+		}
+		list = append(list, e)
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	if err := g.gatherPeople(list, people); err != nil {
+		return err
+	}
+	drafts := make([]ledger.Draft, len(list))
+	receipts := make([]Receipt, len(list))
+	for i, e := range list {
+		first := e.ops[0].erase
+		receipts[i] = Receipt{Receipt: id.New("rcp", 15), ErasedAt: g.now.UTC().Truncate(time.Millisecond),
+			UnrecoverableBy: g.p.Vault.UnrecoverableBy(g.now).UTC().Truncate(time.Millisecond), Records: e.records}
+		subjects := make([]id.Subject, len(e.rows))
+		for j, r := range e.rows {
+			subjects[j] = r.Subject
+		}
+		drafts[i] = ledger.Draft{Kind: "erase", Tenant: first.caller.TenantID, At: g.now, Body: erased{Receipt: receipts[i].Receipt,
+			Subjects: subjects, Records: e.records, Identifiers: len(e.bindings), Suppressed: suppresses(e.ops),
+			UnrecoverableBy: receipts[i].UnrecoverableBy, Token: first.caller.Token}}
+	}
+	refs, err := g.enter(drafts...)
+	if err != nil {
+		return fmt.Errorf("enter erasures: %w", err)
+	}
+	var tombs []*subject.Tomb
+	for i, e := range list {
+		receipts[i].Ledger = refs[i]
+		tombs = append(tombs, g.tombs(e, receipts[i])...)
+		for n, o := range e.ops {
+			o.erase.receipt = receipts[i]
+			o.erase.receipt.Already = n > 0
+		}
+	}
+	if err := g.suppress(list); err != nil {
+		return err
+	}
+	if err := g.p.Subjects.Erase(g.tx, tombs); err != nil {
+		return fmt.Errorf("erase keys: %w", err)
+	}
+	for _, t := range tombs {
+		if err := g.tell("erase", t.Key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func suppresses(ops []*op) bool {
+	for _, o := range ops {
+		if o.erase.req.Suppress {
+			return true
+		}
+	}
+	return false
+}
+
+// gatherPeople loads the other subjects of each person, their identifiers, and counts the records.
+func (g *group) gatherPeople(list []*erasure, people map[subject.Key]*erasure) error {
+	p := g.p
+	heads := make([]subject.Key, len(list))
+	for i, e := range list {
+		heads[i] = e.head.Key
+	}
+	if err := p.Subjects.Members(g.tx, heads, func(r subject.Row) {
+		e := people[subject.Key{Tenant: r.Tenant, Subject: r.Head}]
+		e.rows = append(e.rows, &r)
+	}); err != nil {
+		return fmt.Errorf("load members: %w", err)
+	}
+	var all []subject.Key
+	whose := map[subject.Key]*erasure{}
+	for _, e := range list {
+		subjects := make([]id.Subject, len(e.rows))
+		for i, r := range e.rows {
+			all = append(all, r.Key)
+			whose[r.Key] = e
+			subjects[i] = r.Subject
+		}
+		counts, err := p.Log.Counts(g.tx, e.head.Tenant, subjects)
+		if err != nil {
+			return fmt.Errorf("count records: %w", err)
+		}
+		for _, n := range counts {
+			e.records += n
+		}
+	}
+	return p.Subjects.BindingsOf(g.tx, all, func(b subject.Binding) {
+		e := whose[subject.Key{Tenant: b.Tenant, Subject: b.Subject}]
+		e.bindings = append(e.bindings, b)
+	})
+}
+
+// suppress enters every identifier of the people who must not come back.
+func (g *group) suppress(list []*erasure) error {
+	p := g.p
+	for _, e := range list {
+		if !suppresses(e.ops) {
+			continue
+		}
+		tid := e.ops[0].erase.caller.TenantID
+		sup := p.Vault.Suppressor(tid)
+		keys := make([]subject.BindingKey, 0, len(e.bindings))
+		for _, b := range e.bindings {
+			if b.Claimed { // what a stranger said of the person isn't theirs to block
+				continue
+			}
+			value, err := g.valueOf(tid, e.rows, b)
+			if err != nil {
+				return err
+			}
+			keys = append(keys, subject.BindingKey{Tenant: b.Tenant, Digest: sup.Identifier(b.Type, value)})
+		}
+		if len(keys) == 0 {
+			continue
+		}
+		if err := p.Subjects.Suppress(g.tx, keys, sup.KeyVersion(), "erasure", g.now.UnixMilli()); err != nil {
+			return fmt.Errorf("suppress: %w", err)
+		}
+	}
+	return nil
+}
+
+func (g *group) valueOf(tid string, rows []*subject.Row, b subject.Binding) ([]byte, error) {
+	for _, r := range rows {
+		if r.Subject != b.Subject {
+			continue
+		}
+		key, err := g.p.open(r)
+		if err != nil {
+			return nil, fmt.Errorf("open key of %s: %w", r.Subject, err)
+		}
+		return seal.OpenBytes(key, g.p.identifierAD(tid, b.Subject, b.Type), b.Sealed)
+	}
+	return nil, fmt.Errorf("identifier of %s, who isn't of this person", b.Subject)
+}
+
+func (g *group) tombs(e *erasure, r Receipt) []*subject.Tomb {
+	first := e.ops[0].erase
+	var reason []byte
+	if first.req.Reason != "" {
+		key := g.p.Vault.Nobody(first.caller.TenantID, first.chunk)
+		reason = seal.SealBytes(key, g.p.identifierAD(first.caller.TenantID, e.head.Subject, "erasure.reason"), []byte(first.req.Reason))
+	}
+	tombs := make([]*subject.Tomb, len(e.rows))
+	for i, row := range e.rows {
+		tombs[i] = &subject.Tomb{Key: row.Key, Head: e.head.Subject, Receipt: r.Receipt, ErasedAt: r.ErasedAt.UnixMilli(),
+			UnrecoverableBy: r.UnrecoverableBy.UnixMilli(), Records: r.Records, Entry: r.Ledger.Entry, Index: r.Ledger.Index,
+			ReasonChunk: first.chunk, Reason: reason}
+	}
+	return tombs
+}

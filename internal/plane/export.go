@@ -1,0 +1,169 @@
+package plane
+
+import (
+	"context"
+	"fmt"
+
+	"domicile.dev/internal/id"
+	"domicile.dev/internal/ledger"
+	"domicile.dev/internal/record"
+	"domicile.dev/internal/seal"
+	"domicile.dev/internal/store"
+	"domicile.dev/internal/subject"
+	"domicile.dev/internal/tenant"
+	"domicile.dev/internal/term"
+)
+
+// ExportSummary says what an export held.
+type ExportSummary struct {
+	Subject id.Subject
+	Records int64
+	Ledger  ledger.Ref
+}
+
+// exportPage is how many records are opened at a time: an export never lies whole in memory.
+const exportPage = 200
+
+// Export calls each for every record of the person, oldest first: their own parts, and what others
+// wrote to them; the address and device data of others is left out and named in Gone (GDPR art. 15(4)).
+// It is entered in the ledger before the first record is shown. An erasure meanwhile ends it with Gone.
+//
+// Errors: NotFound; Gone subject.erased; Forbidden subject.restricted; what each returns.
+func (p *Plane) Export(ctx context.Context, c *tenant.Caller, s id.Subject, purpose string, each func(RecordView) error) (ExportSummary, error) {
+	var sum ExportSummary
+	err := p.view(ctx, c, func(tx store.Tx) error {
+		pers, err := p.personOf(tx, c.Tenant, s)
+		if err != nil {
+			return err
+		}
+		sum.Subject = pers.head.Subject
+		return p.mayUse(pers.head, purpose)
+	})
+	if err != nil {
+		return sum, err
+	}
+	err = p.DB.Do(ctx, func(tx store.Tx) error {
+		refs, err := p.Ledger.Append(tx, ledger.Draft{Kind: "export", Tenant: c.TenantID, At: p.now(),
+			Body: map[string]any{"subject": sum.Subject, "purpose": purpose, "token": c.Token}})
+		if err == nil {
+			sum.Ledger = refs[0]
+		}
+		return err
+	})
+	if err != nil {
+		return sum, fmt.Errorf("enter export: %w", err)
+	}
+	p.Ledger.Committed()
+	var after record.Location
+	for more := true; more; {
+		var page []RecordView
+		err := p.view(ctx, c, func(tx store.Tx) (err error) {
+			page, after, more, err = p.exportPage(tx, c, s, purpose, after)
+			return err
+		})
+		if err != nil {
+			return sum, err
+		}
+		for _, v := range page {
+			if err := each(v); err != nil {
+				return sum, err
+			}
+			sum.Records++
+		}
+	}
+	return sum, nil
+}
+
+func (p *Plane) exportPage(tx store.Tx, c *tenant.Caller, s id.Subject, purpose string, after record.Location) ([]RecordView, record.Location, bool, error) {
+	pers, err := p.personOf(tx, c.Tenant, s)
+	if err != nil {
+		return nil, after, false, err
+	}
+	if err := p.mayUse(pers.head, purpose); err != nil {
+		return nil, after, false, err
+	}
+	found, more, err := p.Log.Find(tx, c.Tenant, pers.subjects(), record.Query{After: after, Limit: exportPage, Oldest: true})
+	if err != nil {
+		return nil, after, false, fmt.Errorf("find records: %w", err)
+	}
+	keys, err := p.keysOf(tx, c, pers, found)
+	if err != nil {
+		return nil, after, false, err
+	}
+	mine := map[id.Subject]bool{}
+	for _, r := range pers.rows {
+		mine[r.Subject] = true
+	}
+	o := opener{}
+	views := make([]RecordView, 0, len(found))
+	for i := range found {
+		f := &found[i]
+		o.keep = func(part *record.FoundPart) bool {
+			return mine[part.Subject] || part.Subject.IsNobody() || p.content(f.Service, f.Kind, part.Category)
+		}
+		v, err := o.open(p, c.TenantID, f, keys)
+		if err != nil {
+			return nil, after, false, err
+		}
+		if v.Data != nil {
+			views = append(views, v)
+		}
+	}
+	if len(found) > 0 {
+		after = found[len(found)-1].At
+	}
+	return views, after, more, nil
+}
+
+// content says whether parts of that category are what somebody wrote.
+func (p *Plane) content(service, kind, category string) bool {
+	k := p.Rules.Kind(service, kind)
+	if k == nil {
+		return false
+	}
+	for _, part := range k.Parts() {
+		if part.Category == category && part.Owner == term.OwnerWriter {
+			return true
+		}
+	}
+	return false
+}
+
+// keysOf returns the keys that open the parts of the records, of the person and of everybody else
+// who is still there.
+func (p *Plane) keysOf(tx store.Tx, c *tenant.Caller, pers *somebody, found []record.Found) (map[id.Subject]*seal.Key, error) {
+	keys := map[id.Subject]*seal.Key{}
+	if pers != nil {
+		for _, r := range pers.rows {
+			k, err := p.open(r)
+			if err != nil {
+				return nil, fmt.Errorf("open key of %s: %w", r.Subject, err)
+			}
+			keys[r.Subject] = k
+		}
+	}
+	var others []subject.Key
+	for i := range found {
+		for j := range found[i].Parts {
+			s := found[i].Parts[j].Subject
+			if _, asked := keys[s]; !asked && !s.IsNobody() {
+				keys[s] = nil
+				others = append(others, subject.Key{Tenant: c.Tenant, Subject: s})
+			}
+		}
+	}
+	if len(others) == 0 {
+		return keys, nil
+	}
+	var failed error
+	if err := p.Subjects.Rows(tx, others, func(r subject.Row) {
+		k, err := p.open(&r)
+		if err != nil {
+			failed = fmt.Errorf("open key of %s: %w", r.Subject, err)
+		}
+		keys[r.Subject] = k
+	}); err != nil {
+		return nil, fmt.Errorf("load subjects: %w", err)
+	}
+	return keys, failed
+}

@@ -1,0 +1,307 @@
+package plane
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"runtime/debug"
+	"slices"
+	"sort"
+	"time"
+
+	"domicile.dev/internal/fault"
+	"domicile.dev/internal/id"
+	"domicile.dev/internal/ledger"
+	"domicile.dev/internal/record"
+	"domicile.dev/internal/store"
+	"domicile.dev/internal/subject"
+)
+
+// op is one thing to be committed. Exactly one of ingest, erase and state is set.
+type op struct {
+	ingest *ingestOp
+	erase  *eraseOp
+	state  *stateOp
+	done   chan error // buffered by one
+	err    error      // the op's own answer, when its group is durable
+}
+
+func (o *op) bytes() int {
+	if o.ingest != nil {
+		return o.ingest.bytes
+	}
+	return 512
+}
+
+// commitLoop commits whatever is queued, one group after the other, without timers: while one group
+// is written, the next one gathers.
+func (p *Plane) commitLoop() {
+	defer close(p.stopped)
+	for {
+		select {
+		case o := <-p.queue:
+			p.commit(p.gather(o))
+		case <-p.closing:
+			for {
+				select {
+				case o := <-p.queue:
+					p.commit(p.gather(o))
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+func (p *Plane) gather(first *op) []*op {
+	ops, size := []*op{first}, first.bytes()
+	for size < p.opt.GroupBytes {
+		select {
+		case o := <-p.queue:
+			ops = append(ops, o)
+			size += o.bytes()
+		default:
+			return ops
+		}
+	}
+	return ops
+}
+
+// commit writes one group and answers everybody in it. When a group fails for a reason that isn't
+// the store's, its operations are tried one by one, so that one can't fail the others.
+func (p *Plane) commit(ops []*op) {
+	err := p.commitGroup(ops)
+	if err != nil && len(ops) > 1 && fault.KindOf(err) != fault.Unavailable {
+		p.log.Error("commit group failed, trying its operations one by one", "operations", len(ops), "error", err)
+		for _, o := range ops {
+			p.commit([]*op{o})
+		}
+		return
+	}
+	for _, o := range ops {
+		if err != nil {
+			o.done <- err
+		} else {
+			o.done <- o.err
+		}
+	}
+}
+
+func (p *Plane) commitGroup(ops []*op) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			p.log.Error("commit group panicked", "stack", string(debug.Stack()))
+			err = fmt.Errorf("commit group panicked")
+		}
+	}()
+	if p.opt.Sink != nil {
+		if ops, err = p.sink(ops); err != nil || len(ops) == 0 {
+			return err
+		}
+	}
+	began := time.Now()
+	var g *group
+	err = p.DB.Do(context.Background(), func(tx store.Tx) error {
+		g = &group{p: p, tx: tx, ops: ops, now: p.now(), dead: map[subject.Key]bool{}, seen: p.people.forgets.Load()}
+		return g.run()
+	})
+	if err != nil {
+		return err
+	}
+	g.publish()
+	p.metrics.observe(ops, time.Since(began).Seconds())
+	return nil
+}
+
+// group is one run of one group's transaction. It is made anew when the transaction runs again.
+type group struct {
+	p    *Plane
+	tx   store.Tx
+	ops  []*op
+	now  time.Time
+	dead map[subject.Key]bool // erased or merged away, in this group or since this node last looked
+	seen uint64               // people.forgets when the transaction began
+
+	changes  int64
+	whole    bool // the cache may be kept
+	graph    *subject.Graph
+	appended *record.Appended
+	counts   map[countKey]int64
+	refused  map[refusalKey]int64
+	met      []metPerson // whom slow events named, for the cache
+	drafts   []ledger.Draft
+}
+
+func (g *group) run() error {
+	for _, o := range g.ops {
+		o.err = nil
+	}
+	steps := []struct {
+		name string
+		run  func() error
+	}{
+		{"look for what other nodes changed", g.catchUp},
+		{"erase", g.eraseAll},
+		{"change states", g.changeStates},
+		{"ingest", g.ingestAll},
+		{"count", g.countAll},
+	}
+	for _, s := range steps {
+		if err := s.run(); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
+	return nil
+}
+
+// catchUp learns who is gone since this node last looked.
+func (g *group) catchUp() error {
+	gone, whole, err := g.p.Changes.GoneSince(g.tx, g.p.changes)
+	if err != nil {
+		return err
+	}
+	g.whole = whole
+	for _, k := range gone {
+		g.dead[k] = true
+	}
+	if !whole {
+		g.p.people.clear() // what other nodes did is no longer known one by one
+	}
+	return nil
+}
+
+// publish makes the committed group known to this node. It runs before the next group begins.
+func (g *group) publish() {
+	p := g.p
+	g.seen = p.people.forgets.Load()
+	for k := range g.dead {
+		p.people.forget(k)
+		g.seen++
+	}
+	p.changes = g.changes
+	if g.appended != nil {
+		p.Log.Committed(g.appended)
+	}
+	for _, m := range g.met {
+		if !g.dead[m.key] {
+			p.people.put(g.seen, m.key, m.seal, m.idents...)
+		}
+	}
+	p.Ledger.Committed()
+}
+
+// enter appends drafts to the ledger; those of one kind and tenant become one leaf.
+func (g *group) enter(drafts ...ledger.Draft) ([]ledger.Ref, error) {
+	return g.p.Ledger.Append(g.tx, drafts...)
+}
+
+// countAll writes the counts and the collection's ledger entries, and notes the last change.
+func (g *group) countAll() error {
+	if len(g.counts) > 0 {
+		counts := make([]Count, 0, len(g.counts))
+		for k, n := range g.counts {
+			counts = append(counts, Count{Tenant: k.tenant, Hour: g.now.UTC().Truncate(time.Hour), Service: k.service,
+				Kind: k.kind, Outcome: k.outcome, Reason: k.reason, N: n})
+		}
+		// In one order everywhere, so that two nodes never wait for each other's rows.
+		sort.Slice(counts, func(i, j int) bool { return counts[i].less(counts[j]) })
+		if err := g.p.Counters.AddCounts(g.tx, counts); err != nil {
+			return err
+		}
+	}
+	if len(g.refused) > 0 {
+		refusals := make([]RefusalCount, 0, len(g.refused))
+		for k, n := range g.refused {
+			refusals = append(refusals, RefusalCount{Tenant: k.tenant, Source: k.source, Reason: k.reason, Path: k.path,
+				N: n, FirstAt: g.now, LastAt: g.now})
+		}
+		slices.SortFunc(refusals, RefusalCount.compare)
+		if err := g.p.Counters.AddRefusals(g.tx, refusals); err != nil {
+			return err
+		}
+	}
+	g.changes = g.p.Changes.ChangeSeq(g.tx)
+	return nil
+}
+
+// collected is the ledger's entry on what a tenant's sources brought in one group.
+type collected struct {
+	Decision  string           `json:"decision"` // "permit": the kind is declared
+	Programme string           `json:"programme"`
+	Region    string           `json:"region"`
+	Accepted  map[string]int64 `json:"accepted"` // by service/kind
+	FirstPos  uint64           `json:"first_pos"`
+	LastPos   uint64           `json:"last_pos"`
+	Rows      int              `json:"rows"`
+	Digest    string           `json:"sha256"` // over the sealed rows of the whole group
+}
+
+func (g *group) enterCollected(ops []*ingestOp) error {
+	a := g.appended
+	if a.Rows == 0 {
+		return nil
+	}
+	byTenant := map[string]map[string]int64{}
+	for i, o := range ops {
+		for j := range o.chunk.Records {
+			if a.Outcome[i][j] {
+				continue
+			}
+			m := byTenant[o.src.TenantID]
+			if m == nil {
+				m = map[string]int64{}
+				byTenant[o.src.TenantID] = m
+			}
+			shape := o.chunk.Records[j].Shape
+			m[shape.Service+"/"+shape.Kind]++
+		}
+	}
+	for _, tenant := range slices.Sorted(maps.Keys(byTenant)) {
+		if _, err := g.enter(ledger.Draft{Kind: "collect", Tenant: tenant, At: g.now, Body: collected{Decision: "permit",
+			Programme: g.p.Rules.Hash(), Region: g.p.Region, Accepted: byTenant[tenant], FirstPos: a.FirstPos, LastPos: a.LastPos,
+			Rows: a.Rows, Digest: hex.EncodeToString(a.Digest[:])}}); err != nil {
+			return fmt.Errorf("enter collection: %w", err)
+		}
+	}
+	return nil
+}
+
+// merged is the ledger's entry on two subjects that turned out to be one person.
+type merged struct {
+	From id.Subject `json:"from"`
+	To   id.Subject `json:"to"`
+}
+
+func (g *group) enterMerges() error {
+	for _, m := range g.graph.Merges() {
+		if _, err := g.enter(ledger.Draft{Kind: "merge", Tenant: g.p.tenantOf(m.Tenant), At: g.now, Body: merged{m.From, m.To}}); err != nil {
+			return fmt.Errorf("enter merge: %w", err)
+		}
+	}
+	return nil
+}
+
+// sink hands chunks about people who are all known to Options.Sink, in place of the store, and
+// returns the operations that it can't take.
+func (p *Plane) sink(ops []*op) (rest []*op, err error) {
+	var chunks []*record.Chunk
+	for _, o := range ops {
+		in := o.ingest
+		if in == nil || slices.ContainsFunc(in.events, func(e prepared) bool { return !e.fast }) {
+			rest = append(rest, o)
+			continue
+		}
+		in.outcome = outcome{accepted: len(in.events)}
+		in.chunk.Records = in.chunk.Records[:0]
+		for i := range in.events {
+			in.chunk.Records = append(in.chunk.Records, in.events[i].sealed)
+		}
+		chunks = append(chunks, &in.chunk)
+	}
+	if len(chunks) == 0 {
+		return rest, nil
+	}
+	return rest, p.opt.Sink(chunks)
+}

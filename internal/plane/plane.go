@@ -1,0 +1,198 @@
+// Package plane is the data path of one region: what comes in, is found, read, restricted and
+// erased. Each verb is a file. Whatever writes goes through one commit group at a time (group.go),
+// in which the records, the identities, the ledger entry and the counts stand or fall together.
+package plane
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"domicile.dev/internal/fault"
+	"domicile.dev/internal/id"
+	"domicile.dev/internal/ingest"
+	"domicile.dev/internal/ledger"
+	"domicile.dev/internal/record"
+	"domicile.dev/internal/seal"
+	"domicile.dev/internal/store"
+	"domicile.dev/internal/subject"
+	"domicile.dev/internal/vault"
+)
+
+// Rules is what the data path asks of the programme.
+type Rules interface {
+	ingest.Kinds
+	// Hash names the programme, "sha256:…".
+	Hash() string
+	// RetentionDays is how long parts of a category are kept; 0 is without a limit.
+	RetentionDays(service, kind, category string) uint16
+}
+
+// ChangeStore tells the nodes of a cell of each other's erasures and merges.
+type ChangeStore interface {
+	Change(tx store.Tx, kind string, tenant uint32, subject []byte, at time.Time) (int64, error)
+	ChangeSeq(tx store.Tx) int64
+	// GoneSince returns the subjects that were erased, merged or otherwise changed after seq;
+	// whole is false when some changes are no longer known.
+	GoneSince(tx store.Tx, seq int64) (gone []subject.Key, whole bool, err error)
+	PruneChanges(tx store.Tx, before time.Time) (int64, error)
+	// Lease lets one node of the cell at a time do what has that name.
+	Lease(tx store.Tx, name, holder string, now time.Time, ttl time.Duration) (bool, error)
+}
+
+// StatStore keeps counts.
+type StatStore interface {
+	AddCounts(tx store.Tx, counts []Count) error
+	AddRefusals(tx store.Tx, refusals []RefusalCount) error
+	Counts(tx store.Tx, tenant uint32, since time.Time) ([]Count, error)
+	Refusals(tx store.Tx, tenant uint32, limit int) ([]RefusalCount, error)
+	// OldestRemains is when the longest erased person was erased whose sealed remains are not
+	// yet compacted away, in Unix milliseconds; 0 when there are none.
+	OldestRemains(tx store.Tx, tenant uint32) (int64, error)
+}
+
+// Options tunes a Plane. The zero value is right for a small region.
+type Options struct {
+	// GroupBytes is the most sealed bytes in one commit group. Default 4 MiB.
+	GroupBytes int
+	// Queue is the most operations that wait for a group. Default 4096; beyond it, callers are
+	// told to come back.
+	Queue int
+	// People is the most people whose identifiers and keys are cached. Default 32768.
+	People int
+	// Log gets what an operator should know. Default: nothing.
+	Log *slog.Logger
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
+	// Sink, when set, takes a group in place of the store. Only the benchmark of design 13 sets it.
+	Sink func(chunks []*record.Chunk) error
+}
+
+// Parts are the rooms that a Plane works with; it closes none of them.
+type Parts struct {
+	Region   string
+	DB       store.DB
+	Rules    Rules
+	Vault    *vault.Vault
+	Log      *record.Log
+	Ledger   *ledger.Ledger
+	Subjects subject.Store
+	Changes  ChangeStore
+	Counters StatStore
+}
+
+// Plane is the data path of one region on one node. It is safe for concurrent use.
+type Plane struct {
+	Parts
+	opt    Options
+	people *people
+	now    func() time.Time
+	log    *slog.Logger
+
+	queue   chan *op
+	stopped chan struct{} // closed when the committer has ended
+	stop    sync.Once
+	closing chan struct{}
+	changes int64 // the last change seen; the committer's own
+	metrics *metrics
+	node    string // in leases
+
+	binders sync.Map // tenant id → *seal.Binder
+	names   sync.Map // tenant number → tenant id
+	shapes  shapes
+}
+
+// New returns a Plane and starts its committer; Close ends it.
+func New(parts Parts, opt Options) *Plane {
+	if opt.GroupBytes == 0 {
+		opt.GroupBytes = 4 << 20
+	}
+	if opt.Queue == 0 {
+		opt.Queue = 4096
+	}
+	if opt.People == 0 {
+		opt.People = 32 << 10
+	}
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	p := &Plane{Parts: parts, opt: opt, people: newPeople(opt.People), now: opt.Now, log: opt.Log,
+		queue: make(chan *op, opt.Queue), stopped: make(chan struct{}), closing: make(chan struct{})}
+	p.metrics, p.node = newMetrics(p), id.New("node", 8)
+	go p.commitLoop()
+	return p
+}
+
+// Close lets what is queued be committed and stops. Whoever submits afterwards is told to come back.
+func (p *Plane) Close() {
+	p.stop.Do(func() { close(p.closing) })
+	<-p.stopped
+}
+
+// submit queues o and waits until its group is durable or failed.
+func (p *Plane) submit(ctx context.Context, o *op) error {
+	o.done = make(chan error, 1)
+	select {
+	case <-p.closing:
+		return errStopping()
+	default:
+	}
+	select {
+	case p.queue <- o:
+	default:
+		return &fault.Error{Kind: fault.RateLimited, Reason: "plane.busy", Public: "the region has more to write than it can take",
+			Hint: "send the same request again after the time in Retry-After", RetryAfterSeconds: 1}
+	}
+	select {
+	case err := <-o.done:
+		return err
+	case <-p.stopped:
+		select {
+		case err := <-o.done:
+			return err
+		default:
+			return errStopping()
+		}
+	}
+}
+
+func errStopping() error {
+	return &fault.Error{Kind: fault.Unavailable, Reason: "plane.stopping", Public: "this node is stopping",
+		Hint: "send the same request again", RetryAfterSeconds: 1}
+}
+
+func (p *Plane) binder(tenantID string) *seal.Binder {
+	if b, ok := p.binders.Load(tenantID); ok {
+		return b.(*seal.Binder)
+	}
+	b, _ := p.binders.LoadOrStore(tenantID, seal.NewBinder(p.Region, tenantID))
+	return b.(*seal.Binder)
+}
+
+// name notes the id of a tenant by its number. Whoever brings an operation brings both, before the
+// operation can need it.
+func (p *Plane) name(no uint32, tid string) {
+	if _, known := p.names.Load(no); !known {
+		p.names.Store(no, tid)
+	}
+}
+
+func (p *Plane) tenantOf(no uint32) string {
+	tid, _ := p.names.Load(no)
+	s, _ := tid.(string)
+	return s
+}
+
+// identifierAD is the associated data of an identifier's sealed value.
+func (p *Plane) identifierAD(tenantID string, s id.Subject, typ string) []byte {
+	ad := make([]byte, 0, 64)
+	for _, part := range []string{"domicile/identifier/1", p.Region, tenantID, string(s[:]), typ} {
+		ad = append(ad, byte(len(part)>>8), byte(len(part)))
+		ad = append(ad, part...)
+	}
+	return ad
+}

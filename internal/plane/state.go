@@ -1,0 +1,145 @@
+package plane
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"domicile.dev/internal/fault"
+	"domicile.dev/internal/id"
+	"domicile.dev/internal/ledger"
+	"domicile.dev/internal/subject"
+	"domicile.dev/internal/tenant"
+)
+
+// StateChange is a person's state after a change, and where the change is entered.
+type StateChange struct {
+	Subject   id.Subject // the head
+	States    []string   // in force now: "restricted", "held"
+	HoldUntil *time.Time
+	Ledger    ledger.Ref
+}
+
+type stateOp struct {
+	caller  *tenant.Caller
+	subject id.Subject
+	verb    string // of the ledger entry
+	set     subject.State
+	unset   subject.State
+	until   time.Time
+	reason  string // held back from ledger and store: it may name people
+	answer  StateChange
+}
+
+// Restrict marks the person as restricted (GDPR art. 18): still collected and stored, not used. To
+// do it again changes nothing and is entered again.
+func (p *Plane) Restrict(ctx context.Context, c *tenant.Caller, s id.Subject, reason string) (StateChange, error) {
+	return p.setState(ctx, &stateOp{caller: c, subject: s, verb: "restrict", set: subject.Restricted, reason: reason})
+}
+
+// Unrestrict lifts the restriction.
+func (p *Plane) Unrestrict(ctx context.Context, c *tenant.Caller, s id.Subject, reason string) (StateChange, error) {
+	return p.setState(ctx, &stateOp{caller: c, subject: s, verb: "unrestrict", unset: subject.Restricted, reason: reason})
+}
+
+// Hold keeps the person from being erased until then, or until Release when until is zero.
+func (p *Plane) Hold(ctx context.Context, c *tenant.Caller, s id.Subject, reason string, until time.Time) (StateChange, error) {
+	if !until.IsZero() && !until.After(p.now()) {
+		return StateChange{}, fault.New(fault.Unprocessable, "hold.until_past", "until is in the past").
+			WithHint("give a time to come, or leave until out for a hold without an end")
+	}
+	return p.setState(ctx, &stateOp{caller: c, subject: s, verb: "hold", set: subject.Held, until: until, reason: reason})
+}
+
+// Release ends the hold.
+func (p *Plane) Release(ctx context.Context, c *tenant.Caller, s id.Subject, reason string) (StateChange, error) {
+	return p.setState(ctx, &stateOp{caller: c, subject: s, verb: "release", unset: subject.Held, reason: reason})
+}
+
+func (p *Plane) setState(ctx context.Context, o *stateOp) (StateChange, error) {
+	p.name(o.caller.Tenant, o.caller.TenantID)
+	if err := p.submit(ctx, &op{state: o}); err != nil {
+		return StateChange{}, err
+	}
+	return o.answer, nil
+}
+
+// stateChanged is the ledger's entry on a change of state.
+type stateChanged struct {
+	Subject id.Subject `json:"subject"`
+	States  []string   `json:"states"`
+	Until   *time.Time `json:"until,omitempty"`
+	Token   string     `json:"token"`
+}
+
+func (g *group) changeStates() error {
+	for _, o := range g.ops {
+		if o.state == nil {
+			continue
+		}
+		if err := g.changeState(o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *group) changeState(o *op) error {
+	s := o.state
+	head, err := g.p.headOf(g.tx, s.caller.Tenant, s.subject)
+	if err != nil {
+		if fault.KindOf(err) == fault.Internal {
+			return err
+		}
+		o.err = err
+		return nil
+	}
+	head.State = head.State&^s.unset | s.set
+	if s.set&subject.Held != 0 {
+		head.HoldUntil = 0
+		if !s.until.IsZero() {
+			head.HoldUntil = s.until.UnixMilli()
+		}
+	}
+	if s.unset&subject.Held != 0 {
+		head.HoldUntil = 0
+	}
+	if err := g.p.Subjects.UpdateRows(g.tx, []*subject.Row{head}); err != nil {
+		return fmt.Errorf("%s %s: %w", s.verb, head.Subject, err)
+	}
+	s.answer = StateChange{Subject: head.Subject, States: statesOf(head, g.now), HoldUntil: holdUntil(head, g.now)}
+	refs, err := g.enter(ledger.Draft{Kind: s.verb, Tenant: s.caller.TenantID, At: g.now, Body: stateChanged{Subject: head.Subject,
+		States: s.answer.States, Until: s.answer.HoldUntil, Token: s.caller.Token}})
+	if err != nil {
+		return fmt.Errorf("enter %s of %s: %w", s.verb, head.Subject, err)
+	}
+	s.answer.Ledger = refs[0]
+	return nil
+}
+
+// inForce returns the state with a hold that has ended taken out.
+func inForce(r *subject.Row, now time.Time) subject.State {
+	if r.State&subject.Held != 0 && r.HoldUntil != 0 && now.UnixMilli() >= r.HoldUntil {
+		return r.State &^ subject.Held
+	}
+	return r.State
+}
+
+func statesOf(r *subject.Row, now time.Time) []string { return inForce(r, now).Names() }
+
+func holdUntil(r *subject.Row, now time.Time) *time.Time {
+	if inForce(r, now)&subject.Held == 0 || r.HoldUntil == 0 {
+		return nil
+	}
+	t := time.UnixMilli(r.HoldUntil).UTC()
+	return &t
+}
+
+func held(r *subject.Row) error {
+	f := fault.New(fault.Conflict, "hold.in_force", "%s is under a legal hold and can't be erased", r.Subject).
+		WithHint("release the hold first, or wait until it ends")
+	if r.HoldUntil != 0 {
+		f.With("until", time.UnixMilli(r.HoldUntil).UTC())
+	}
+	return f
+}

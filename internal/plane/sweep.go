@@ -1,0 +1,76 @@
+package plane
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"domicile.dev/internal/id"
+	"domicile.dev/internal/store"
+	"domicile.dev/internal/subject"
+)
+
+// Times of the sweep. Remains are cleared within RemainsFor of the erasure (design 6); the sweep
+// begins much sooner, and what counts is that it ends in time.
+const (
+	RemainsFor   = 30 * 24 * time.Hour
+	remainsWait  = time.Hour // so that people erased together are cleared together
+	sweepEvery   = 10 * time.Minute
+	sweepBatch   = 512
+	changesLive  = 24 * time.Hour
+	sweepLease   = "sweep"
+	sweepLeaseIs = 30 * time.Minute
+)
+
+// Sweep clears, until ctx ends, what erasures left in the log: ciphertext whose key is gone, with
+// its header. One node of a cell does it at a time.
+func (p *Plane) Sweep(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(sweepEvery):
+		}
+		if err := p.SweepOnce(ctx, p.now().Add(-remainsWait)); err != nil && ctx.Err() == nil {
+			p.log.Error("clearing what erasures left failed, it will be tried again", "error", err)
+		}
+	}
+}
+
+// SweepOnce clears what is left of everybody who was erased before then.
+func (p *Plane) SweepOnce(ctx context.Context, before time.Time) error {
+	mine := false
+	err := p.DB.Do(ctx, func(tx store.Tx) (err error) {
+		if mine, err = p.Changes.Lease(tx, sweepLease, p.node, p.now(), sweepLeaseIs); err != nil || !mine {
+			return err
+		}
+		_, err = p.Changes.PruneChanges(tx, p.now().Add(-changesLive))
+		return err
+	})
+	if err != nil || !mine {
+		return err
+	}
+	for {
+		dead := map[uint32][]id.Subject{}
+		var keys []subject.Key
+		if err := p.DB.View(ctx, func(tx store.Tx) error {
+			return p.Subjects.Uncompacted(tx, before.UnixMilli(), sweepBatch, func(t subject.Tomb) {
+				dead[t.Tenant] = append(dead[t.Tenant], t.Subject)
+				keys = append(keys, t.Key)
+			})
+		}); err != nil {
+			return fmt.Errorf("list what is left: %w", err)
+		}
+		if len(keys) == 0 {
+			return nil
+		}
+		for tenant, subjects := range dead {
+			if err := p.Log.Compact(ctx, tenant, subjects); err != nil {
+				return fmt.Errorf("compact: %w", err)
+			}
+		}
+		if err := p.DB.Do(ctx, func(tx store.Tx) error { return p.Subjects.Compacted(tx, keys, p.now().UnixMilli()) }); err != nil {
+			return fmt.Errorf("mark as cleared: %w", err)
+		}
+	}
+}

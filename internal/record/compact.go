@@ -1,0 +1,253 @@
+package record
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"domicile.dev/internal/id"
+	"domicile.dev/internal/store"
+)
+
+const (
+	// compactSubjects is how many subjects are walked together.
+	compactSubjects = 64
+	// compactRows is how many base rows one transaction rewrites: some milliseconds under the gate.
+	compactRows = 64
+	// dropRows is how many rows one transaction drops.
+	dropRows = 256
+)
+
+// Compact rewrites the rows that hold parts about the dead, who were erased and get no new records,
+// without those parts. A record of which nothing is left goes with its header; the others keep their
+// locations. The index forgets the dead when runs are next merged, and does not return them from now
+// on; client keys stay. It may be called again after an error.
+func (l *Log) Compact(ctx context.Context, tenant uint32, dead []id.Subject) error {
+	for some := range slices.Chunk(dead, compactSubjects) {
+		if err := l.compact(ctx, tenant, some); err != nil {
+			return fmt.Errorf("compact: %w", err)
+		}
+	}
+	return nil
+}
+
+func (l *Log) compact(ctx context.Context, tenant uint32, dead []id.Subject) error {
+	var after Location
+	for {
+		var rows []uint64
+		if err := l.db.View(ctx, func(tx store.Tx) (err error) {
+			rows, after, err = l.rowsOf(tx, tenant, dead, after)
+			return err
+		}); err != nil {
+			return err
+		}
+		if len(rows) == 0 {
+			break
+		}
+		if err := l.db.Do(ctx, func(tx store.Tx) error { return l.rewrite(tx, tenant, rows, dead) }); err != nil {
+			return err
+		}
+		for _, pos := range rows {
+			l.forget(tenant, pos)
+		}
+	}
+	return l.db.Do(ctx, func(tx store.Tx) error {
+		g := l.store.Gate(tx)
+		marks := make([]Mark, len(dead))
+		for i := range dead {
+			marks[i] = Mark{Tenant: tenant, Subject: dead[i][:], Pos: g.Pos}
+		}
+		if err := l.store.PutMarks(tx, marks); err != nil {
+			return err
+		}
+		g.Manifest++
+		l.store.SetGate(tx, g)
+		return nil
+	})
+}
+
+// rowsOf returns the next base rows with records of the subjects, newest first.
+func (l *Log) rowsOf(tx store.Tx, tenant uint32, subjects []id.Subject, after Location) (rows []uint64, last Location, err error) {
+	v, err := l.at(tx)
+	if err != nil {
+		return nil, after, err
+	}
+	w := v.locate(tenant, subjects, false, after, compactRows)
+	w.accept = func(*entry) (bool, error) { return true, nil }
+	for {
+		e, ok, err := w.next()
+		if err != nil || !ok {
+			return rows, after, err
+		}
+		if n := len(rows); n == 0 || rows[n-1] != e.pos {
+			if n == compactRows {
+				return rows, after, nil
+			}
+			rows = append(rows, e.pos)
+		}
+		after = e.loc()
+	}
+}
+
+// forget drops a base row and its siblings from the cache.
+func (l *Log) forget(tenant uint32, pos uint64) {
+	l.cache.drop(rowKey(tenant, pos))
+	for i := range uint64(MaxParts) { // as many siblings as there can be
+		l.cache.drop(rowKey(tenant, pos+1+i))
+	}
+}
+
+// rewrite takes the parts about the dead out of base rows and their siblings.
+func (l *Log) rewrite(tx store.Tx, tenant uint32, bases []uint64, dead []id.Subject) error {
+	v := &view{l: l, tx: tx}
+	bodies := make(map[uint64][]byte, len(bases))
+	if err := l.store.Rows(tx, tenant, bases, func(i int, body []byte) error {
+		bodies[bases[i]] = body
+		return nil
+	}); err != nil {
+		return err
+	}
+	set := make(map[id.Subject]bool, len(dead))
+	for _, s := range dead {
+		set[s] = true
+	}
+	var update []Row
+	var remove []uint64
+	for _, pos := range bases {
+		if bodies[pos] == nil {
+			continue // retention was here
+		}
+		rows, gone, err := v.without(tenant, pos, bodies, set)
+		if err != nil {
+			return fmt.Errorf("row %d of tenant %d: %w", pos, tenant, err)
+		}
+		update, remove = append(update, rows...), append(remove, gone...)
+	}
+	if err := l.store.UpdateRows(tx, update); err != nil {
+		return err
+	}
+	return l.store.DeleteRows(tx, tenant, remove)
+}
+
+// without returns a base row and its siblings without the parts about the dead, and the positions
+// of those in which nothing is left.
+func (v *view) without(tenant uint32, pos uint64, have map[uint64][]byte, dead map[id.Subject]bool) (rows []Row, empty []uint64, err error) {
+	r, err := openRow(have[pos], &v.l.shapes)
+	if err != nil {
+		return nil, nil, err
+	}
+	classes := append([]uint16{r.class}, r.siblings...)
+	exists := make([]bool, len(classes))
+	exists[0] = true
+	beside := make([][]byte, len(r.siblings))
+	if len(beside) > 0 {
+		if err := v.l.store.Rows(v.tx, tenant, r.siblingPositions(pos, nil), func(i int, body []byte) error {
+			beside[i], exists[i+1] = body, true
+			return nil
+		}); err != nil {
+			return nil, nil, err
+		}
+	}
+	if err := r.join(beside); err != nil {
+		return nil, nil, err
+	}
+	b := newSetBuilder(classes)
+	left := make([]bool, len(classes)) // has a part
+	for r.idx < r.records {
+		var f Found
+		var arena []FoundPart
+		ok, err := r.next(&f, &arena)
+		if err != nil {
+			return nil, nil, err
+		}
+		c := &Chunk{ID: r.chunk, Tenant: tenant, ReceivedAt: r.receivedAt}
+		rec := r.sealedWithout(&f, dead, ok)
+		if rec == nil {
+			b.addRemoved(c)
+			continue
+		}
+		b.add(c, rec)
+		for i := range rec.Parts {
+			if len(rec.Parts[i].Sealed) > 0 {
+				left[slices.Index(classes, rec.Shape.Class[i])] = true
+			}
+		}
+	}
+	any := slices.Contains(left, true)
+	for i, body := range b.finish() {
+		p := pos + uint64(i)
+		switch {
+		case !exists[i]:
+		case left[i] || i == 0 && any:
+			rows = append(rows, Row{Tenant: tenant, Pos: p, Class: classes[i], Body: body})
+		default:
+			empty = append(empty, p)
+		}
+	}
+	return rows, empty, nil
+}
+
+// sealedWithout turns the record just read back into what a setBuilder takes, without the parts about the
+// dead; nil when none is left.
+func (r *rowReader) sealedWithout(f *Found, dead map[id.Subject]bool, ok bool) *Sealed {
+	if !ok {
+		return nil
+	}
+	shape := r.shapes[r.shape]
+	rec := &Sealed{Ordinal: f.ID.Ordinal, Shape: shape, OccurredAt: f.OccurredAt, Parts: make([]Part, len(shape.Categories))}
+	left := false
+	for i := range f.Parts {
+		p := &f.Parts[i]
+		if dead[p.Subject] {
+			continue
+		}
+		rec.Parts[p.at] = Part{Subject: p.Subject, N: p.N, Sealed: p.Sealed}
+		left = true
+	}
+	if !left {
+		return nil
+	}
+	return rec
+}
+
+// DropClass drops all rows of a retention class that were received before a time. Base rows of other
+// classes stay, and their records with the parts that are left.
+func (l *Log) DropClass(ctx context.Context, tenant uint32, class uint16, before time.Time) error {
+	for more := true; more; {
+		var pos []uint64
+		if err := l.db.Do(ctx, func(tx store.Tx) (err error) {
+			if pos, err = l.store.OldRows(tx, tenant, class, before.UnixMilli(), dropRows); err != nil || len(pos) == 0 {
+				return err
+			}
+			if err := l.store.DeleteRows(tx, tenant, pos); err != nil {
+				return err
+			}
+			return l.markDropped(tx, tenant, class)
+		}); err != nil {
+			return fmt.Errorf("drop rows of class %d: %w", class, err)
+		}
+		for _, p := range pos {
+			l.cache.drop(rowKey(tenant, p))
+		}
+		more = len(pos) == dropRows
+	}
+	return nil
+}
+
+// markDropped notes up to where no row of a class is left.
+func (l *Log) markDropped(tx store.Tx, tenant uint32, class uint16) error {
+	g := l.store.Gate(tx)
+	through := g.Pos
+	if oldest, ok, err := l.store.OldestRow(tx, tenant, class); err != nil {
+		return err
+	} else if ok {
+		through = oldest - 1
+	}
+	if err := l.store.PutMarks(tx, []Mark{{Tenant: tenant, Class: class, Pos: through}}); err != nil {
+		return err
+	}
+	g.Manifest++
+	l.store.SetGate(tx, g)
+	return nil
+}

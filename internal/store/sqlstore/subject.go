@@ -1,0 +1,258 @@
+package sqlstore
+
+import (
+	"domicile.dev/internal/id"
+	"domicile.dev/internal/store"
+	"domicile.dev/internal/subject"
+)
+
+// subjectDDL is who is who. A subject row holds the person's key, wrapped by the epoch key: taking
+// the row away is the erasure. Identifiers are blind (HMAC under the tenant's index key), their
+// values sealed under the person's key.
+//
+// Thief's gain: how many people there are, since when, and how many identifiers each has. With the
+// index key as well: whether an identifier that the thief already knows is among them.
+const subjectDDL = `
+CREATE TABLE subject (
+	tenant     integer NOT NULL,
+	subject    bytea   NOT NULL, -- 12 random bytes
+	head       bytea   NOT NULL, -- who speaks for the person; itself unless merged
+	state      integer NOT NULL, -- bits of subject.State; those of the head count
+	created_at bigint  NOT NULL,
+	created_by text    NOT NULL, -- source id
+	hold_until bigint  NOT NULL, -- ms, 0: no end
+	key_epoch  integer NOT NULL, -- the epoch key that wraps
+	wrapped    bytea   NOT NULL, -- the person's key
+	PRIMARY KEY (tenant, subject)
+) /*sqlite: WITHOUT ROWID */;
+CREATE INDEX subject_merged ON subject (tenant, head) WHERE head <> subject;
+
+CREATE TABLE identifier (
+	tenant      integer NOT NULL,
+	digest      bytea   NOT NULL, -- 16 bytes
+	subject     bytea   NOT NULL,
+	type        text    NOT NULL,
+	flags       integer NOT NULL, -- 1 claimed, 2 solo
+	source      text    NOT NULL, -- who said so first
+	key_version integer NOT NULL, -- of the index key
+	sealed      bytea   NOT NULL, -- the value under the subject's key
+	created_at  bigint  NOT NULL,
+	PRIMARY KEY (tenant, digest, subject)
+) /*sqlite: WITHOUT ROWID */;
+CREATE INDEX identifier_subject ON identifier (tenant, subject);
+
+CREATE TABLE erased (
+	tenant           integer NOT NULL,
+	subject          bytea   NOT NULL,
+	head             bytea   NOT NULL,
+	receipt          text    NOT NULL,
+	erased_at        bigint  NOT NULL,
+	unrecoverable_by bigint  NOT NULL,
+	records          bigint  NOT NULL,
+	entry            bytea   NOT NULL, -- ledger entry id, 12 bytes
+	ledger_index     bigint  NOT NULL,
+	reason_chunk     bytea   NOT NULL, -- names the key of reason
+	reason           bytea,            -- sealed
+	compacted_at     bigint  NOT NULL, -- 0 while sealed remains are in the log
+	PRIMARY KEY (tenant, subject)
+) /*sqlite: WITHOUT ROWID */;
+CREATE INDEX erased_uncompacted ON erased (tenant, erased_at) WHERE compacted_at = 0;
+
+CREATE TABLE suppression (
+	tenant      integer NOT NULL,
+	digest      bytea   NOT NULL, -- under the suppression key
+	key_version integer NOT NULL,
+	ground      text    NOT NULL,
+	at          bigint  NOT NULL,
+	PRIMARY KEY (tenant, digest)
+) /*sqlite: WITHOUT ROWID */;
+`
+
+// Subjects implements subject.Store, and the part of vault.Store that touches people's keys.
+type Subjects struct{}
+
+var _ subject.Store = Subjects{}
+
+const (
+	flagClaimed = 1
+	flagSolo    = 2
+)
+
+func bindingArgs(keys []subject.BindingKey) [][]any {
+	args := make([][]any, len(keys))
+	for i := range keys {
+		args[i] = []any{keys[i].Tenant, keys[i].Digest[:]}
+	}
+	return args
+}
+
+func subjectArgs(keys []subject.Key) [][]any {
+	args := make([][]any, len(keys))
+	for i := range keys {
+		args[i] = []any{keys[i].Tenant, keys[i].Subject[:]}
+	}
+	return args
+}
+
+func scanBinding(tenant uint32, r Row) subject.Binding {
+	b := subject.Binding{BindingKey: subject.BindingKey{Tenant: tenant}, Type: r.Text(2),
+		Claimed: r.Int(3)&flagClaimed != 0, Solo: r.Int(3)&flagSolo != 0, Source: r.Text(4),
+		KeyVersion: uint32(r.Int(5)), Sealed: r.Bytes(6), CreatedAt: r.Int(7)}
+	copy(b.Digest[:], r.Bytes(0))
+	copy(b.Subject[:], r.Bytes(1))
+	return b
+}
+
+const bindingColumns = `SELECT digest, subject, type, flags, source, key_version, sealed, created_at FROM identifier `
+
+// Bindings implements subject.Store.
+func (Subjects) Bindings(tx store.Tx, keys []subject.BindingKey, each func(subject.Binding)) error {
+	return conn(tx).QueryEach(bindingColumns+`WHERE tenant = $1 AND digest = $2`, bindingArgs(keys),
+		func(i int, r Row) error { each(scanBinding(keys[i].Tenant, r)); return nil })
+}
+
+// BindingsOf implements subject.Store.
+func (Subjects) BindingsOf(tx store.Tx, keys []subject.Key, each func(subject.Binding)) error {
+	return conn(tx).QueryEach(bindingColumns+`WHERE tenant = $1 AND subject = $2`, subjectArgs(keys),
+		func(i int, r Row) error { each(scanBinding(keys[i].Tenant, r)); return nil })
+}
+
+func scanSubject(tenant uint32, r Row) subject.Row {
+	s := subject.Row{Key: subject.Key{Tenant: tenant}, State: subject.State(r.Int(2)), CreatedAt: r.Int(3),
+		CreatedBy: r.Text(4), HoldUntil: r.Int(5), Epoch: uint32(r.Int(6)), Wrapped: r.Bytes(7)}
+	copy(s.Subject[:], r.Bytes(0))
+	copy(s.Head[:], r.Bytes(1))
+	return s
+}
+
+const subjectColumns = `SELECT subject, head, state, created_at, created_by, hold_until, key_epoch, wrapped FROM subject `
+
+// Rows implements subject.Store.
+func (Subjects) Rows(tx store.Tx, keys []subject.Key, each func(subject.Row)) error {
+	return conn(tx).QueryEach(subjectColumns+`WHERE tenant = $1 AND subject = $2`, subjectArgs(keys),
+		func(i int, r Row) error { each(scanSubject(keys[i].Tenant, r)); return nil })
+}
+
+// Members implements subject.Store.
+func (Subjects) Members(tx store.Tx, heads []subject.Key, each func(subject.Row)) error {
+	return conn(tx).QueryEach(subjectColumns+`WHERE tenant = $1 AND head = $2 AND head <> subject`, subjectArgs(heads),
+		func(i int, r Row) error { each(scanSubject(heads[i].Tenant, r)); return nil })
+}
+
+// Suppressed implements subject.Store.
+func (Subjects) Suppressed(tx store.Tx, keys []subject.BindingKey, each func(subject.BindingKey)) error {
+	return conn(tx).QueryEach(`SELECT 1 FROM suppression WHERE tenant = $1 AND digest = $2`, bindingArgs(keys),
+		func(i int, r Row) error { each(keys[i]); return nil })
+}
+
+// Suppress implements subject.Store.
+func (Subjects) Suppress(tx store.Tx, keys []subject.BindingKey, keyVersion uint32, ground string, at int64) error {
+	args := make([][]any, len(keys))
+	for i := range keys {
+		args[i] = []any{keys[i].Tenant, keys[i].Digest[:], keyVersion, ground, at}
+	}
+	return conn(tx).ExecEach(`INSERT INTO suppression (tenant, digest, key_version, ground, at)
+		VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tenant, digest) DO NOTHING`, args)
+}
+
+// InsertRows implements subject.Store.
+func (Subjects) InsertRows(tx store.Tx, rows []*subject.Row) error {
+	args := make([][]any, len(rows))
+	for i, s := range rows {
+		args[i] = []any{s.Tenant, s.Subject[:], s.Head[:], uint32(s.State), s.CreatedAt, s.CreatedBy, s.HoldUntil, s.Epoch, s.Wrapped}
+	}
+	return conn(tx).ExecEach(`INSERT INTO subject (tenant, subject, head, state, created_at, created_by, hold_until, key_epoch, wrapped)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, args)
+}
+
+// InsertBindings implements subject.Store.
+func (Subjects) InsertBindings(tx store.Tx, bindings []*subject.Binding) error {
+	args := make([][]any, len(bindings))
+	for i, b := range bindings {
+		flags := 0
+		if b.Claimed {
+			flags |= flagClaimed
+		}
+		if b.Solo {
+			flags |= flagSolo
+		}
+		args[i] = []any{b.Tenant, b.Digest[:], b.Subject[:], b.Type, flags, b.Source, b.KeyVersion, b.Sealed, b.CreatedAt}
+	}
+	return conn(tx).ExecEach(`INSERT INTO identifier (tenant, digest, subject, type, flags, source, key_version, sealed, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (tenant, digest, subject) DO UPDATE
+		SET flags = excluded.flags WHERE identifier.flags > excluded.flags`, args)
+}
+
+// UpdateRows implements subject.Store.
+func (Subjects) UpdateRows(tx store.Tx, rows []*subject.Row) error {
+	args := make([][]any, len(rows))
+	for i, s := range rows {
+		args[i] = []any{s.Head[:], uint32(s.State), s.HoldUntil, s.Tenant, s.Subject[:]}
+	}
+	return conn(tx).ExecEach(`UPDATE subject SET head = $1, state = $2, hold_until = $3 WHERE tenant = $4 AND subject = $5`, args)
+}
+
+// Rehead implements subject.Store.
+func (Subjects) Rehead(tx store.Tx, tenant uint32, from, to id.Subject) error {
+	_, err := conn(tx).Exec(`UPDATE subject SET head = $1 WHERE tenant = $2 AND head = $3 AND head <> subject`,
+		to[:], tenant, from[:])
+	return err
+}
+
+// Erase implements subject.Store.
+func (Subjects) Erase(tx store.Tx, tombs []*subject.Tomb) error {
+	c := conn(tx)
+	keys := make([][]any, len(tombs))
+	rows := make([][]any, len(tombs))
+	for i, t := range tombs {
+		keys[i] = []any{t.Tenant, t.Subject[:]}
+		var reason any
+		if t.Reason != nil {
+			reason = t.Reason
+		}
+		rows[i] = []any{t.Tenant, t.Subject[:], t.Head[:], t.Receipt, t.ErasedAt, t.UnrecoverableBy, t.Records,
+			t.Entry[:], t.Index, t.ReasonChunk[:], reason, t.CompactedAt}
+	}
+	if err := c.ExecEach(`DELETE FROM subject WHERE tenant = $1 AND subject = $2`, keys); err != nil {
+		return err
+	}
+	if err := c.ExecEach(`DELETE FROM identifier WHERE tenant = $1 AND subject = $2`, keys); err != nil {
+		return err
+	}
+	return c.ExecEach(`INSERT INTO erased (tenant, subject, head, receipt, erased_at, unrecoverable_by, records,
+		entry, ledger_index, reason_chunk, reason, compacted_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`, rows)
+}
+
+const tombColumns = `SELECT subject, head, receipt, erased_at, unrecoverable_by, records, entry, ledger_index,
+	reason_chunk, reason, compacted_at, tenant FROM erased `
+
+func scanTomb(r Row) subject.Tomb {
+	t := subject.Tomb{Key: subject.Key{Tenant: uint32(r.Int(11))}, Receipt: r.Text(2), ErasedAt: r.Int(3), UnrecoverableBy: r.Int(4),
+		Records: r.Int(5), Index: r.Int(7), Reason: r.Bytes(9), CompactedAt: r.Int(10)}
+	copy(t.Subject[:], r.Bytes(0))
+	copy(t.Head[:], r.Bytes(1))
+	copy(t.Entry[:], r.Bytes(6))
+	copy(t.ReasonChunk[:], r.Bytes(8))
+	return t
+}
+
+// Tombs implements subject.Store.
+func (Subjects) Tombs(tx store.Tx, keys []subject.Key, each func(subject.Tomb)) error {
+	return conn(tx).QueryEach(tombColumns+`WHERE tenant = $1 AND subject = $2`, subjectArgs(keys),
+		func(_ int, r Row) error { each(scanTomb(r)); return nil })
+}
+
+// Uncompacted implements subject.Store.
+func (Subjects) Uncompacted(tx store.Tx, erasedBefore int64, limit int, each func(subject.Tomb)) error {
+	return conn(tx).Query(tombColumns+`WHERE compacted_at = 0 AND erased_at < $1 ORDER BY tenant, erased_at LIMIT $2`,
+		func(r Row) error { each(scanTomb(r)); return nil }, erasedBefore, limit)
+}
+
+// Compacted implements subject.Store.
+func (Subjects) Compacted(tx store.Tx, keys []subject.Key, at int64) error {
+	args := make([][]any, len(keys))
+	for i := range keys {
+		args[i] = []any{at, keys[i].Tenant, keys[i].Subject[:]}
+	}
+	return conn(tx).ExecEach(`UPDATE erased SET compacted_at = $1 WHERE tenant = $2 AND subject = $3`, args)
+}

@@ -1,0 +1,93 @@
+package sqlstore
+
+import (
+	"time"
+
+	"domicile.dev/internal/id"
+	"domicile.dev/internal/store"
+	"domicile.dev/internal/vault"
+)
+
+// epochDDL is the life of the keys that wrap persons' keys; the keys themselves are in the keyring.
+//
+// Thief's gain: when keys were rotated. Check values tell nothing of the keys.
+const epochDDL = `
+CREATE TABLE epoch (
+	cell         integer NOT NULL,
+	n            bigint  NOT NULL,
+	created_at   bigint  NOT NULL, -- ms
+	destroyed_at bigint  NOT NULL, -- ms, 0: the keyring may still hold the key
+	kcv          bytea   NOT NULL, -- the key's check value, 16 bytes
+	PRIMARY KEY (cell, n)
+) /*sqlite: WITHOUT ROWID */;
+`
+
+// Vaults implements vault.Store. Persons' wrapped keys are in the rows of table subject.
+type Vaults struct {
+	Metas
+	Leases
+}
+
+var _ vault.Store = Vaults{}
+
+// CurrentEpoch implements vault.Store. It costs no statement.
+func (Vaults) CurrentEpoch(tx store.Tx) (uint32, error) { return uint32(conn(tx).Gate().Epoch), nil }
+
+// SetEpoch implements vault.Store.
+func (Vaults) SetEpoch(tx store.Tx, e vault.Epoch) error {
+	c := conn(tx)
+	if _, err := c.Exec(`INSERT INTO epoch (cell, n, created_at, destroyed_at, kcv) VALUES (1, $1, $2, 0, $3)`,
+		e.N, e.CreatedAt.UnixMilli(), e.Check); err != nil {
+		return err
+	}
+	c.Gate().Epoch = int64(e.N)
+	return nil
+}
+
+// Epochs implements vault.Store.
+func (Vaults) Epochs(tx store.Tx) (all []vault.Epoch, err error) {
+	err = conn(tx).Query(`SELECT n, created_at, destroyed_at, kcv FROM epoch WHERE cell = 1 ORDER BY n`, func(r Row) error {
+		e := vault.Epoch{N: uint32(r.Int(0)), CreatedAt: time.UnixMilli(r.Int(1)).UTC(), Check: r.Bytes(3)}
+		if at := r.Int(2); at != 0 {
+			e.DestroyedAt = time.UnixMilli(at).UTC()
+		}
+		all = append(all, e)
+		return nil
+	})
+	return all, err
+}
+
+// MarkDestroyed implements vault.Store.
+func (Vaults) MarkDestroyed(tx store.Tx, n uint32, at time.Time) error {
+	_, err := conn(tx).Exec(`UPDATE epoch SET destroyed_at = $1 WHERE cell = 1 AND n = $2`, at.UnixMilli(), n)
+	return err
+}
+
+// KeysBefore implements vault.Store. It walks the table by its key, so that a rotation reads each
+// page about once and needs no index that every commit would have to keep.
+func (Vaults) KeysBefore(tx store.Tx, epoch uint32, afterTenant int, after id.Subject, limit int) (rows []vault.KeyRow, err error) {
+	err = conn(tx).Query(`SELECT tenant, (SELECT t.id FROM tenant t WHERE t.cell = 1 AND t.tenant = subject.tenant), subject, key_epoch, wrapped
+		FROM subject WHERE (tenant, subject) > ($1, $2) AND key_epoch < $3 ORDER BY tenant, subject LIMIT $4`, func(r Row) error {
+		row := vault.KeyRow{Tenant: int(r.Int(0)), TenantID: r.Text(1), Wrapped: vault.Wrapped{Epoch: uint32(r.Int(3)), Bytes: r.Bytes(4)}}
+		copy(row.Subject[:], r.Bytes(2))
+		rows = append(rows, row)
+		return nil
+	}, afterTenant, after[:], epoch, limit)
+	return rows, err
+}
+
+// PutKeys implements vault.Store. A person who was erased has no row, and gets none.
+func (Vaults) PutKeys(tx store.Tx, rows []vault.KeyRow) error {
+	args := make([][]any, len(rows))
+	for i := range rows {
+		k := &rows[i]
+		args[i] = []any{k.Wrapped.Epoch, k.Wrapped.Bytes, k.Tenant, k.Subject[:]}
+	}
+	return conn(tx).ExecEach(`UPDATE subject SET key_epoch = $1, wrapped = $2 WHERE tenant = $3 AND subject = $4 AND key_epoch < $1`, args)
+}
+
+// CountBefore implements vault.Store.
+func (Vaults) CountBefore(tx store.Tx, epoch uint32) (n int, err error) {
+	_, err = one(conn(tx), `SELECT count(*) FROM subject WHERE key_epoch < $1`, func(r Row) { n = int(r.Int(0)) }, epoch)
+	return n, err
+}

@@ -1,0 +1,300 @@
+package subject
+
+import (
+	"domicile.dev/internal/id"
+	"domicile.dev/internal/term"
+)
+
+// Resolve returns the head of the person that s speaks of, creating and joining as the source's
+// trust allows (design 6, "Who is who"). Every identifier of s must have been loaded. It returns
+// nil when s names nobody.
+func (g *Graph) Resolve(s *Say) (*Row, error) {
+	if s.Primary() == nil {
+		return nil, nil
+	}
+	if s.Trust == term.Public {
+		return g.resolvePublic(s)
+	}
+	return g.resolveServer(s)
+}
+
+// resolveServer follows a source that holds a secret key: what it says of identity counts.
+func (g *Graph) resolveServer(s *Say) (*Row, error) {
+	primary := s.Primary()
+	p, shared := g.owner(s.Tenant, primary.Digest)
+	if p == nil && s.Join && !shared {
+		p = g.joinable(s, primary)
+	}
+	if p == nil {
+		var err error
+		if p, err = g.create(s); err != nil {
+			return nil, err
+		}
+	}
+	if !g.bound(s.Tenant, primary.Digest, p) {
+		g.bind(s, primary, p, false, shared)
+	}
+	if primary.Type == term.UserID && p.State&Known == 0 {
+		p.State |= Known
+		g.touch(p)
+	}
+	if p.State&Trusted == 0 {
+		p.State |= Trusted
+		g.touch(p)
+	}
+	if !s.Join {
+		return p, nil
+	}
+	if prev := s.Previous; prev != nil {
+		if q, _ := g.owner(s.Tenant, prev.Digest); q != nil && q != p {
+			p = g.join(s, p, q)
+		}
+	}
+	for i := range s.Identifiers {
+		if ident := &s.Identifiers[i]; ident != primary {
+			p = g.attach(s, p, ident)
+		}
+	}
+	return p, nil
+}
+
+// joinable returns the person to whom an unknown primary identifier is given: somebody whom
+// another identifier of s names, and who has no user id of their own if the primary is one.
+func (g *Graph) joinable(s *Say, primary *Identifier) *Row {
+	best := -1
+	var found *Row
+	for i := range s.Identifiers {
+		ident := &s.Identifiers[i]
+		q, shared := g.owner(s.Tenant, ident.Digest)
+		if ident == primary || q == nil || shared || primary.Type == term.UserID && q.State&Known != 0 {
+			continue
+		}
+		if best < 0 || rank(ident.Type) < best {
+			best, found = rank(ident.Type), q
+		}
+	}
+	return found
+}
+
+// attach makes ident one of p's, joining its owner into p where the rules allow it, and returns the
+// head of the person that p is then.
+func (g *Graph) attach(s *Say, p *Row, ident *Identifier) *Row {
+	if g.bound(s.Tenant, ident.Digest, p) {
+		return p
+	}
+	q, shared := g.owner(s.Tenant, ident.Digest)
+	if q != nil && !shared && q != p {
+		if p.State&Known == 0 || q.State&Known == 0 {
+			return g.join(s, p, q)
+		}
+		g.Refusals[Refusal{s.Tenant, s.Source, RefusedTwoUsers}]++ // from here on the identifier is shared
+		g.shared = append(g.shared, q.Key)
+	}
+	g.bind(s, ident, p, false, false)
+	return p
+}
+
+// join makes q and p one person and returns the head: the one with a user id, else p. Two people
+// with user ids of their own stay two.
+func (g *Graph) join(s *Say, p, q *Row) *Row {
+	if p.State&Known != 0 && q.State&Known != 0 {
+		g.Refusals[Refusal{s.Tenant, s.Source, RefusedTwoUsers}]++
+		return p
+	}
+	if q.State&Known != 0 {
+		p, q = q, p
+	}
+	for _, r := range g.rows {
+		if r.Tenant == q.Tenant && r.Head == q.Subject {
+			r.Head = p.Subject
+		}
+	}
+	p.State |= q.State &^ Public
+	p.HoldUntil = later(p, q)
+	g.touch(p)
+	g.touch(q)
+	g.reheads = append(g.reheads, Merge{p.Tenant, q.Subject, p.Subject})
+	return p
+}
+
+// later returns the end of the hold of two people who turn out to be one; no end wins.
+func later(p, q *Row) int64 {
+	switch {
+	case q.State&Held == 0:
+		return p.HoldUntil
+	case p.State&Held == 0 || q.HoldUntil == 0:
+		return q.HoldUntil
+	case p.HoldUntil == 0:
+		return 0
+	}
+	return max(p.HoldUntil, q.HoldUntil)
+}
+
+// resolvePublic follows a source whose key browsers hold. An event belongs to the person whom a
+// server source knows by its user id, else to its anonymous id, else to a person of this source's
+// own making. Whatever else it says is a claim, on subjects that it created and named by more than
+// a claim; it never joins.
+func (g *Graph) resolvePublic(s *Say) (*Row, error) {
+	primary := s.Primary()
+	user, anonymous := s.find(term.UserID), s.find(term.AnonymousID)
+	var p *Row
+	sure := false // p is named by something that only the person's own device knows, or is new
+	if user != nil {
+		p, _ = g.owner(s.Tenant, user.Digest)
+	}
+	if p == nil && anonymous != nil {
+		p, _ = g.owner(s.Tenant, anonymous.Digest)
+		sure = p != nil
+	}
+	if p == nil && user != nil && anonymous == nil {
+		p = g.claimant(s, user)
+	}
+	if p == nil && user == nil && anonymous == nil {
+		if p, _ = g.owner(s.Tenant, primary.Digest); p == nil {
+			p = g.claimant(s, primary)
+		}
+	}
+	if p == nil {
+		var err error
+		if p, err = g.create(s); err != nil {
+			return nil, err
+		}
+		sure = true
+		if anonymous != nil && len(g.strong(s.Tenant, anonymous.Digest)) == 0 {
+			g.bind(s, anonymous, p, false, false)
+		} else if anonymous != nil {
+			g.bind(s, anonymous, p, false, true)
+		}
+		if user != nil {
+			g.bind(s, user, p, true, false)
+		} else if anonymous == nil {
+			g.bind(s, primary, p, true, false)
+		}
+	}
+	if s.Join {
+		g.claim(s, p, sure)
+	}
+	return p, nil
+}
+
+// claim binds what a public source says of p, as claims.
+func (g *Graph) claim(s *Say, p *Row, sure bool) {
+	mine := sure && p.CreatedBy == s.Source && p.State&Public != 0
+	for i := range s.Identifiers {
+		ident := &s.Identifiers[i]
+		if g.boundAnyhow(s.Tenant, ident.Digest, p) {
+			continue
+		}
+		if !mine {
+			g.Refusals[Refusal{s.Tenant, s.Source, RefusedClaim}]++
+			continue
+		}
+		g.bind(s, ident, p, true, false)
+	}
+}
+
+// claimant returns the one subject of this source's making that claims the identifier; nil when
+// none or several do.
+func (g *Graph) claimant(s *Say, ident *Identifier) *Row {
+	var found *Row
+	for _, b := range g.bindings[BindingKey{s.Tenant, ident.Digest}] {
+		r := g.Head(Key{b.Tenant, b.Subject})
+		if !b.Claimed || r == nil || r.CreatedBy != s.Source || r == found {
+			continue
+		}
+		if found != nil {
+			return nil
+		}
+		found = r
+	}
+	return found
+}
+
+// strong returns the bindings of an identifier that are no claims, of living subjects.
+func (g *Graph) strong(tenant uint32, d Digest) []*Binding {
+	var out []*Binding
+	for _, b := range g.bindings[BindingKey{tenant, d}] {
+		if !b.Claimed && g.Head(Key{tenant, b.Subject}) != nil {
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+// owner returns the person an identifier names. shared says that several people hold it: then the
+// owner is the subject of records known only by it, nil until there is one.
+func (g *Graph) owner(tenant uint32, d Digest) (owner *Row, shared bool) {
+	var solo *Row
+	for _, b := range g.strong(tenant, d) {
+		r := g.Head(Key{tenant, b.Subject})
+		switch {
+		case b.Solo:
+			solo = r
+		case owner != nil && owner != r:
+			shared = true
+		default:
+			owner = r
+		}
+	}
+	if shared {
+		return solo, true
+	}
+	if owner == nil {
+		return solo, false
+	}
+	return owner, false
+}
+
+func (g *Graph) bound(tenant uint32, d Digest, p *Row) bool {
+	for _, b := range g.strong(tenant, d) {
+		if g.Head(Key{tenant, b.Subject}) == p {
+			return true
+		}
+	}
+	return false
+}
+
+func (g *Graph) boundAnyhow(tenant uint32, d Digest, p *Row) bool {
+	for _, b := range g.bindings[BindingKey{tenant, d}] {
+		if g.Head(Key{tenant, b.Subject}) == p {
+			return true
+		}
+	}
+	return false
+}
+
+// Find answers whom the identifiers name: the head when it is one person, several heads when the
+// identifiers are shared or name different people. claimed are the subjects that only claim one of
+// them; they are found themselves only when nobody holds it and no server source knows them.
+func (g *Graph) Find(tenant uint32, digests []Digest) (heads, claimed []id.Subject) {
+	seen := map[id.Subject]bool{}
+	add := func(list *[]id.Subject, s id.Subject) {
+		if !seen[s] {
+			seen[s] = true
+			*list = append(*list, s)
+		}
+	}
+	for _, d := range digests {
+		for _, b := range g.strong(tenant, d) {
+			add(&heads, g.Head(Key{tenant, b.Subject}).Subject)
+		}
+	}
+	var untrusted []id.Subject
+	for _, d := range digests {
+		for _, b := range g.bindings[BindingKey{tenant, d}] {
+			r := g.Head(Key{tenant, b.Subject})
+			if r == nil || !b.Claimed || seen[r.Subject] {
+				continue
+			}
+			if len(heads) == 0 && r.State&Trusted == 0 {
+				add(&untrusted, r.Subject)
+			} else {
+				add(&claimed, r.Subject)
+			}
+		}
+	}
+	if len(heads) == 0 {
+		heads = untrusted
+	}
+	return heads, claimed
+}

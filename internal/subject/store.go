@@ -1,0 +1,55 @@
+package subject
+
+import (
+	"domicile.dev/internal/id"
+	"domicile.dev/internal/store"
+)
+
+// Store is what identity needs of the region's store. Reads of many keys are one call, so that a
+// store across a network can pipeline them.
+type Store interface {
+	// Bindings calls each for every binding of the given identifiers.
+	Bindings(tx store.Tx, keys []BindingKey, each func(Binding)) error
+	// Rows calls each for every given subject that exists.
+	Rows(tx store.Tx, keys []Key, each func(Row)) error
+	// Members calls each for every subject merged into one of the given heads, heads excluded.
+	Members(tx store.Tx, heads []Key, each func(Row)) error
+	// BindingsOf calls each for every binding of the given subjects.
+	BindingsOf(tx store.Tx, keys []Key, each func(Binding)) error
+	// Suppressed calls each for those of the given values that are suppressed; digests are
+	// under the suppression key.
+	Suppressed(tx store.Tx, keys []BindingKey, each func(BindingKey)) error
+	// Suppress enters digests under the suppression key, with the ground and the date.
+	Suppress(tx store.Tx, keys []BindingKey, keyVersion uint32, ground string, at int64) error
+
+	InsertRows(tx store.Tx, rows []*Row) error
+	InsertBindings(tx store.Tx, bindings []*Binding) error
+	// UpdateRows writes head, state and hold of rows that exist.
+	UpdateRows(tx store.Tx, rows []*Row) error
+	// Rehead moves the members of one head to another.
+	Rehead(tx store.Tx, tenant uint32, from, to id.Subject) error
+
+	// Erase deletes the rows, keys and bindings of subjects and leaves one tombstone each.
+	Erase(tx store.Tx, tombs []*Tomb) error
+	// Tombs calls each for every given subject that was erased.
+	Tombs(tx store.Tx, keys []Key, each func(Tomb)) error
+	// Uncompacted calls each for tombs whose sealed remains are still in the log, oldest first.
+	Uncompacted(tx store.Tx, erasedBefore int64, limit int, each func(Tomb)) error
+	// Compacted marks tombs whose remains are gone.
+	Compacted(tx store.Tx, keys []Key, at int64) error
+}
+
+// Tomb is what an erasure leaves of a subject: nothing of the person, only that and when.
+type Tomb struct {
+	Key
+	Head            id.Subject
+	Receipt         string
+	ErasedAt        int64
+	UnrecoverableBy int64
+	Records         int64
+	Entry           id.Entry
+	Index           int64
+	ReasonChunk     id.Chunk // names the key under which Reason is sealed
+	Reason          []byte   // sealed, nil when none was given
+	CompactedAt     int64    // 0 while sealed remains are in the log
+}

@@ -1,0 +1,295 @@
+package tenant
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"domicile.dev/internal/fault"
+	"domicile.dev/internal/id"
+	"domicile.dev/internal/store"
+)
+
+// Change says what was entered about a change.
+type Change struct{ Entry id.Entry }
+
+// CreateTenant makes a tenant with its first API token, which is returned and never shown again.
+// Only the operator may. Faults: Invalid; Conflict when the id is taken.
+func (s *Service) CreateTenant(ctx context.Context, c *Caller, tid, name string) (Tenant, Token, string, Change, error) {
+	var t Tenant
+	var tok Token
+	if err := needOperator(c); err != nil {
+		return t, tok, "", Change{}, err
+	} else if err := CheckID(tid); err != nil {
+		return t, tok, "", Change{}, err
+	} else if err := checkName(name); err != nil {
+		return t, tok, "", Change{}, err
+	}
+	key, h := newKey(kindToken, s.opt.Region)
+	ch, err := s.commit(ctx, func(tx store.Tx, now time.Time) (Tenant, string, any, error) {
+		if _, taken, err := s.store.Account(tx, tid); err != nil {
+			return t, "", nil, err
+		} else if taken {
+			return t, "", nil, fault.New(fault.Conflict, "tenant.exists", "there is a tenant called %s", tid)
+		}
+		no, err := s.store.NextTenant(tx)
+		if err != nil {
+			return t, "", nil, err
+		}
+		t = Tenant{No: no, ID: tid, Name: name, CreatedAt: now}
+		tok = Token{Tenant: no, TenantID: tid, ID: id.New("tok_"+s.opt.Region, 10), Name: "first", CreatedAt: now}
+		if err := s.store.PutTenant(tx, t); err != nil { // before its token, which refers to it
+			return t, "", nil, err
+		}
+		err = s.store.PutToken(tx, StoredToken{Token: tok, Secret: Secret{Hash: h}})
+		return t, "tenant.created", map[string]any{"tenant": tid, "token": tok.ID}, err
+	})
+	return t, tok, key, ch, err
+}
+
+// Tenants returns those that c may manage, by id.
+func (s *Service) Tenants(c *Caller) []Tenant {
+	if c.Operator {
+		return s.index.tenants()
+	}
+	if a, ok := s.index.account(c.TenantID); ok {
+		return []Tenant{a.Tenant}
+	}
+	return nil
+}
+
+// SetTenant disables or enables a tenant, with all its sources and tokens. Only the operator may.
+func (s *Service) SetTenant(ctx context.Context, c *Caller, tid string, off bool) (Tenant, Change, error) {
+	if err := needOperator(c); err != nil {
+		return Tenant{}, Change{}, err
+	}
+	var t Tenant
+	ch, err := s.change(ctx, c, tid, func(_ store.Tx, a *Account, _ time.Time) (string, any, error) {
+		a.Disabled = off
+		t = a.Tenant
+		return "tenant." + offWord(off), map[string]any{"tenant": tid}, nil
+	})
+	return t, ch, err
+}
+
+// CreateSource makes a source and returns its key, which is never shown again.
+func (s *Service) CreateSource(ctx context.Context, c *Caller, tid string, n NewSource) (Source, string, Change, error) {
+	n, err := n.check(s.opt.Adapters)
+	if err != nil {
+		return Source{}, "", Change{}, err
+	}
+	var src Source
+	key, h := newKey(kindKey, s.opt.Region)
+	ch, err := s.change(ctx, c, tid, func(tx store.Tx, a *Account, now time.Time) (string, any, error) {
+		src = Source{Tenant: a.No, TenantID: tid, ID: id.New("src_"+s.opt.Region, 10), Name: n.Name,
+			Adapter: n.Adapter, Service: n.Service, Trust: n.Trust, CreatedAt: now}
+		return "source.created", map[string]any{"source": src.ID, "adapter": n.Adapter, "service": n.Service, "trust": n.Trust},
+			s.store.PutSource(tx, StoredSource{Source: src, Secret: Secret{Hash: h}})
+	})
+	return src, key, ch, err
+}
+
+// Sources returns a tenant's sources, oldest first.
+func (s *Service) Sources(c *Caller, tid string) ([]Source, error) {
+	a, ok := s.index.account(tid)
+	if !ok || !c.mayManage(tid) {
+		return nil, noTenant()
+	}
+	all := make([]Source, len(a.Sources))
+	for i := range a.Sources {
+		all[i] = a.Sources[i].Source
+	}
+	return all, nil
+}
+
+// RotateSource gives a source a new key. The old one works until grace is over, at once with 0.
+func (s *Service) RotateSource(ctx context.Context, c *Caller, tid, sid string, grace time.Duration) (Source, string, Change, error) {
+	if err := checkGrace(grace); err != nil {
+		return Source{}, "", Change{}, err
+	}
+	key, h := newKey(kindKey, s.opt.Region)
+	src, ch, err := s.changeSource(ctx, c, tid, sid, func(f *StoredSource, now time.Time) (string, map[string]any) {
+		f.OldKeyValidTo = f.rotate(h, now, grace)
+		return "source.rotated", map[string]any{"grace_seconds": int64(grace / time.Second)}
+	})
+	return src, key, ch, err
+}
+
+// SetSource disables or enables a source.
+func (s *Service) SetSource(ctx context.Context, c *Caller, tid, sid string, off bool) (Source, Change, error) {
+	return s.changeSource(ctx, c, tid, sid, func(f *StoredSource, _ time.Time) (string, map[string]any) {
+		f.Disabled = off
+		return "source." + offWord(off), map[string]any{}
+	})
+}
+
+func (s *Service) changeSource(ctx context.Context, c *Caller, tid, sid string, fn func(*StoredSource, time.Time) (string, map[string]any)) (Source, Change, error) {
+	var src Source
+	ch, err := s.change(ctx, c, tid, func(tx store.Tx, a *Account, now time.Time) (string, any, error) {
+		i := slices.IndexFunc(a.Sources, func(x StoredSource) bool { return x.ID == sid })
+		if i < 0 {
+			return "", nil, noSource()
+		}
+		f := a.Sources[i]
+		kind, body := fn(&f, now)
+		body["source"], src = sid, f.Source
+		return kind, body, s.store.PutSource(tx, f)
+	})
+	return src, ch, err
+}
+
+// CreateToken makes another API token of a tenant. Only the operator may, as for all about tokens:
+// who holds one token must not be able to keep a spare for the day it is taken away.
+func (s *Service) CreateToken(ctx context.Context, c *Caller, tid, name string) (Token, string, Change, error) {
+	if err := needOperator(c); err != nil {
+		return Token{}, "", Change{}, err
+	} else if err := checkName(name); err != nil {
+		return Token{}, "", Change{}, err
+	}
+	var tok Token
+	key, h := newKey(kindToken, s.opt.Region)
+	ch, err := s.change(ctx, c, tid, func(tx store.Tx, a *Account, now time.Time) (string, any, error) {
+		tok = Token{Tenant: a.No, TenantID: tid, ID: id.New("tok_"+s.opt.Region, 10), Name: name, CreatedAt: now}
+		return "token.created", map[string]any{"token": tok.ID}, s.store.PutToken(tx, StoredToken{Token: tok, Secret: Secret{Hash: h}})
+	})
+	return tok, key, ch, err
+}
+
+// Tokens returns a tenant's tokens, oldest first. Only the operator may ask.
+func (s *Service) Tokens(c *Caller, tid string) ([]Token, error) {
+	if err := needOperator(c); err != nil {
+		return nil, err
+	}
+	a, ok := s.index.account(tid)
+	if !ok {
+		return nil, noTenant()
+	}
+	all := make([]Token, len(a.Tokens))
+	for i := range a.Tokens {
+		all[i] = a.Tokens[i].Token
+	}
+	return all, nil
+}
+
+// RotateToken makes a token anew under its id. The old one works until grace is over, at once with
+// 0. With an empty id it is the tenant's only enabled token; Conflict when there are several.
+func (s *Service) RotateToken(ctx context.Context, c *Caller, tid, kid string, grace time.Duration) (Token, string, Change, error) {
+	if err := checkGrace(grace); err != nil {
+		return Token{}, "", Change{}, err
+	}
+	key, h := newKey(kindToken, s.opt.Region)
+	tok, ch, err := s.changeToken(ctx, c, tid, kid, func(f *StoredToken, now time.Time) (string, map[string]any) {
+		f.OldTokenValidTo = f.rotate(h, now, grace)
+		return "token.rotated", map[string]any{"grace_seconds": int64(grace / time.Second)}
+	})
+	return tok, key, ch, err
+}
+
+// SetToken disables or enables a token.
+func (s *Service) SetToken(ctx context.Context, c *Caller, tid, kid string, off bool) (Token, Change, error) {
+	return s.changeToken(ctx, c, tid, kid, func(f *StoredToken, _ time.Time) (string, map[string]any) {
+		f.Disabled = off
+		return "token." + offWord(off), map[string]any{}
+	})
+}
+
+func (s *Service) changeToken(ctx context.Context, c *Caller, tid, kid string, fn func(*StoredToken, time.Time) (string, map[string]any)) (Token, Change, error) {
+	if err := needOperator(c); err != nil {
+		return Token{}, Change{}, err
+	}
+	var tok Token
+	ch, err := s.change(ctx, c, tid, func(tx store.Tx, a *Account, now time.Time) (string, any, error) {
+		f, err := a.token(kid)
+		if err != nil {
+			return "", nil, err
+		}
+		kind, body := fn(&f, now)
+		body["token"], tok = f.ID, f.Token
+		return kind, body, s.store.PutToken(tx, f)
+	})
+	return tok, ch, err
+}
+
+// token returns the token kid, or the only enabled one when kid is empty.
+func (a *Account) token(kid string) (StoredToken, error) {
+	var found []StoredToken
+	for _, t := range a.Tokens {
+		if t.ID == kid || kid == "" && !t.Disabled {
+			found = append(found, t)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return StoredToken{}, noToken()
+	case 1:
+		return found[0], nil
+	}
+	return StoredToken{}, fault.New(fault.Conflict, "token.several", "the tenant has several tokens").WithHint("name one of them")
+}
+
+// rotate makes h the hash of the key and keeps the one before it until grace is over.
+func (s *Secret) rotate(h []byte, now time.Time, grace time.Duration) (oldEnds time.Time) {
+	if grace > 0 {
+		s.Old, s.OldEnds = s.Hash, now.Add(grace)
+	} else {
+		s.Old, s.OldEnds = nil, time.Time{}
+	}
+	s.Hash = h
+	return s.OldEnds
+}
+
+// change runs fn on the account of a tenant that c may manage.
+func (s *Service) change(ctx context.Context, c *Caller, tid string, fn func(store.Tx, *Account, time.Time) (kind string, body any, err error)) (Change, error) {
+	return s.commit(ctx, func(tx store.Tx, now time.Time) (Tenant, string, any, error) {
+		a, found, err := s.store.Account(tx, tid)
+		if err != nil {
+			return Tenant{}, "", nil, err
+		}
+		if !found || !c.mayManage(tid) {
+			return Tenant{}, "", nil, noTenant()
+		}
+		kind, body, err := fn(tx, &a, now)
+		return a.Tenant, kind, body, err
+	})
+}
+
+// commit runs fn, writes the tenant that it returns under a new version and enters the change, all
+// in one transaction. This node knows of it when commit returns, the others within a second.
+func (s *Service) commit(ctx context.Context, fn func(store.Tx, time.Time) (Tenant, string, any, error)) (Change, error) {
+	var ch Change
+	now := s.opt.Now().UTC().Truncate(time.Millisecond)
+	err := s.db.Do(ctx, func(tx store.Tx) error {
+		t, kind, body, err := fn(tx, now)
+		if err != nil {
+			return err
+		}
+		if err := s.store.PutTenant(tx, t); err != nil {
+			return err
+		}
+		ch.Entry, err = s.ledger.Enter(tx, kind, t.ID, body)
+		return err
+	})
+	if err != nil {
+		return Change{}, err
+	}
+	s.ledger.Entered()
+	if err := s.refresh(context.WithoutCancel(ctx)); err != nil {
+		return ch, fmt.Errorf("look at what was changed: %w", err)
+	}
+	return ch, nil
+}
+
+func checkGrace(d time.Duration) error {
+	if d < 0 || d > MaxGrace {
+		return fault.New(fault.Invalid, "grace.out_of_range", "the grace of an old key is between 0 and 30 days")
+	}
+	return nil
+}
+
+func offWord(off bool) string {
+	if off {
+		return "disabled"
+	}
+	return "enabled"
+}

@@ -1,0 +1,169 @@
+// Package tenant holds who may bring data and who may ask for it: tenants, their sources and their
+// API tokens, and the operator who manages them.
+//
+// A key is shown once, when it is made. Only its SHA-256 is stored: keys are 256 random bits, so
+// nothing slower is needed, and whoever steals the table can use none of them.
+package tenant
+
+import (
+	"regexp"
+	"time"
+
+	"domicile.dev/internal/fault"
+	"domicile.dev/internal/term"
+)
+
+// A Tenant is a customer of the organisation. It has the same ID in every region; No is its number
+// in this cell, and names nothing outside of it.
+type Tenant struct {
+	No        uint32
+	ID, Name  string
+	Disabled  bool
+	CreatedAt time.Time
+}
+
+// A Source is an ingest credential: tenant × region × service × adapter. Service is "" where each
+// record names its own.
+type Source struct {
+	Tenant        uint32
+	TenantID      string
+	ID            string // "src_<region>_…"
+	Name          string
+	Adapter       string
+	Service       string
+	Trust         term.Trust
+	Disabled      bool
+	CreatedAt     time.Time
+	OldKeyValidTo time.Time // end of the grace of the key before this one; zero when there is none
+}
+
+// A Token is a credential for a tenant's API.
+type Token struct {
+	Tenant          uint32
+	TenantID        string
+	ID              string // "tok_<region>_…"
+	Name            string
+	Disabled        bool
+	CreatedAt       time.Time
+	OldTokenValidTo time.Time // as Source.OldKeyValidTo
+}
+
+// A Caller is who asks: a tenant by one of its tokens, or the operator of the region, who manages
+// tenants and sees none of their data.
+type Caller struct {
+	Tenant   uint32
+	TenantID string
+	Token    string // id of the token, "" for the operator
+	Operator bool
+}
+
+// Operator is the caller that a node is to itself, as when `domicile up` makes its first tenant.
+var Operator = &Caller{Operator: true}
+
+// Secret is what is stored of a key: its SHA-256, and that of the key before it while that one
+// still holds.
+type Secret struct {
+	Hash    []byte // 32 bytes
+	Old     []byte // 32 bytes, or empty
+	OldEnds time.Time
+}
+
+// StoredSource is a source as the store has it.
+type StoredSource struct {
+	Source
+	Secret
+}
+
+// StoredToken is a token as the store has it.
+type StoredToken struct {
+	Token
+	Secret
+}
+
+// An Account is a tenant with all that belongs to it. Version grows with every change of any
+// account of the cell.
+type Account struct {
+	Tenant
+	Version int64
+	Sources []StoredSource
+	Tokens  []StoredToken
+}
+
+// MaxGrace is the longest that a rotated key may go on working.
+const MaxGrace = 30 * 24 * time.Hour
+
+var (
+	tenantID = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$`)
+	word     = regexp.MustCompile(`^[a-z](?:[a-z0-9_.-]{0,62}[a-z0-9])?$`)
+)
+
+// CheckID says whether id can name a tenant: 1 to 63 of a–z, 0–9 and inner hyphens.
+func CheckID(id string) error {
+	if !tenantID.MatchString(id) {
+		return fault.New(fault.Invalid, "tenant.bad_id", "a tenant's id has 1 to 63 letters a–z, digits and inner hyphens")
+	}
+	return nil
+}
+
+// NewSource is what a source is made from. Trust is server when it is empty.
+type NewSource struct {
+	Name    string
+	Adapter string
+	Service string
+	Trust   term.Trust
+}
+
+// check returns n with its defaults, or says what is wrong with it.
+func (n NewSource) check(adapters []string) (NewSource, error) {
+	if n.Trust == "" {
+		n.Trust = term.Server
+	}
+	if n.Trust != term.Server && n.Trust != term.Public {
+		return n, fault.New(fault.Invalid, "source.bad_trust", "a source's trust is server or public")
+	}
+	if n.Service != "" && !word.MatchString(n.Service) {
+		return n, fault.New(fault.Invalid, "source.bad_service", "a service's name has lower-case letters, digits, and . _ - between them")
+	}
+	if err := checkName(n.Name); err != nil {
+		return n, err
+	}
+	for _, a := range adapters {
+		if n.Adapter == a {
+			return n, nil
+		}
+	}
+	return n, fault.New(fault.Invalid, "source.unknown_adapter", "there is no such adapter").With("adapters", adapters)
+}
+
+// checkName refuses what no one should have to read in a list.
+func checkName(name string) error {
+	if len(name) > 120 {
+		return fault.New(fault.Invalid, "name.too_long", "a name has at most 120 bytes")
+	}
+	for _, r := range name {
+		if r < ' ' || r == 0x7f || r == 0xfffd {
+			return fault.New(fault.Invalid, "name.bad_text", "a name is UTF-8 without control characters")
+		}
+	}
+	return nil
+}
+
+// mayManage says whether c may change what belongs to the tenant called id.
+func (c *Caller) mayManage(id string) bool { return c.Operator || c.TenantID == id }
+
+// needOperator is the fault of whoever isn't one.
+func needOperator(c *Caller) error {
+	if c.Operator {
+		return nil
+	}
+	return fault.New(fault.Forbidden, "operator.only", "only the region's operator may do this").
+		WithHint("use the token in operator.token of the node's data directory")
+}
+
+func noTenant() error {
+	return fault.New(fault.NotFound, "tenant.not_found", "there is no such tenant")
+}
+func noSource() error {
+	return fault.New(fault.NotFound, "source.not_found", "there is no such source")
+}
+func noToken() error { return fault.New(fault.NotFound, "token.not_found", "there is no such token") }

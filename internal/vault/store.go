@@ -1,0 +1,58 @@
+package vault
+
+import (
+	"time"
+
+	"domicile.dev/internal/id"
+	"domicile.dev/internal/store"
+)
+
+// Epoch is the life of one epoch key.
+type Epoch struct {
+	N         uint32
+	CreatedAt time.Time
+	// DestroyedAt is zero while the keyring may still hold the key.
+	DestroyedAt time.Time
+	// Check is the key's check value; see docs/formats/keys.md.
+	Check []byte
+}
+
+// KeyRow is the key of one living person.
+type KeyRow struct {
+	Tenant   int    // the tenant's number in this cell
+	TenantID string // its text id, which is bound into the wrapping
+	Subject  id.Subject
+	Wrapped  Wrapped
+}
+
+// Store is what the vault needs of the region's database.
+type Store interface {
+	// CurrentEpoch returns the epoch under which keys are wrapped; 0 before the first start.
+	CurrentEpoch(tx store.Tx) (uint32, error)
+	// SetEpoch enters e and makes it current.
+	SetEpoch(tx store.Tx, e Epoch) error
+	// Epochs returns all epochs, the oldest first.
+	Epochs(tx store.Tx) ([]Epoch, error)
+	// MarkDestroyed enters when the key of epoch n was destroyed.
+	MarkDestroyed(tx store.Tx, n uint32, at time.Time) error
+
+	// KeysBefore returns at most limit keys wrapped under an epoch before epoch, in order of
+	// tenant and subject, those after the given pair. Erased persons have none.
+	KeysBefore(tx store.Tx, epoch uint32, afterTenant int, after id.Subject, limit int) ([]KeyRow, error)
+	// PutKeys replaces the wrapped keys of persons who still have one, of an earlier epoch. It
+	// never gives one to a person without.
+	PutKeys(tx store.Tx, rows []KeyRow) error
+	// CountBefore counts what KeysBefore would return.
+	CountBefore(tx store.Tx, epoch uint32) (int, error)
+
+	// Meta returns a value of the table meta, nil when there is none.
+	Meta(tx store.Tx, key string) ([]byte, error)
+	// PutMeta sets one.
+	PutMeta(tx store.Tx, key string, value []byte) error
+
+	// Lease takes or prolongs a lease and says whether holder has it. It saves work; what keeps
+	// two nodes from harm is the gate.
+	Lease(tx store.Tx, name, holder string, now time.Time, ttl time.Duration) (bool, error)
+	// Release gives it up.
+	Release(tx store.Tx, name, holder string) error
+}

@@ -1,0 +1,76 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"domicile.dev/internal/tenant"
+)
+
+// addLooks adds the calls that count and prove.
+func (a *API) addLooks() {
+	typed(a, operation{id: "get-ledger-entry", method: http.MethodGet, path: "/api/v1/ledger/entries/{entry}", tag: tagProof,
+		summary: "Show a ledger entry with its proof", doc: "What the public log commits to: the leaf is SHA-256 of nonce and entry. Index, proof and checkpoint are there once it is sequenced, within a second.",
+		errors: []int{404}}, a.ledgerEntry)
+	typed(a, operation{id: "get-stats", method: http.MethodGet, path: "/api/v1/stats", tag: tagProof,
+		summary: "Count what came in, by service, kind and outcome"}, a.stats)
+	typed(a, operation{id: "list-refusals", method: http.MethodGet, path: "/api/v1/refusals", tag: tagProof,
+		summary: "List what was refused, by reason and path", doc: "Values are never kept. A part of a path that could be data itself is *."}, a.refusals)
+}
+
+type entryIn struct {
+	Entry string `path:"entry" example:"led_abcdefghijklmnopqrst" doc:"the entry's id"`
+}
+
+type entryOut struct{ Body entryBody }
+
+func (a *API) ledgerEntry(ctx context.Context, c *tenant.Caller, in *entryIn) (*entryOut, error) {
+	e, err := parseEntry(in.Entry)
+	if err != nil {
+		return nil, err
+	}
+	v, err := a.service.LedgerEntry(ctx, c, e)
+	if err != nil {
+		return nil, err
+	}
+	return &entryOut{entryBody{Entry: v.Entry, Nonce: v.Nonce, Index: v.Index, Proof: v.Proof, SubIndex: v.SubIndex, SubProof: v.SubProof,
+		Checkpoint: string(v.Checkpoint)}}, nil
+}
+
+type statsIn struct {
+	Since string `query:"since" doc:"count from then on, as RFC 3339 has times; without it, from the start"`
+}
+
+type statsOut struct{ Body statsBody }
+
+func (a *API) stats(ctx context.Context, c *tenant.Caller, in *statsIn) (*statsOut, error) {
+	since, err := parseTime("since", in.Since)
+	if err != nil {
+		return nil, err
+	}
+	v, err := a.service.Stats(ctx, c, since)
+	if err != nil {
+		return nil, err
+	}
+	b := statsBody{Since: wireTime(&v.Since), Counts: make([]countBody, len(v.Counts)), OldestRemains: wireTime(v.OldestRemains)}
+	for i, n := range v.Counts {
+		b.Counts[i] = countBody(n)
+	}
+	return &statsOut{b}, nil
+}
+
+type refusalsOut struct{ Body refusalsBody }
+
+func (a *API) refusals(ctx context.Context, c *tenant.Caller, _ *struct{}) (*refusalsOut, error) {
+	v, err := a.service.Refusals(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	b := refusalsBody{Refusals: make([]refusalBody, len(v))}
+	for i, r := range v {
+		b.Refusals[i] = refusalBody(r)
+		b.Refusals[i].LastAt = r.LastAt.UTC().Truncate(time.Millisecond)
+	}
+	return &refusalsOut{b}, nil
+}

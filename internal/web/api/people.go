@@ -1,0 +1,155 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"domicile.dev/internal/id"
+	"domicile.dev/internal/tenant"
+)
+
+// addPeople adds the calls by which a person is found, shown and erased.
+func (a *API) addPeople() {
+	a.raw(operation{id: "find-subject", method: http.MethodPost, path: "/api/v1/subjects:find", tag: tagPeople, body: findBody{}, answer: foundBody{},
+		summary: "Find a person by identifiers",
+		doc:     "Identifiers go into the body so that they stay out of addresses and their logs. A person who was erased is not found.",
+		errors:  []int{404, 409}, fresh: true}, a.find)
+	a.raw(operation{id: "erase-subject", method: http.MethodPost, path: "/api/v1/subjects/{subject}:erase", tag: tagPeople, body: eraseBody{}, optional: true, answer: receiptBody{},
+		summary: "Erase a person",
+		doc: "When it answers, no read, flow, export or restored backup brings the person back. Calling it again gives the same receipt with already. " +
+			"A legal hold keeps a person: 409 hold.in_force.",
+		errors: []int{404, 409}}, a.erase)
+	typed(a, operation{id: "get-subject", method: http.MethodGet, path: "/api/v1/subjects/{subject}", tag: tagPeople,
+		summary: "Show what a person is known by", doc: "Identifiers, states, consents, and counts by kind; no records.", errors: []int{404, 410}}, a.show)
+}
+
+func (a *API) find(w http.ResponseWriter, r *http.Request, c *call) error {
+	body, err := readBody(r)
+	if err != nil {
+		return err
+	}
+	var in findBody
+	if err := decode(body, &in); err != nil {
+		return err
+	}
+	ids := make([]Identifier, len(in.Identifiers))
+	for i, ident := range in.Identifiers {
+		ids[i] = Identifier(ident)
+	}
+	if err := checkIdentifiers(ids); err != nil {
+		return err
+	}
+	f, err := a.service.Find(r.Context(), c.caller, ids)
+	if err != nil {
+		return err
+	}
+	b := append(make([]byte, 0, 64), `{"subject":"`...)
+	b = append(append(b, f.Subject.String()...), '"')
+	if len(f.Claimed) > 0 {
+		b = append(b, `,"claimed":`...)
+		b = appendTexts(b, subjectTexts(f.Claimed))
+	}
+	return answer(w, http.StatusOK, append(b, "}\n"...))
+}
+
+func (a *API) erase(w http.ResponseWriter, r *http.Request, c *call) error {
+	s, err := parseSubject(c.subject)
+	if err != nil {
+		return err
+	}
+	body, err := readBody(r)
+	if err != nil {
+		return err
+	}
+	var in eraseBody
+	if len(body) > 0 {
+		if err := decode(body, &in); err != nil {
+			return err
+		}
+	}
+	if err := checkReason(in.Reason); err != nil {
+		return err
+	}
+	e, err := a.service.Erase(r.Context(), c.caller, s, EraseRequest(in))
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, appendReceipt(make([]byte, 0, 320), e))
+}
+
+// appendReceipt appends a receiptBody.
+func appendReceipt(b []byte, e Receipt) []byte {
+	b = appendString(append(b, `{"receipt":`...), e.Receipt)
+	b = appendTime(append(b, `,"erased_at":`...), e.ErasedAt)
+	b = appendTime(append(b, `,"unrecoverable_by":`...), e.UnrecoverableBy)
+	b = strconv.AppendInt(append(b, `,"records":`...), e.Records, 10)
+	b = appendString(append(b, `,"ledger":{"entry":`...), e.Ledger.Entry.String())
+	b = append(b, `,"index":`...)
+	if e.Ledger.Index != nil {
+		b = strconv.AppendInt(b, *e.Ledger.Index, 10)
+	} else {
+		b = append(b, "null"...)
+	}
+	if b = append(b, '}'); e.Already {
+		b = append(b, `,"already":true`...)
+	}
+	return append(b, "}\n"...)
+}
+
+type subjectIn struct {
+	Subject string `path:"subject" example:"sub_abcdefghijklmnopqrst" doc:"the person's id, from :find"`
+}
+
+type subjectOut struct{ Body subjectBody }
+
+func (a *API) show(ctx context.Context, c *tenant.Caller, in *subjectIn) (*subjectOut, error) {
+	s, err := parseSubject(in.Subject)
+	if err != nil {
+		return nil, err
+	}
+	v, err := a.service.Subject(ctx, c, s)
+	if err != nil {
+		return nil, err
+	}
+	return &subjectOut{subjectOf(v)}, nil
+}
+
+// subjectOf is v over the wire.
+func subjectOf(v SubjectView) subjectBody {
+	b := subjectBody{Subject: v.Subject.String(), Members: subjectTexts(v.Members), States: list(v.States), HoldUntil: wireTime(v.HoldUntil),
+		Counts: v.Counts, CreatedAt: v.CreatedAt.UTC(), Consents: []consentBody{}, Identifiers: make([]knownIdentifiers, len(v.Identifiers))}
+	if b.Counts == nil {
+		b.Counts = map[string]int64{}
+	}
+	for i, ident := range v.Identifiers {
+		b.Identifiers[i] = knownIdentifiers(ident)
+	}
+	return b
+}
+
+func subjectTexts(ids []id.Subject) []string {
+	texts := make([]string, len(ids))
+	for i, s := range ids {
+		texts[i] = s.String()
+	}
+	return texts
+}
+
+// list is s, and [] where s is nil.
+func list(s []string) []string {
+	if s == nil {
+		return []string{}
+	}
+	return s
+}
+
+// wireTime is t in UTC; nil where there is none.
+func wireTime(t *time.Time) *time.Time {
+	if t == nil || t.IsZero() {
+		return nil
+	}
+	u := t.UTC()
+	return &u
+}

@@ -1,0 +1,271 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"domicile.dev/internal/fault"
+	"domicile.dev/internal/id"
+	"domicile.dev/internal/store"
+	"domicile.dev/internal/store/sqlite"
+	"domicile.dev/internal/store/sqlstore"
+	"domicile.dev/internal/tenant"
+	"domicile.dev/internal/term"
+	"domicile.dev/internal/web/api"
+	"domicile.dev/internal/web/guard"
+)
+
+var now = time.Date(2026, 3, 1, 12, 30, 0, 123e6, time.UTC)
+
+const operatorToken = "dok_ie1_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+// plane is the data path as the API sees it: it answers what the test says and notes what it was
+// asked.
+type plane struct {
+	mu      sync.Mutex
+	calls   []string // guarded by mu
+	fail    error
+	caller  *tenant.Caller
+	query   api.Query
+	erase   api.EraseRequest
+	ids     []api.Identifier
+	reason  string
+	until   time.Time
+	since   time.Time
+	client  string
+	records []api.RecordView
+	cutAt   int           // Export fails before this record, when it is set
+	wait    chan struct{} // Erase waits for it, when it is set
+	waits   chan struct{} // and says so here
+}
+
+func (p *plane) called(name string, c *tenant.Caller) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.calls, p.caller = append(p.calls, name), c
+	return p.fail
+}
+
+func (p *plane) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.calls)
+}
+
+func (p *plane) Find(_ context.Context, c *tenant.Caller, ids []api.Identifier) (api.Found, error) {
+	p.ids = ids
+	return api.Found{Subject: subject(1), Claimed: []id.Subject{subject(2)}}, p.called("find", c)
+}
+
+func (p *plane) Subject(_ context.Context, c *tenant.Caller, s id.Subject) (api.SubjectView, error) {
+	return api.SubjectView{Subject: s, Members: []id.Subject{s}, States: []string{"restricted"}, Counts: map[string]int64{"cdp/track": 2}, CreatedAt: now,
+		Identifiers: []api.IdentifierView{{Type: "email", Value: "ann@example.com", Source: "src_ie1_x"}}}, p.called("subject", c)
+}
+
+func (p *plane) Records(_ context.Context, c *tenant.Caller, _ id.Subject, q api.Query) (api.Page, error) {
+	p.query = q
+	return api.Page{Records: p.records, Next: "cur_next"}, p.called("records", c)
+}
+
+func (p *plane) RecordsByClientID(_ context.Context, c *tenant.Caller, clientID string) ([]api.RecordView, error) {
+	p.client = clientID
+	return p.records, p.called("by-client-id", c)
+}
+
+func (p *plane) Export(_ context.Context, c *tenant.Caller, _ id.Subject, purpose string, each func(api.RecordView) error) (api.ExportSummary, error) {
+	p.query.Purpose = purpose
+	if err := p.called("export", c); err != nil {
+		return api.ExportSummary{}, err
+	}
+	for i, r := range p.records {
+		if p.cutAt > 0 && i == p.cutAt {
+			return api.ExportSummary{}, fault.New(fault.Gone, "subject.erased", "erased")
+		}
+		if err := each(r); err != nil {
+			return api.ExportSummary{}, err
+		}
+	}
+	return api.ExportSummary{Records: int64(len(p.records))}, nil
+}
+
+func (p *plane) Erase(_ context.Context, c *tenant.Caller, _ id.Subject, r api.EraseRequest) (api.Receipt, error) {
+	p.erase = r
+	err := p.called("erase", c)
+	if p.wait != nil {
+		p.waits <- struct{}{}
+		<-p.wait
+	}
+	return api.Receipt{Receipt: "rcp_x", ErasedAt: now, UnrecoverableBy: now.Add(7 * 24 * time.Hour), Records: 3, Ledger: ref(), Already: p.count() > 1}, err
+}
+
+func (p *plane) state(name string, c *tenant.Caller, s id.Subject, reason string) (api.StateChange, error) {
+	p.reason = reason
+	return api.StateChange{Subject: s, States: []string{"held"}, HoldUntil: &now, Ledger: ref()}, p.called(name, c)
+}
+
+func (p *plane) Restrict(_ context.Context, c *tenant.Caller, s id.Subject, reason string) (api.StateChange, error) {
+	return p.state("restrict", c, s, reason)
+}
+
+func (p *plane) Unrestrict(_ context.Context, c *tenant.Caller, s id.Subject, reason string) (api.StateChange, error) {
+	return p.state("unrestrict", c, s, reason)
+}
+
+func (p *plane) Hold(_ context.Context, c *tenant.Caller, s id.Subject, reason string, until time.Time) (api.StateChange, error) {
+	p.until = until
+	return p.state("hold", c, s, reason)
+}
+
+func (p *plane) Release(_ context.Context, c *tenant.Caller, s id.Subject, reason string) (api.StateChange, error) {
+	return p.state("release", c, s, reason)
+}
+
+func (p *plane) Stats(_ context.Context, c *tenant.Caller, since time.Time) (api.Stats, error) {
+	p.since = since
+	return api.Stats{Since: since, Counts: []api.Count{{Service: "cdp", Kind: "track", Outcome: "refused", Reason: "event.bad_json", Count: 4}}}, p.called("stats", c)
+}
+
+func (p *plane) Refusals(_ context.Context, c *tenant.Caller) ([]api.Refusal, error) {
+	return []api.Refusal{{Service: "cdp", Kind: "track", Reason: "event.bad_json", Path: "properties.*", Count: 4, LastAt: now}}, p.called("refusals", c)
+}
+
+func (p *plane) LedgerEntry(_ context.Context, c *tenant.Caller, _ id.Entry) (api.Entry, error) {
+	n := int64(7)
+	return api.Entry{Entry: []byte(`{"kind":"erase"}`), Nonce: []byte("0123456789abcdef"), Index: &n, Proof: [][]byte{make([]byte, 32)}, Checkpoint: []byte("domicile/ie1\n8\n")}, p.called("entry", c)
+}
+
+func subject(n byte) (s id.Subject) { s[0] = n; return s }
+
+func ref() api.Ref { n := int64(7); return api.Ref{Entry: id.Entry{1}, Index: &n} }
+
+// aRecord has text that JSON must escape, and a line break between tokens of its data.
+func aRecord(n uint32) api.RecordView {
+	return api.RecordView{ID: id.Record{Chunk: id.Chunk{1}, Ordinal: n}, ClientID: "m-\"1\"\n", Kind: "track", Service: "cdp", OccurredAt: now,
+		ReceivedAt: now, Categories: []string{"usage", "device"}, Gone: []string{"contact"}, Data: []byte("{\"event\":\n\"Söme <thing>\"}")}
+}
+
+// world is an API on a listener, over a plane that pretends.
+type world struct {
+	t      *testing.T
+	plane  *plane
+	url    string
+	token  string // of the tenant acme
+	log    *bytes.Buffer
+	now    func() time.Time
+	client *http.Client
+}
+
+type noLedger struct{}
+
+func (noLedger) Enter(store.Tx, string, string, any) (id.Entry, error) { return id.Entry{2}, nil }
+func (noLedger) Entered()                                              {}
+
+func newWorld(t *testing.T) *world {
+	w := &world{t: t, plane: &plane{records: []api.RecordView{aRecord(1), aRecord(2)}}, log: &bytes.Buffer{}, now: func() time.Time { return now }}
+	h, token := handler(t, w.plane, w.log, func() time.Time { return w.now() })
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	w.url, w.token, w.client = s.URL, token, s.Client()
+	return w
+}
+
+func handler(t testing.TB, p api.Service, log io.Writer, clock func() time.Time) (http.Handler, string) {
+	t.Helper()
+	db, err := sqlite.Open(t.Context(), t.TempDir(), sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	accounts, err := tenant.Open(t.Context(), db, sqlstore.Tenants{}, noLedger{}, tenant.Options{Region: "ie1", OperatorToken: operatorToken,
+		Peers: map[string]string{"us1": "https://us1.example.com"}, Adapters: []string{term.AdapterSegment, term.AdapterNative}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, token, _, err := accounts.CreateTenant(t.Context(), tenant.Operator, "acme", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := api.New(p, accounts, api.Options{Region: "ie1", Programme: func() string { return "sha256:00" }, DB: db, Answers: sqlstore.Idempotency{},
+		Secret: bytes.Repeat([]byte{7}, 32), Now: clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/api/", a)
+	g := guard.New(slog.New(slog.NewTextHandler(log, nil)), prometheus.NewRegistry(), guard.Options{AccessLog: true})
+	return g.Wrap(mux), token
+}
+
+// reply is what came back.
+type reply struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (w *world) do(method, path, body string, headers ...string) reply {
+	w.t.Helper()
+	r, err := w.send(method, path, body, headers...)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return r
+}
+
+// send sends a request with the tenant's token unless headers, in pairs, have another.
+func (w *world) send(method, path, body string, headers ...string) (reply, error) {
+	req, err := http.NewRequestWithContext(w.t.Context(), method, w.url+path, strings.NewReader(body))
+	if err != nil {
+		return reply{}, err
+	}
+	req.Header.Set("Authorization", "Bearer "+w.token)
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	res, err := w.client.Do(req)
+	if err != nil {
+		return reply{}, err
+	}
+	defer func() { _ = res.Body.Close() }()
+	b, err := io.ReadAll(res.Body)
+	return reply{res.StatusCode, res.Header, b}, err
+}
+
+func (r reply) json(t *testing.T) map[string]any {
+	t.Helper()
+	var m map[string]any
+	if err := json.Unmarshal(r.body, &m); err != nil {
+		t.Fatalf("status %d, not JSON: %v", r.status, err)
+	}
+	return m
+}
+
+// problem checks that r is a problem and returns its reason.
+func (r reply) problem(t *testing.T) string {
+	t.Helper()
+	if ct := r.header.Get("Content-Type"); ct != guard.ProblemType {
+		t.Fatalf("status %d is of type %q, want a problem", r.status, ct)
+	}
+	m := r.json(t)
+	reason, _ := m["reason"].(string)
+	if m["type"] != "urn:domicile:problem:"+reason || m["status"] != float64(r.status) || m["title"] == "" {
+		t.Errorf("problem %v does not fit status %d", m, r.status)
+	}
+	if req, _ := m["request"].(string); !strings.HasPrefix(req, "req_") {
+		t.Errorf("problem %s does not name its request", reason)
+	}
+	return reason
+}
+
+var sub = subject(1).String()
