@@ -72,8 +72,10 @@ func report(e *env, err error) int {
 		f = fault.New(fault.Internal, "interrupted", "interrupted")
 	case !ok:
 		f = fault.New(fault.Internal, "internal", "%s", err.Error())
-	case f.Public == "":
-		f = &fault.Error{Kind: f.Kind, Reason: f.Reason, Public: err.Error(), Hint: f.Hint, Extra: f.Extra}
+	case f.Err != nil: // here the one who reads is the one who may see the log
+		c := *f
+		c.Public = strings.TrimPrefix(f.Public+": "+f.Err.Error(), ": ")
+		f = &c
 	}
 	if e.json {
 		printJSONError(e, f)

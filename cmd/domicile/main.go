@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -19,10 +21,16 @@ import (
 type commands struct {
 	JSON bool `name:"json" help:"Answer in JSON on stdout, errors in JSON on stderr."`
 
+	Up    upCmd    `cmd:"" help:"Run three regions in one process, for trying and developing." group:"run"`
+	Serve serveCmd `cmd:"" help:"Run one node of one region." group:"run"`
+
 	Subject subjectCmd `cmd:"" help:"Find, read, export, erase or restrict a person's data." group:"people"`
 
-	Tenant   tenantCmd   `cmd:"" help:"Create, list, rotate, disable and enable tenants." group:"access"`
-	Source   sourceCmd   `cmd:"" help:"Create, list, rotate, disable and enable sources." group:"access"`
+	Tenant    tenantCmd    `cmd:"" help:"Create, list, rotate, disable and enable tenants." group:"access"`
+	Source    sourceCmd    `cmd:"" help:"Create, list, rotate, disable and enable sources." group:"access"`
+	Programme programmeCmd `cmd:"" help:"Check and show the declared programme." group:"proof"`
+	Ledger    ledgerCmd    `cmd:"" help:"Verify the ledger and prove entries." group:"proof"`
+
 	Stats    statsCmd    `cmd:"" help:"Count what came in, by service, kind and outcome." group:"look"`
 	Refusals refusalsCmd `cmd:"" help:"List what was refused, by reason and path, without values." group:"look"`
 
@@ -80,13 +88,31 @@ func run(e *env, args []string) (code int) {
 	call, err := k.Parse(args)
 	e.json = c.JSON || asksJSON(args)
 	if err != nil {
-		hint := "domicile help"
-		if call, _ := kong.Trace(k, args); call != nil && call.Selected() != nil {
-			hint += " " + call.Selected().Path()[len(k.Model.Name)+1:]
-		}
-		return report(e, fault.New(fault.Invalid, "call.invalid", "%s", err.Error()).WithHint(hint+" explains the call"))
+		return report(e, fault.New(fault.Invalid, "call.invalid", "%s", unnamed(err.Error(), args)).WithHint(explains(k, args)))
 	}
 	return report(e, call.Run(e))
+}
+
+// explains says which help explains the call.
+func explains(k *kong.Kong, args []string) string {
+	command := ""
+	if call, err := kong.Trace(k, args); err == nil && call.Selected() != nil {
+		command = " " + call.Selected().Path()
+	}
+	return "domicile help" + command + " explains the call"
+}
+
+// identifying tells arguments that are somebody's address or number, and belong on stdin.
+var identifying = regexp.MustCompile(`@|[0-9][0-9 ()./-]{5,}[0-9]`)
+
+// unnamed takes arguments that look like identifiers of people out of a message.
+func unnamed(message string, args []string) string {
+	for _, a := range args {
+		if identifying.MatchString(a) {
+			message = strings.ReplaceAll(message, a, "…")
+		}
+	}
+	return message
 }
 
 // parser returns the parser that fills c.

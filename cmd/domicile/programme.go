@@ -41,7 +41,7 @@ type checkAnswer struct {
 
 // Run loads the programme. A faulty one is an answer, not a failure: it goes to stdout.
 func (c *programmeCheckCmd) Run(e *env) error {
-	p, err := loadProgramme(c.Dir)
+	p, err := openProgramme(c.Dir)
 	var faults programme.Faults
 	if err != nil && !errors.As(err, &faults) {
 		return err
@@ -74,7 +74,7 @@ func (c *programmeCheckCmd) Run(e *env) error {
 
 // Run shows the programme; with --json all of it, in canonical form, whatever the section.
 func (c *programmeShowCmd) Run(e *env) error {
-	p, err := loadProgramme(c.Dir)
+	p, err := openProgramme(c.Dir)
 	var faults programme.Faults
 	switch {
 	case errors.As(err, &faults):
@@ -94,9 +94,9 @@ func (c *programmeSchemaCmd) Run(e *env) error {
 	return err
 }
 
-// loadProgramme loads the folder, the built-in example when dir is "". A folder that can't be
+// openProgramme loads the folder, the built-in example when dir is "". A folder that can't be
 // read is a wrong call.
-func loadProgramme(dir string) (*programme.Programme, error) {
+func openProgramme(dir string) (*programme.Programme, error) {
 	if dir == "" {
 		return programme.Load(examples.Communications())
 	}

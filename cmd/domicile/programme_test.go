@@ -108,11 +108,11 @@ func TestProgrammeShowInJSONIsAProgramme(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "p.yaml"), out.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	again, err := loadProgramme(dir)
+	again, err := openProgramme(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	example, err := loadProgramme("")
+	example, err := openProgramme("")
 	if err != nil {
 		t.Fatal(err)
 	}

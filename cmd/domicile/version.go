@@ -7,8 +7,19 @@ import (
 	"runtime/debug"
 )
 
-// version is set at release: -ldflags "-X main.version=1.2.3".
-var version = ""
+// release is set when one is built: -ldflags "-X main.release=1.2.3".
+var release = ""
+
+// version returns the release, or what the build knows.
+func version() string {
+	if release != "" {
+		return release
+	}
+	if b, ok := debug.ReadBuildInfo(); ok && b.Main.Version != "" && b.Main.Version != "(devel)" {
+		return b.Main.Version
+	}
+	return "dev"
+}
 
 type versionCmd struct{}
 
@@ -20,11 +31,8 @@ func (versionCmd) Run(e *env) error {
 		Modified bool   `json:"modified,omitempty"`
 		Go       string `json:"go"`
 		Platform string `json:"platform"`
-	}{Version: version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	}{Version: version(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	if b, ok := debug.ReadBuildInfo(); ok {
-		if v.Version == "" {
-			v.Version = b.Main.Version
-		}
 		for _, s := range b.Settings {
 			switch s.Key {
 			case "vcs.revision":
@@ -33,9 +41,6 @@ func (versionCmd) Run(e *env) error {
 				v.Modified = s.Value == "true"
 			}
 		}
-	}
-	if v.Version == "" || v.Version == "(devel)" {
-		v.Version = "dev"
 	}
 	if e.json {
 		return json.NewEncoder(e.out).Encode(v)

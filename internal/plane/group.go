@@ -108,6 +108,7 @@ func (p *Plane) commitGroup(ops []*op) (err error) {
 		return g.run()
 	})
 	if err != nil {
+		p.people.clear() // the group may be durable all the same, and then somebody may be gone
 		return err
 	}
 	g.publish()

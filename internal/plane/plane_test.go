@@ -17,8 +17,10 @@ import (
 	"domicile.dev/internal/plane"
 	"domicile.dev/internal/record"
 	"domicile.dev/internal/store"
+	"domicile.dev/internal/store/postgres"
 	"domicile.dev/internal/store/sqlite"
 	"domicile.dev/internal/store/sqlstore"
+	"domicile.dev/internal/store/storetest/pgtest"
 	"domicile.dev/internal/tenant"
 	"domicile.dev/internal/term"
 	"domicile.dev/internal/vault"
@@ -28,8 +30,8 @@ import (
 // rules declares two kinds, as a programme would.
 type rules map[string]*ingest.Kind
 
-func (r rules) Kind(service, name string) *ingest.Kind        { return r[service+"/"+name] }
-func (rules) Hash() string                                    { return "sha256:test" }
+func (r rules) Kind(service, name string) *ingest.Kind { return r[service+"/"+name] }
+func (rules) Hash() string                             { return "sha256:test" }
 func (rules) RetentionDays(service, kind, cat string) uint16 {
 	if service == "messaging" && cat == "content" {
 		return 30
@@ -64,6 +66,7 @@ func testRules(t testing.TB) rules {
 type world struct {
 	t     testing.TB
 	dir   string
+	url   string
 	db    store.DB
 	vault *vault.Vault
 	log   *record.Log
@@ -77,8 +80,15 @@ type world struct {
 	nat    *tenant.Source
 }
 
-func newWorld(t testing.TB) *world {
-	w := &world{t: t, dir: t.TempDir(), rules: testRules(t), now: time.Now(),
+// eachStore runs fn on a world of each engine.
+func eachStore(t *testing.T, fn func(t *testing.T, w *world)) {
+	t.Run("sqlite", func(t *testing.T) { fn(t, newWorld(t, "")) })
+	t.Run("postgres", func(t *testing.T) { fn(t, newWorld(t, pgtest.URL(t))) })
+}
+
+// newWorld opens a world on a PostgreSQL URL, or on an embedded store without one.
+func newWorld(t testing.TB, url string) *world {
+	w := &world{t: t, url: url, dir: t.TempDir(), rules: testRules(t), now: time.Now(),
 		caller: &tenant.Caller{Tenant: 1, TenantID: "acme", Token: "tok_1"},
 		src:    &tenant.Source{Tenant: 1, TenantID: "acme", ID: "src_server", Adapter: term.AdapterSegment, Service: "cdp", Trust: term.Server},
 		web:    &tenant.Source{Tenant: 1, TenantID: "acme", ID: "src_browser", Adapter: term.AdapterSegment, Service: "cdp", Trust: term.Public},
@@ -96,7 +106,13 @@ func (w *world) open(wrap func(store.DB) store.DB) {
 			w.t.Fatal(err)
 		}
 	}
-	db, err := sqlite.Open(ctx, w.dir, sqlite.Options{Region: "ie1"})
+	var db store.DB
+	var err error
+	if w.url == "" {
+		db, err = sqlite.Open(ctx, w.dir, sqlite.Options{Region: "ie1"})
+	} else {
+		db, err = postgres.Open(ctx, w.url, postgres.Options{Region: "ie1"})
+	}
 	must(err)
 	w.db = wrap(db)
 	kr, err := keyring.Open("file:"+filepath.Join(w.dir, "keyring"), "ie1")
@@ -194,161 +210,168 @@ func track(user, message, event string) string {
 }
 
 func TestAnEventIsFoundAndReadAsItWasSent(t *testing.T) {
-	w := newWorld(t)
-	sent := track("u1", "m1", "Paid")
-	if r := w.send(w.src, "/v1/track", sent); r.Accepted != 1 || r.Duplicate != 0 || len(r.Refused) != 0 {
-		t.Fatalf("result %+v", r)
-	}
-	got := w.records(w.find("user_id", "u1"))
-	if len(got) != 1 || got[0].ClientID != "m1" || got[0].Kind != "track" || got[0].Service != "cdp" {
-		t.Fatalf("records %+v", got)
-	}
-	var a, b map[string]any
-	if err := json.Unmarshal(got[0].Data, &a); err != nil {
-		t.Fatal(err)
-	}
-	_ = json.Unmarshal([]byte(sent), &b)
-	for k, v := range b {
-		if fmt.Sprint(a[k]) != fmt.Sprint(v) {
-			t.Errorf("%s = %v, want %v", k, a[k], v)
+	eachStore(t, func(t *testing.T, w *world) {
+		sent := track("u1", "m1", "Paid")
+		if r := w.send(w.src, "/v1/track", sent); r.Accepted != 1 || r.Duplicate != 0 || len(r.Refused) != 0 {
+			t.Fatalf("result %+v", r)
 		}
-	}
-	by, err := w.RecordsByClientID(context.Background(), w.caller, "m1")
-	if err != nil || len(by) != 1 || by[0].ID != got[0].ID {
-		t.Errorf("by client id: %v, %v", by, err)
-	}
+		got := w.records(w.find("user_id", "u1"))
+		if len(got) != 1 || got[0].ClientID != "m1" || got[0].Kind != "track" || got[0].Service != "cdp" {
+			t.Fatalf("records %+v", got)
+		}
+		var a, b map[string]any
+		if err := json.Unmarshal(got[0].Data, &a); err != nil {
+			t.Fatal(err)
+		}
+		_ = json.Unmarshal([]byte(sent), &b)
+		for k, v := range b {
+			if fmt.Sprint(a[k]) != fmt.Sprint(v) {
+				t.Errorf("%s = %v, want %v", k, a[k], v)
+			}
+		}
+		by, err := w.RecordsByClientID(context.Background(), w.caller, "m1")
+		if err != nil || len(by) != 1 || by[0].ID != got[0].ID {
+			t.Errorf("by client id: %v, %v", by, err)
+		}
+	})
 }
 
 func TestARetryIsADuplicateAlsoAfterARestart(t *testing.T) {
-	w := newWorld(t)
-	w.send(w.src, "/v1/track", track("u1", "m1", "Paid"))
-	for range 2 {
-		if r := w.send(w.src, "/v1/track", track("u1", "m1", "Paid")); r.Duplicate != 1 || r.Accepted != 0 {
-			t.Errorf("retry: %+v, want one duplicate", r)
+	eachStore(t, func(t *testing.T, w *world) {
+		w.send(w.src, "/v1/track", track("u1", "m1", "Paid"))
+		for range 2 {
+			if r := w.send(w.src, "/v1/track", track("u1", "m1", "Paid")); r.Duplicate != 1 || r.Accepted != 0 {
+				t.Errorf("retry: %+v, want one duplicate", r)
+			}
+			w.restart()
 		}
-		w.restart()
-	}
-	if got := w.records(w.find("user_id", "u1")); len(got) != 1 {
-		t.Errorf("%d records, want 1", len(got))
-	}
+		if got := w.records(w.find("user_id", "u1")); len(got) != 1 {
+			t.Errorf("%d records, want 1", len(got))
+		}
+	})
 }
 
 func TestErasedIsGoneAndARetryResurrectsNobody(t *testing.T) {
-	w := newWorld(t)
-	w.send(w.src, "/v1/identify", `{"userId":"u1","messageId":"i1","traits":{"email":"a@example.com"}}`)
-	w.send(w.src, "/v1/track", track("u1", "m1", "Paid"))
-	s := w.find("email", "a@example.com")
-	receipt := w.erase(s)
-	if receipt.Records != 2 || receipt.Already {
-		t.Errorf("receipt %+v, want 2 records, not already", receipt)
-	}
-	_, err := w.Records(context.Background(), w.caller, s, plane.Query{Limit: 10})
-	wantKind(t, "read after erasure", err, fault.Gone, "subject.erased")
-	if f, _ := fault.As(err); f == nil || f.Extra["receipt"] != receipt.Receipt {
-		t.Errorf("the refusal lacks the receipt: %v", err)
-	}
-	_, err = w.Find(context.Background(), w.caller, []plane.Identifier{{Type: "email", Value: "a@example.com"}})
-	wantKind(t, "find after erasure", err, fault.NotFound, "subject.unknown")
-	_, err = w.RecordsByClientID(context.Background(), w.caller, "m1")
-	wantKind(t, "by client id after erasure", err, fault.NotFound, "record.unknown")
-	for _, late := range []string{`{"userId":"u1","messageId":"i1","traits":{"email":"a@example.com"}}`} {
-		if r := w.send(w.src, "/v1/identify", late); r.Duplicate != 1 {
-			t.Errorf("late retry: %+v, want a duplicate", r)
+	eachStore(t, func(t *testing.T, w *world) {
+		w.send(w.src, "/v1/identify", `{"userId":"u1","messageId":"i1","traits":{"email":"a@example.com"}}`)
+		w.send(w.src, "/v1/track", track("u1", "m1", "Paid"))
+		s := w.find("email", "a@example.com")
+		receipt := w.erase(s)
+		if receipt.Records != 2 || receipt.Already {
+			t.Errorf("receipt %+v, want 2 records, not already", receipt)
 		}
-	}
-	_, err = w.Find(context.Background(), w.caller, []plane.Identifier{{Type: "user_id", Value: "u1"}})
-	wantKind(t, "find after a late retry", err, fault.NotFound, "subject.unknown")
-	again := w.erase(s)
-	if !again.Already || again.Receipt != receipt.Receipt || !again.ErasedAt.Equal(receipt.ErasedAt) || again.Ledger != receipt.Ledger {
-		t.Errorf("second erasure %+v, want the receipt %+v", again, receipt)
-	}
-	// New data of the same person is a new person: nothing said that they must not come back.
-	w.send(w.src, "/v1/track", track("u1", "m2", "Back"))
-	if n := w.find("user_id", "u1"); n == s {
-		t.Error("the erased subject came back")
-	}
+		_, err := w.Records(context.Background(), w.caller, s, plane.Query{Limit: 10})
+		wantKind(t, "read after erasure", err, fault.Gone, "subject.erased")
+		if f, _ := fault.As(err); f == nil || f.Extra["receipt"] != receipt.Receipt {
+			t.Errorf("the refusal lacks the receipt: %v", err)
+		}
+		_, err = w.Find(context.Background(), w.caller, []plane.Identifier{{Type: "email", Value: "a@example.com"}})
+		wantKind(t, "find after erasure", err, fault.NotFound, "subject.unknown")
+		_, err = w.RecordsByClientID(context.Background(), w.caller, "m1")
+		wantKind(t, "by client id after erasure", err, fault.NotFound, "record.unknown")
+		for _, late := range []string{`{"userId":"u1","messageId":"i1","traits":{"email":"a@example.com"}}`} {
+			if r := w.send(w.src, "/v1/identify", late); r.Duplicate != 1 {
+				t.Errorf("late retry: %+v, want a duplicate", r)
+			}
+		}
+		_, err = w.Find(context.Background(), w.caller, []plane.Identifier{{Type: "user_id", Value: "u1"}})
+		wantKind(t, "find after a late retry", err, fault.NotFound, "subject.unknown")
+		again := w.erase(s)
+		if !again.Already || again.Receipt != receipt.Receipt || !again.ErasedAt.Equal(receipt.ErasedAt) || again.Ledger != receipt.Ledger {
+			t.Errorf("second erasure %+v, want the receipt %+v", again, receipt)
+		}
+		// New data of the same person is a new person: nothing said that they must not come back.
+		w.send(w.src, "/v1/track", track("u1", "m2", "Back"))
+		if n := w.find("user_id", "u1"); n == s {
+			t.Error("the erased subject came back")
+		}
+	})
 }
 
 func TestSuppressedPeopleStayOut(t *testing.T) {
-	w := newWorld(t)
-	w.send(w.src, "/v1/identify", `{"userId":"u1","messageId":"i1","traits":{"email":"a@example.com"}}`)
-	if _, err := w.Erase(context.Background(), w.caller, w.find("user_id", "u1"), plane.EraseRequest{Suppress: true}); err != nil {
-		t.Fatal(err)
-	}
-	for _, body := range []string{track("u1", "m5", "Back"), `{"userId":"u2","messageId":"i2","traits":{"email":"A@Example.com"}}`} {
-		path := "/v1/track"
-		if body[10:14] == `"u2"` {
-			path = "/v1/identify"
+	eachStore(t, func(t *testing.T, w *world) {
+		w.send(w.src, "/v1/identify", `{"userId":"u1","messageId":"i1","traits":{"email":"a@example.com"}}`)
+		if _, err := w.Erase(context.Background(), w.caller, w.find("user_id", "u1"), plane.EraseRequest{Suppress: true}); err != nil {
+			t.Fatal(err)
 		}
-		if r := w.send(w.src, path, body); len(r.Refused) != 1 || r.Refused[0].Reason != "subject.suppressed" {
-			t.Errorf("suppressed: %+v", r)
+		for _, body := range []string{track("u1", "m5", "Back"), `{"userId":"u2","messageId":"i2","traits":{"email":"A@Example.com"}}`} {
+			path := "/v1/track"
+			if body[10:14] == `"u2"` {
+				path = "/v1/identify"
+			}
+			if r := w.send(w.src, path, body); len(r.Refused) != 1 || r.Refused[0].Reason != "subject.suppressed" {
+				t.Errorf("suppressed: %+v", r)
+			}
 		}
-	}
+	})
 }
 
 func TestMergedPeopleAreErasedAsOne(t *testing.T) {
-	w := newWorld(t)
-	w.send(w.src, "/v1/track", `{"anonymousId":"n1","messageId":"m1","event":"Viewed"}`)
-	w.send(w.src, "/v1/track", track("u1", "m2", "Paid"))
-	before := w.find("anonymous_id", "n1")
-	w.send(w.src, "/v1/alias", `{"userId":"u1","previousId":"n1","messageId":"m3"}`)
-	s := w.find("anonymous_id", "n1")
-	if s != w.find("user_id", "u1") || s == before {
-		t.Fatal("alias did not make them one person with the user as head")
-	}
-	if n := len(w.records(s)); n != 3 {
-		t.Errorf("%d records of the merged person, want 3", n)
-	}
-	if n := len(w.records(before)); n != 3 {
-		t.Errorf("%d records by the old subject, want 3", n)
-	}
-	if r := w.erase(before); r.Records != 3 {
-		t.Errorf("erased %d records, want 3", r.Records)
-	}
-	for _, sub := range []id.Subject{s, before} {
-		_, err := w.Records(context.Background(), w.caller, sub, plane.Query{Limit: 10})
-		wantKind(t, "read", err, fault.Gone, "subject.erased")
-	}
+	eachStore(t, func(t *testing.T, w *world) {
+		w.send(w.src, "/v1/track", `{"anonymousId":"n1","messageId":"m1","event":"Viewed"}`)
+		w.send(w.src, "/v1/track", track("u1", "m2", "Paid"))
+		before := w.find("anonymous_id", "n1")
+		w.send(w.src, "/v1/alias", `{"userId":"u1","previousId":"n1","messageId":"m3"}`)
+		s := w.find("anonymous_id", "n1")
+		if s != w.find("user_id", "u1") || s == before {
+			t.Fatal("alias did not make them one person with the user as head")
+		}
+		if n := len(w.records(s)); n != 3 {
+			t.Errorf("%d records of the merged person, want 3", n)
+		}
+		if n := len(w.records(before)); n != 3 {
+			t.Errorf("%d records by the old subject, want 3", n)
+		}
+		if r := w.erase(before); r.Records != 3 {
+			t.Errorf("erased %d records, want 3", r.Records)
+		}
+		for _, sub := range []id.Subject{s, before} {
+			_, err := w.Records(context.Background(), w.caller, sub, plane.Query{Limit: 10})
+			wantKind(t, "read", err, fault.Gone, "subject.erased")
+		}
+	})
 }
 
 func TestHeldPeopleCantBeErasedUntilReleased(t *testing.T) {
-	w := newWorld(t)
-	w.send(w.src, "/v1/track", track("u1", "m1", "Paid"))
-	s := w.find("user_id", "u1")
-	ctx := context.Background()
-	if c, err := w.Hold(ctx, w.caller, s, "case", w.now.Add(time.Hour)); err != nil || len(c.States) != 1 || c.States[0] != "held" {
-		t.Fatalf("Hold: %+v, %v", c, err)
-	}
-	_, err := w.Erase(ctx, w.caller, s, plane.EraseRequest{})
-	wantKind(t, "erase", err, fault.Conflict, "hold.in_force")
-	w.now = w.now.Add(2 * time.Hour) // the hold has ended by itself
-	w.erase(s)
+	eachStore(t, func(t *testing.T, w *world) {
+		w.send(w.src, "/v1/track", track("u1", "m1", "Paid"))
+		s := w.find("user_id", "u1")
+		ctx := context.Background()
+		if c, err := w.Hold(ctx, w.caller, s, "case", w.now.Add(time.Hour)); err != nil || len(c.States) != 1 || c.States[0] != "held" {
+			t.Fatalf("Hold: %+v, %v", c, err)
+		}
+		_, err := w.Erase(ctx, w.caller, s, plane.EraseRequest{})
+		wantKind(t, "erase", err, fault.Conflict, "hold.in_force")
+		w.now = w.now.Add(2 * time.Hour) // the hold has ended by itself
+		w.erase(s)
+	})
 }
 
 func TestRestrictedPeopleAreReadForAPurposeOnly(t *testing.T) {
-	w := newWorld(t)
-	w.send(w.src, "/v1/track", track("u1", "m1", "Paid"))
-	s := w.find("user_id", "u1")
-	ctx := context.Background()
-	if _, err := w.Restrict(ctx, w.caller, s, ""); err != nil {
-		t.Fatal(err)
-	}
-	_, err := w.Records(ctx, w.caller, s, plane.Query{Limit: 10})
-	wantKind(t, "read", err, fault.Forbidden, "subject.restricted")
-	_, err = w.Export(ctx, w.caller, s, "", func(plane.RecordView) error { return nil })
-	wantKind(t, "export", err, fault.Forbidden, "subject.restricted")
-	if p, err := w.Records(ctx, w.caller, s, plane.Query{Limit: 10, Purpose: "legal-claims"}); err != nil || len(p.Records) != 1 {
-		t.Errorf("read for legal claims: %v, %v", p, err)
-	}
-	if r := w.send(w.src, "/v1/track", track("u1", "m2", "Paid")); r.Accepted != 1 {
-		t.Errorf("a restricted person's event: %+v, want it stored", r)
-	}
-	if _, err := w.Unrestrict(ctx, w.caller, s, ""); err != nil {
-		t.Fatal(err)
-	}
-	if n := len(w.records(s)); n != 2 {
-		t.Errorf("%d records, want 2", n)
-	}
+	eachStore(t, func(t *testing.T, w *world) {
+		w.send(w.src, "/v1/track", track("u1", "m1", "Paid"))
+		s := w.find("user_id", "u1")
+		ctx := context.Background()
+		if _, err := w.Restrict(ctx, w.caller, s, ""); err != nil {
+			t.Fatal(err)
+		}
+		_, err := w.Records(ctx, w.caller, s, plane.Query{Limit: 10})
+		wantKind(t, "read", err, fault.Forbidden, "subject.restricted")
+		_, err = w.Export(ctx, w.caller, s, "", func(plane.RecordView) error { return nil })
+		wantKind(t, "export", err, fault.Forbidden, "subject.restricted")
+		if p, err := w.Records(ctx, w.caller, s, plane.Query{Limit: 10, Purpose: "legal-claims"}); err != nil || len(p.Records) != 1 {
+			t.Errorf("read for legal claims: %v, %v", p, err)
+		}
+		if r := w.send(w.src, "/v1/track", track("u1", "m2", "Paid")); r.Accepted != 1 {
+			t.Errorf("a restricted person's event: %+v, want it stored", r)
+		}
+		if _, err := w.Unrestrict(ctx, w.caller, s, ""); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(w.records(s)); n != 2 {
+			t.Errorf("%d records, want 2", n)
+		}
+	})
 }
 
 func message(id, from, fromRole, to, toRole, body string) string {
@@ -368,84 +391,87 @@ func oneLine(s string) string {
 }
 
 func TestEachPersonsPartsGoWithThem(t *testing.T) {
-	w := newWorld(t)
-	a, b := "+353209150001", "+353209150002"
-	if r := w.send(w.nat, "", oneLine(message("x1", a, "sender", b, "recipient", "hello from A"))); r.Accepted != 1 {
-		t.Fatalf("%+v", r)
-	}
-	sa, sb := w.find("phone", a), w.find("phone", b)
-	if sa == sb {
-		t.Fatal("sender and recipient are one person")
-	}
-	var export []plane.RecordView
-	if _, err := w.Export(context.Background(), w.caller, sb, "", func(v plane.RecordView) error { export = append(export, v); return nil }); err != nil {
-		t.Fatal(err)
-	}
-	var data map[string]any
-	_ = json.Unmarshal(export[0].Data, &data)
-	if data["body"] != "hello from A" || data["to"] != b || data["from"] != nil {
-		t.Errorf("the recipient's export is %v: want what was written to them, without the writer's number", data)
-	}
-	w.erase(sa)
-	got := w.records(sb)
-	_ = json.Unmarshal(got[0].Data, &data)
-	data = map[string]any{}
-	_ = json.Unmarshal(got[0].Data, &data)
-	if data["body"] != nil || data["from"] != nil || data["to"] != b {
-		t.Errorf("after the writer's erasure the tenant reads %v", data)
-	}
-	if len(got[0].Gone) == 0 {
-		t.Error("the missing categories are not named")
-	}
+	eachStore(t, func(t *testing.T, w *world) {
+		a, b := "+353209150001", "+353209150002"
+		if r := w.send(w.nat, "", oneLine(message("x1", a, "sender", b, "recipient", "hello from A"))); r.Accepted != 1 {
+			t.Fatalf("%+v", r)
+		}
+		sa, sb := w.find("phone", a), w.find("phone", b)
+		if sa == sb {
+			t.Fatal("sender and recipient are one person")
+		}
+		var export []plane.RecordView
+		if _, err := w.Export(context.Background(), w.caller, sb, "", func(v plane.RecordView) error { export = append(export, v); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		var data map[string]any
+		_ = json.Unmarshal(export[0].Data, &data)
+		if data["body"] != "hello from A" || data["to"] != b || data["from"] != nil {
+			t.Errorf("the recipient's export is %v: want what was written to them, without the writer's number", data)
+		}
+		w.erase(sa)
+		got := w.records(sb)
+		_ = json.Unmarshal(got[0].Data, &data)
+		data = map[string]any{}
+		_ = json.Unmarshal(got[0].Data, &data)
+		if data["body"] != nil || data["from"] != nil || data["to"] != b {
+			t.Errorf("after the writer's erasure the tenant reads %v", data)
+		}
+		if len(got[0].Gone) == 0 {
+			t.Error("the missing categories are not named")
+		}
+	})
 }
 
 func TestTenantsNeverSeeEachOther(t *testing.T) {
-	w := newWorld(t)
-	if err := w.db.Do(context.Background(), func(tx store.Tx) error {
-		return sqlstore.Tenants{}.PutTenant(tx, tenant.Tenant{No: 2, ID: "globex", Name: "Globex", CreatedAt: w.now})
-	}); err != nil {
-		t.Fatal(err)
-	}
-	other := &tenant.Source{Tenant: 2, TenantID: "globex", ID: "src_other", Adapter: term.AdapterSegment, Service: "cdp", Trust: term.Server}
-	body := `{"userId":"u1","messageId":"m1","traits":{"email":"a@example.com"}}`
-	w.send(w.src, "/v1/identify", body)
-	if r := w.send(other, "/v1/identify", body); r.Accepted != 1 {
-		t.Fatalf("the other tenant's event: %+v, want it accepted", r)
-	}
-	mine := w.find("email", "a@example.com")
-	globex := &tenant.Caller{Tenant: 2, TenantID: "globex", Token: "tok_2"}
-	theirs, err := w.Find(context.Background(), globex, []plane.Identifier{{Type: "email", Value: "a@example.com"}})
-	if err != nil || theirs.Subject == mine {
-		t.Fatalf("Find for the other tenant: %v, %v", theirs, err)
-	}
-	_, err = w.Records(context.Background(), globex, mine, plane.Query{Limit: 10})
-	wantKind(t, "read another tenant's person", err, fault.NotFound, "subject.unknown")
-	_, err = w.Erase(context.Background(), globex, mine, plane.EraseRequest{})
-	wantKind(t, "erase another tenant's person", err, fault.NotFound, "subject.unknown")
-	w.erase(mine)
-	if by, err := w.RecordsByClientID(context.Background(), globex, "m1"); err != nil || len(by) != 1 {
-		t.Errorf("the other tenant's record: %v, %v", by, err)
-	}
+	eachStore(t, func(t *testing.T, w *world) {
+		if err := w.db.Do(context.Background(), func(tx store.Tx) error {
+			return sqlstore.Tenants{}.PutTenant(tx, tenant.Tenant{No: 2, ID: "globex", Name: "Globex", CreatedAt: w.now})
+		}); err != nil {
+			t.Fatal(err)
+		}
+		other := &tenant.Source{Tenant: 2, TenantID: "globex", ID: "src_other", Adapter: term.AdapterSegment, Service: "cdp", Trust: term.Server}
+		body := `{"userId":"u1","messageId":"m1","traits":{"email":"a@example.com"}}`
+		w.send(w.src, "/v1/identify", body)
+		if r := w.send(other, "/v1/identify", body); r.Accepted != 1 {
+			t.Fatalf("the other tenant's event: %+v, want it accepted", r)
+		}
+		mine := w.find("email", "a@example.com")
+		globex := &tenant.Caller{Tenant: 2, TenantID: "globex", Token: "tok_2"}
+		theirs, err := w.Find(context.Background(), globex, []plane.Identifier{{Type: "email", Value: "a@example.com"}})
+		if err != nil || theirs.Subject == mine {
+			t.Fatalf("Find for the other tenant: %v, %v", theirs, err)
+		}
+		_, err = w.Records(context.Background(), globex, mine, plane.Query{Limit: 10})
+		wantKind(t, "read another tenant's person", err, fault.NotFound, "subject.unknown")
+		_, err = w.Erase(context.Background(), globex, mine, plane.EraseRequest{})
+		wantKind(t, "erase another tenant's person", err, fault.NotFound, "subject.unknown")
+		w.erase(mine)
+		if by, err := w.RecordsByClientID(context.Background(), globex, "m1"); err != nil || len(by) != 1 {
+			t.Errorf("the other tenant's record: %v, %v", by, err)
+		}
+	})
 }
 
 func TestStatsCountOutcomes(t *testing.T) {
-	w := newWorld(t)
-	w.send(w.src, "/v1/batch", `{"batch":[`+typed("track", track("u1", "m1", "A"))+`,`+typed("track", track("u1", "m1", "A"))+`,{"type":"track","messageId":"m3"}]}`)
-	s, err := w.Stats(context.Background(), w.caller, time.Time{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := map[string]int64{}
-	for _, c := range s.Counts {
-		got[c.Outcome] += c.N
-	}
-	if got["accepted"] != 1 || got["duplicate"] != 1 || got["refused"] != 1 {
-		t.Errorf("counts %v, want one of each", got)
-	}
-	list, err := w.Refusals(context.Background(), w.caller)
-	if err != nil || len(list) != 1 {
-		t.Errorf("refusals %v, %v", list, err)
-	}
+	eachStore(t, func(t *testing.T, w *world) {
+		w.send(w.src, "/v1/batch", `{"batch":[`+typed("track", track("u1", "m1", "A"))+`,`+typed("track", track("u1", "m1", "A"))+`,{"type":"track","messageId":"m3"}]}`)
+		s, err := w.Stats(context.Background(), w.caller, time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]int64{}
+		for _, c := range s.Counts {
+			got[c.Outcome] += c.N
+		}
+		if got["accepted"] != 1 || got["duplicate"] != 1 || got["refused"] != 1 {
+			t.Errorf("counts %v, want one of each", got)
+		}
+		list, err := w.Refusals(context.Background(), w.caller)
+		if err != nil || len(list) != 1 {
+			t.Errorf("refusals %v, %v", list, err)
+		}
+	})
 }
 
 func typed(typ, body string) string { return `{"type":"` + typ + `",` + body[1:] }

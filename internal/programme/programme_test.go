@@ -305,6 +305,7 @@ func TestAFileThatCannotBeReadIsNoFault(t *testing.T) {
 	}
 }
 
+// Run it with -fuzzminimizetime 5x: the seeds are long, and minimising them takes all the time.
 func FuzzLoad(f *testing.F) {
 	f.Add([]byte(minimal(f)))
 	for _, s := range []string{"", "---\n", "a: [", "a: &x 1\nb: *x", "? a\n: b", "<<: {a: 1}", "!!t a", "regions: [{id: ie1}]", "notice: {id: 1}\nnotice: 2",

@@ -27,6 +27,7 @@ type kindCount struct {
 type blockWriter struct {
 	family   Family
 	firstPos uint64 // of the run
+	most     int    // bytes of a block
 	flush    func(body []byte, first key, pos uint64) error
 
 	buf      []byte
@@ -62,7 +63,7 @@ func (w *blockWriter) add(e *entry) error {
 		w.counts = w.counts[:0]
 		w.startLocs(e.pos)
 	}
-	if len(w.buf)+18+len(w.locs)+16 > blockBytes {
+	if len(w.buf)+18+len(w.locs)+16 > w.most {
 		if err := w.spill(e.pos); err != nil {
 			return err
 		}
@@ -80,7 +81,7 @@ func (w *blockWriter) startLocs(pos uint64) {
 
 // spill makes room for one more location of the open group.
 func (w *blockWriter) spill(next uint64) error {
-	if len(w.buf) > 0 && !w.from && len(w.locs) < blockBytes/2 {
+	if len(w.buf) > 0 && !w.from && len(w.locs) < w.most/2 {
 		return w.endBlock() // the group moves on as a whole
 	}
 	if w.n > 0 {
@@ -107,7 +108,7 @@ func (w *blockWriter) endGroup() error {
 	}
 	w.open = false
 	w.putGroup(0)
-	if len(w.buf)+20 > blockBytes {
+	if len(w.buf)+20 > w.most {
 		return w.endBlock()
 	}
 	return nil
@@ -151,7 +152,7 @@ func (w *blockWriter) putKey(k key, head byte, pos uint64) {
 }
 
 func (w *blockWriter) addClient(e *entry) error {
-	if len(w.buf)+17+8+3 > blockBytes {
+	if len(w.buf)+17+8+3 > w.most {
 		if err := w.endBlock(); err != nil {
 			return err
 		}

@@ -9,9 +9,10 @@ import (
 	"domicile.dev/internal/store"
 )
 
-// Find returns the records that have a part about one of the subjects, which belong to one person,
-// newest first unless q says otherwise, with all their parts that are still there. more says that
-// there are further ones behind the last.
+// Find returns the records that were stored with a part about one of the subjects, which belong to
+// one person, newest first unless q says otherwise, with all their parts that are still there, of
+// whomever. A record of which no part is left is not returned. more says that there are further ones
+// behind the last.
 //
 // It costs a lookup for each run that may have a subject and one for each record; it reads no more of
 // the index than it returns, but for what q.Kinds passes over. tx is any transaction in which Append
@@ -168,7 +169,7 @@ func (r *rowReader) pick(locs []Location, found []Found, arena *[]FoundPart) ([]
 		if err != nil {
 			return nil, err
 		}
-		if f.At = l; !ok {
+		if f.At = l; !ok || f.empty() {
 			found = found[:len(found)-1]
 		}
 	}
@@ -322,7 +323,33 @@ func (v *view) countRun(r *run, k key, own []entry, byCode map[uint16]int64) ([]
 		if _, dead := v.st.dead[k]; dead {
 			return own, nil
 		}
+		if v.anyDropped(r, k.tenant()) { // the counts are of before; rare, until the next merge
+			return v.allOf(r, k, own)
+		}
 		return own, g.tally(func(code uint16, n uint64) { byCode[code] += int64(n) })
+	}
+}
+
+// anyDropped says whether retention dropped rows of a tenant that r tells of.
+func (v *view) anyDropped(r *run, tenant uint32) bool {
+	for c, pos := range v.st.dropped {
+		if c.tenant == tenant && pos >= r.FirstPos {
+			return true
+		}
+	}
+	return false
+}
+
+// allOf appends all entries of a subject in a run.
+func (v *view) allOf(r *run, k key, own []entry) ([]entry, error) {
+	w := &located{v: v, keys: []key{k}, hashes: []uint64{k.hash()}, accept: func(*entry) (bool, error) { return true, nil }}
+	w.addSource(source{run: r, after: r.FirstPos - 1, last: r.LastPos})
+	for {
+		e, ok, err := w.next()
+		if err != nil || !ok {
+			return own, err
+		}
+		own = append(own, e)
 	}
 }
 
@@ -387,7 +414,7 @@ func (v *view) scanRow(tenant uint32, pos uint64, have map[uint64][]byte, each f
 		if err != nil {
 			return pos, err
 		}
-		if f.At.Pos = pos; !ok {
+		if f.At.Pos = pos; !ok || f.empty() {
 			continue
 		}
 		if err := each(f); err != nil {

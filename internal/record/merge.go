@@ -312,13 +312,13 @@ func (l *Log) flush(ctx context.Context, g *generation) error {
 // publish makes runs visible together with what also does.
 func (l *Log) publish(ctx context.Context, writers []*runWriter, also func(tx store.Tx) error) error {
 	err := l.mergeDo(ctx, func(tx store.Tx) error {
+		if err := also(tx); err != nil { // first: it looks at what is published
+			return err
+		}
 		for _, w := range writers {
 			if err := w.publish(tx); err != nil {
 				return err
 			}
-		}
-		if err := also(tx); err != nil {
-			return err
 		}
 		g := l.store.Gate(tx)
 		g.Manifest++

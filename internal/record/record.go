@@ -136,6 +136,8 @@ type Options struct {
 	Node string
 	// OnError hears of a background merge that failed and will be tried again. Default: nobody.
 	OnError func(error)
+
+	blockBytes, batchBytes int // smaller in tests
 }
 
 func (o Options) withDefaults(engine string) Options {
@@ -158,6 +160,8 @@ func (o Options) withDefaults(engine string) Options {
 	def(&o.MemRecords, 128<<10)
 	def(&o.MemGroups, 2048)
 	def(&o.FanIn, 8)
+	def(&o.blockBytes, blockBytes)
+	def(&o.batchBytes, batchBytes)
 	if o.IdleFlush == 0 {
 		o.IdleFlush = 30 * time.Second
 	}

@@ -321,6 +321,9 @@ func (r *rowReader) check() error {
 	return nil
 }
 
+// empty says that nothing is left of a record that had parts.
+func (f *Found) empty() bool { return len(f.Parts) == 0 && len(f.Categories) > 0 }
+
 // siblingPositions appends the positions of the siblings of the base row at pos.
 func (r *rowReader) siblingPositions(pos uint64, to []uint64) []uint64 {
 	for i := range r.siblings {

@@ -40,7 +40,7 @@ func (l *Log) newRunWriter(ctx context.Context, f Family, first, last, keys uint
 	w := &runWriter{l: l, ctx: ctx, filter: newFilter(keys, piecesOf(f))}
 	w.info = RunInfo{ID: rand.Int64N(1<<47) + 1, Family: f, State: RunWriting, FirstPos: first, LastPos: last}
 	w.run = &run{}
-	w.blocks = blockWriter{family: f, firstPos: first, flush: w.block}
+	w.blocks = blockWriter{family: f, firstPos: first, most: l.opt.blockBytes, flush: w.block}
 	return w
 }
 
@@ -67,7 +67,7 @@ func (w *runWriter) block(body []byte, first key, pos uint64) error {
 
 func (w *runWriter) put(body []byte) error {
 	w.pending = append(w.pending, body)
-	if w.bytes += len(body); w.bytes < batchBytes {
+	if w.bytes += len(body); w.bytes < w.l.opt.batchBytes {
 		return nil
 	}
 	if err := w.l.mergeDo(w.ctx, w.write); err != nil {

@@ -101,15 +101,12 @@ func (d *decoder) array(at int) error {
 			return scan.Skip(d.body, at)
 		}
 		end, err := d.b.Doc.Parse(d.body, at, scan.Limits{UTF8: d.utf8})
-		var broken *scan.Error
-		if errors.As(err, &broken) {
-			if !broken.Sound() {
-				return 0, err
-			}
-			d.settle(e, err)
+		if err != nil && !sound(err) {
+			return 0, err
+		}
+		if d.settle(e, err); err != nil {
 			return scan.Skip(d.body, at)
 		}
-		d.settle(e, nil)
 		return end, nil
 	})
 	if err == nil && scan.Space(d.body, end) < len(d.body) {
@@ -125,6 +122,11 @@ func (d *decoder) array(at int) error {
 			WithHint("send one record a line, and a bad one costs only itself").Because(err)
 	}
 	return err
+}
+
+func sound(err error) bool {
+	var broken *scan.Error
+	return errors.As(err, &broken) && broken.Sound()
 }
 
 // add returns the event for record n, or nil past the limit, where all are one refusal.
@@ -143,8 +145,9 @@ func (d *decoder) add(n int) *ingest.Event {
 // settle fills e from the record that Doc maps, or refuses it: because of err, when it could not
 // be mapped, or because of what it says.
 func (d *decoder) settle(e *ingest.Event, err error) {
-	var broken *scan.Error
-	if errors.As(err, &broken) {
+	if err != nil {
+		var broken *scan.Error
+		errors.As(err, &broken)
 		d.b.Refuse(e, reasons[broken.Code], d.b.Doc.Path())
 		return
 	}

@@ -119,9 +119,7 @@ func (db *DB) once(ctx context.Context, fn func(tx store.Tx) error) (err error) 
 	if err != nil {
 		return err
 	}
-	defer func() { // also when fn panics
-		t.end("ROLLBACK")
-	}()
+	defer t.end("ROLLBACK") // also when fn panics
 	if err := fn(t); err != nil {
 		return err
 	}
@@ -134,7 +132,7 @@ func (db *DB) View(ctx context.Context, fn func(tx store.Tx) error) error {
 	if err != nil {
 		return err
 	}
-	defer func() { t.end("COMMIT") }()
+	defer t.end("COMMIT")
 	return fn(t)
 }
 
@@ -180,15 +178,28 @@ func (db *DB) tryBegin(ctx context.Context, how, gate string) (t *tx, err error)
 	return t, errors.Join(err, r.Close())
 }
 
-// prepare brings a database that was just connected to into shape. The tables' lock is an advisory
-// one: two nodes may start on an empty database at once.
+// prepare brings a database that was just connected to into shape.
 func (db *DB) prepare(ctx context.Context) error {
+	if err := db.migrate(ctx); err != nil || !db.opt.ExclusiveServer {
+		return err
+	}
+	t, err := db.begin(ctx, beginRead, "") // again, now that ours shows: of two that start at once, none wins
+	if err != nil {
+		return err
+	}
+	defer t.end("COMMIT")
+	return db.alone(t)
+}
+
+// migrate makes the tables and stamps the store. It is kept to one node at a time by an advisory
+// lock: two may start on an empty database, where there is no gate yet.
+func (db *DB) migrate(ctx context.Context) error {
 	t, err := db.begin(ctx, beginWrite, "")
 	if err != nil {
 		return err
 	}
-	defer func() { t.end("ROLLBACK") }()
-	if _, err := t.Exec(`SELECT pg_advisory_xact_lock($1)`, migrationLock); err != nil {
+	defer t.end("ROLLBACK")
+	if err := t.Query(`SELECT pg_advisory_xact_lock($1)`, func(sqlstore.Row) error { return nil }, migrationLock); err != nil {
 		return err
 	}
 	if err := sqlstore.Migrate(t); err != nil {
@@ -197,18 +208,7 @@ func (db *DB) prepare(ctx context.Context) error {
 	if err := db.stamp(t); err != nil {
 		return err
 	}
-	if err := t.commit(db.opt.CommitPatience); err != nil {
-		return err
-	}
-	if !db.opt.ExclusiveServer {
-		return nil
-	}
-	t, err = db.begin(ctx, beginRead, "") // again, now that ours shows: of two that start at once, none wins
-	if err != nil {
-		return err
-	}
-	defer func() { t.end("COMMIT") }()
-	return db.alone(t)
+	return t.commit(db.opt.CommitPatience)
 }
 
 // migrationLock is "domicile" as a number.

@@ -94,7 +94,10 @@ func TestCloseEmptiesTheLogAndRefusesMore(t *testing.T) {
 func TestFullDisk(t *testing.T) {
 	db := open(t, t.TempDir(), Options{})
 	limit := func(pages string) {
-		c := <-db.writer
+		c, err := db.take(t.Context(), db.writer, writing) // a new one when the last had failed
+		if err != nil {
+			t.Fatal(err)
+		}
 		if err := c.run("PRAGMA max_page_count = " + pages); err != nil {
 			t.Fatal(err)
 		}

@@ -22,9 +22,10 @@ import (
 )
 
 var shared struct {
-	once sync.Once
-	url  string
-	err  error
+	once   sync.Once
+	server *Server // kept, since it ends when its pipe is collected
+	url    string
+	err    error
 }
 
 // URL returns the address of a new, empty database, which is dropped when the test ends. Without
@@ -49,9 +50,8 @@ func Base(t testing.TB) string {
 		if shared.url = os.Getenv("DOMICILE_TEST_POSTGRES_URL"); shared.url != "" {
 			return
 		}
-		var s *Server
-		if s, shared.err = start("", false); shared.err == nil {
-			shared.url = s.URL
+		if shared.server, shared.err = start(false); shared.err == nil {
+			shared.url = shared.server.URL
 		}
 	})
 	if shared.err != nil {

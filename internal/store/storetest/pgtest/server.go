@@ -1,7 +1,6 @@
 package pgtest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -32,7 +31,7 @@ type Server struct {
 	fsync bool
 	extra []string
 	watch *exec.Cmd
-	alive io.Closer // closing it ends the server
+	alive io.WriteCloser // closing it ends the server
 }
 
 // Start starts a server of the test's own, which the test may stop, kill and start again. It writes
@@ -43,7 +42,7 @@ func Start(t testing.TB, extra ...string) *Server {
 	if os.Getenv("DOMICILE_TEST_POSTGRES") == "off" {
 		t.Skip("DOMICILE_TEST_POSTGRES=off")
 	}
-	s, err := start("", true, extra...)
+	s, err := start(true, extra...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,18 +51,19 @@ func Start(t testing.TB, extra ...string) *Server {
 }
 
 // watcher runs the server until its own input ends, which happens at the latest when the test binary
-// does. $1 is the data directory, $2 says whether to remove it; the rest is the server's command.
-const watcher = `dir=$1; remove=$2; shift 2
+// does; then it removes the directory, unless it was told "keep". $1 is the directory, the rest the
+// server's command.
+const watcher = `dir=$1; shift
 "$@" </dev/null >>"$dir/log" 2>&1 &
 pid=$!
-cat >/dev/null
+read -r word
 kill -QUIT $pid 2>/dev/null
 wait $pid
-[ "$remove" = yes ] && rm -rf "$dir"
+[ "$word" = keep ] || rm -rf "$dir"
 exit 0`
 
-func start(dir string, own bool, extra ...string) (s *Server, err error) {
-	s = &Server{dir: dir, fsync: own, extra: extra}
+func start(own bool, extra ...string) (s *Server, err error) {
+	s = &Server{fsync: own, extra: extra}
 	if s.bin, err = binaries(); err != nil {
 		return nil, err
 	}
@@ -87,6 +87,7 @@ func start(dir string, own bool, extra ...string) (s *Server, err error) {
 		return nil, fmt.Errorf("initdb: %w\n%s", err, out)
 	}
 	if s.port, err = freePort(); err != nil {
+		os.RemoveAll(s.dir)
 		return nil, err
 	}
 	s.URL = fmt.Sprintf("postgres://domicile@127.0.0.1:%d/postgres?sslmode=disable", s.port)
@@ -95,11 +96,7 @@ func start(dir string, own bool, extra ...string) (s *Server, err error) {
 
 // run starts the server on its data directory and waits until it answers.
 func (s *Server) run(cred *syscall.Credential) error {
-	remove := "yes"
-	if s.fsync {
-		remove = "no" // it may be started again
-	}
-	args := []string{"-c", watcher, "watcher", s.dir, remove, filepath.Join(s.bin, "postgres"),
+	args := []string{"-c", watcher, "watcher", s.dir, filepath.Join(s.bin, "postgres"),
 		"-D", filepath.Join(s.dir, "data"), "-k", s.dir, "-h", "127.0.0.1", "-p", strconv.Itoa(s.port)}
 	settings := []string{"shared_buffers=32MB", "max_wal_size=1GB", "max_connections=200", "log_min_messages=warning",
 		"fsync=" + onOff(s.fsync), "full_page_writes=" + onOff(s.fsync)}
@@ -141,25 +138,32 @@ func (s *Server) Stop() {
 	if s.watch == nil {
 		return
 	}
+	_, _ = io.WriteString(s.alive, "keep\n")
 	s.alive.Close()
 	_ = s.watch.Wait()
 	s.watch = nil
 }
 
-// Kill ends the server by SIGKILL.
+// Kill ends the server and all its processes by SIGKILL.
 func (s *Server) Kill(t testing.TB) {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(s.dir, "data", "postmaster.pid"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	line, _, _ := bytes.Cut(b, []byte("\n"))
-	pid, err := strconv.Atoi(string(line))
+	pid, _, _ := strings.Cut(string(b), "\n")
+	children, err := os.ReadFile("/proc/" + pid + "/task/" + pid + "/children")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
+	for _, p := range append([]string{pid}, strings.Fields(string(children))...) { // it can't restart them
+		n, err := strconv.Atoi(p)
+		if err == nil && n > 1 {
+			err = syscall.Kill(n, syscall.SIGKILL)
+		}
+		if err != nil && !errors.Is(err, syscall.ESRCH) {
+			t.Fatalf("kill process %s: %v", p, err)
+		}
 	}
 	s.Stop()
 }
