@@ -21,7 +21,6 @@ import (
 // routes puts everything that a region answers under one handler.
 func (n *Node) routes(r *rules, ledgerPages http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	api.NewIngest(n.Tenants, n.Plane, r, api.IngestOptions{Log: n.log}).Routes(mux)
 	mux.Handle("/api/", n.api)
 	mux.Handle("/ledger/", ledgerPages)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(n.metrics, promhttp.HandlerOpts{}))
@@ -35,7 +34,7 @@ func (n *Node) routes(r *rules, ledgerPages http.Handler) http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		guard.Fail(w, fault.New(fault.NotFound, "path.unknown", "there is nothing here").WithHint("GET / lists what there is"))
 	})
-	return mux
+	return api.NewIngest(n.Tenants, n.Plane, r, api.IngestOptions{URL: n.Config.URL, Log: n.log}).First(mux)
 }
 
 // ready says whether the node can do its work: its store answers.

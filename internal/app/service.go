@@ -111,8 +111,3 @@ func (s service) Refusals(ctx context.Context, c *tenant.Caller) ([]api.Refusal,
 	}
 	return out, err
 }
-
-func (s service) LedgerEntry(ctx context.Context, c *tenant.Caller, e id.Entry) (api.Entry, error) {
-	v, err := s.Plane.LedgerEntry(ctx, c, e)
-	return api.Entry{Entry: v.Entry, Nonce: v.Nonce, Index: &v.Index}, err
-}

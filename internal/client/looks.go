@@ -33,15 +33,16 @@ type Refusal struct {
 	LastAt  time.Time `json:"last_at"`
 }
 
-// Entry is a ledger entry with what proves it.
+// Entry is a ledger entry as it is shown to whom it concerns; docs/formats/ledger.md says how to
+// verify it.
 type Entry struct {
+	ID         string          `json:"id"`
+	Index      int64           `json:"index"`
 	Entry      json.RawMessage `json:"entry"`
 	Nonce      []byte          `json:"nonce"`
-	Index      *int64          `json:"index"`
-	Proof      [][]byte        `json:"proof,omitempty"`
-	SubIndex   *int64          `json:"sub_index,omitempty"`
-	SubProof   [][]byte        `json:"sub_proof,omitempty"`
-	Checkpoint string          `json:"checkpoint,omitempty"`
+	Sub        json.RawMessage `json:"sub"`
+	Proof      [][]byte        `json:"proof"`      // nil until a checkpoint covers it
+	Checkpoint *string         `json:"checkpoint"` // likewise
 }
 
 // Stats counts what came in since a time, from the start when it is zero.

@@ -11,13 +11,17 @@ const (
 	cacheOverhead = 112 // bytes of an entry beside its value, about
 )
 
-// cacheKey is a row (tenant, position) or, with blockTag, a block (run, number).
-type cacheKey struct{ a, b uint64 }
+// cacheKey is a row or a block. Rows change when they are compacted or dropped; the number of the
+// manifest that last did so is part of their key.
+type cacheKey struct{ tag, a, b uint64 }
 
-const blockTag = 1 << 63
+const blockTag = ^uint64(0)
 
-func rowKey(tenant uint32, pos uint64) cacheKey { return cacheKey{uint64(tenant), pos} }
-func blockKey(run int64, n int) cacheKey        { return cacheKey{blockTag | uint64(run), uint64(n)} }
+func rowKey(rewritten uint64, tenant uint32, pos uint64) cacheKey {
+	return cacheKey{rewritten, uint64(tenant), pos}
+}
+
+func blockKey(run int64, n int) cacheKey { return cacheKey{blockTag, uint64(run), uint64(n)} }
 
 type cacheShard struct {
 	mu    sync.Mutex
@@ -45,7 +49,7 @@ func newCache(bytes int64) *cache {
 }
 
 func (c *cache) shard(k cacheKey) *cacheShard {
-	return &c.shards[mix(k.a*0x9e3779b97f4a7c15^k.b)%cacheShards]
+	return &c.shards[mix(k.a*0x9e3779b97f4a7c15^k.b^k.tag<<40)%cacheShards]
 }
 
 // get returns nil for what it does not hold.
@@ -110,14 +114,4 @@ func (s *cacheShard) remove(i int32) {
 	delete(s.at, slot.key)
 	*slot = cacheSlot{}
 	s.free = append(s.free, i)
-}
-
-// drop forgets k.
-func (c *cache) drop(k cacheKey) {
-	s := c.shard(k)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if i, ok := s.at[k]; ok {
-		s.remove(i)
-	}
 }

@@ -48,9 +48,6 @@ func (l *Log) compact(ctx context.Context, tenant uint32, dead []id.Subject) err
 		if err := l.db.Do(ctx, func(tx store.Tx) error { return l.rewrite(tx, tenant, rows, dead) }); err != nil {
 			return err
 		}
-		for _, pos := range rows {
-			l.forget(tenant, pos)
-		}
 	}
 	return l.db.Do(ctx, func(tx store.Tx) error {
 		g := l.store.Gate(tx)
@@ -58,13 +55,15 @@ func (l *Log) compact(ctx context.Context, tenant uint32, dead []id.Subject) err
 		for i := range dead {
 			marks[i] = Mark{Tenant: tenant, Subject: dead[i][:], Pos: g.Pos}
 		}
-		if err := l.store.PutMarks(tx, marks); err != nil {
-			return err
-		}
-		g.Manifest++
-		l.store.SetGate(tx, g)
-		return nil
+		return l.mark(tx, g, marks)
 	})
+}
+
+// mark puts marks and makes all nodes look at them, and read rows anew.
+func (l *Log) mark(tx store.Tx, g Gate, marks []Mark) error {
+	g.Manifest++
+	l.store.SetGate(tx, g)
+	return l.store.PutMarks(tx, append(marks, Mark{Pos: g.Manifest}))
 }
 
 // rowsOf returns the next base rows with records of the subjects, newest first.
@@ -87,14 +86,6 @@ func (l *Log) rowsOf(tx store.Tx, tenant uint32, subjects []id.Subject, after Lo
 			rows = append(rows, e.pos)
 		}
 		after = e.loc()
-	}
-}
-
-// forget drops a base row and its siblings from the cache.
-func (l *Log) forget(tenant uint32, pos uint64) {
-	l.cache.drop(rowKey(tenant, pos))
-	for i := range uint64(MaxParts) { // as many siblings as there can be
-		l.cache.drop(rowKey(tenant, pos+1+i))
 	}
 }
 
@@ -227,9 +218,6 @@ func (l *Log) DropClass(ctx context.Context, tenant uint32, class uint16, before
 		}); err != nil {
 			return fmt.Errorf("drop rows of class %d: %w", class, err)
 		}
-		for _, p := range pos {
-			l.cache.drop(rowKey(tenant, p))
-		}
 		more = len(pos) == dropRows
 	}
 	return nil
@@ -244,10 +232,5 @@ func (l *Log) markDropped(tx store.Tx, tenant uint32, class uint16) error {
 	} else if ok {
 		through = oldest - 1
 	}
-	if err := l.store.PutMarks(tx, []Mark{{Tenant: tenant, Class: class, Pos: through}}); err != nil {
-		return err
-	}
-	g.Manifest++
-	l.store.SetGate(tx, g)
-	return nil
+	return l.mark(tx, g, []Mark{{Tenant: tenant, Class: class, Pos: through}})
 }

@@ -129,7 +129,6 @@ func (v *view) records(tenant uint32, locs []Location, found []Found) ([]Found, 
 			continue
 		}
 		if k := len(r.siblings); k > 0 {
-			v.hide(tenant, bases[i], r.siblings, beside[:k])
 			if err := r.join(beside[:k]); err != nil {
 				return nil, fmt.Errorf("row %d of tenant %d: %w", bases[i], tenant, err)
 			}
@@ -140,15 +139,6 @@ func (v *view) records(tenant uint32, locs []Location, found []Found) ([]Found, 
 		}
 	}
 	return found, nil
-}
-
-// hide makes nil of siblings that retention has dropped and the cache may still hold.
-func (v *view) hide(tenant uint32, base uint64, classes []uint16, bodies [][]byte) {
-	for i, class := range classes {
-		if pos, ok := v.st.dropped[classKey{tenant, class}]; ok && base+1+uint64(i) <= pos {
-			bodies[i] = nil
-		}
-	}
 }
 
 // pick appends the records at locs, all of this row and in one direction, to found.
@@ -185,7 +175,7 @@ func (v *view) rows(tenant uint32, pos []uint64) ([][]byte, error) {
 	var missing []uint64
 	var where []int
 	for i, p := range pos {
-		if bodies[i] = v.l.cache.get(rowKey(tenant, p)); bodies[i] == nil {
+		if bodies[i] = v.l.cache.get(rowKey(v.st.rewritten, tenant, p)); bodies[i] == nil {
 			missing, where = append(missing, p), append(where, i)
 		}
 	}
@@ -194,7 +184,7 @@ func (v *view) rows(tenant uint32, pos []uint64) ([][]byte, error) {
 	}
 	return bodies, v.l.store.Rows(v.tx, tenant, missing, func(i int, body []byte) error {
 		bodies[where[i]] = body
-		v.l.cache.put(rowKey(tenant, missing[i]), body)
+		v.l.cache.put(rowKey(v.st.rewritten, tenant, missing[i]), body)
 		return nil
 	})
 }

@@ -32,11 +32,12 @@ func (r *run) lastBlock(k key, pos uint64) int {
 
 // state is what one version of the manifest says. It never changes.
 type state struct {
-	version uint64
-	merged  uint64              // rows up to here are in runs
-	runs    [2][]*run           // by family, newest first
-	dropped map[classKey]uint64 // entries of a class up to this position are gone
-	dead    map[key]uint64      // so are entries of these subjects
+	version   uint64
+	merged    uint64              // rows up to here are in runs
+	runs      [2][]*run           // by family, newest first
+	rewritten uint64              // version at which rows were last compacted or dropped
+	dropped   map[classKey]uint64 // entries of a class up to this position are gone
+	dead      map[key]uint64      // so are entries of these subjects
 }
 
 type classKey struct {
@@ -214,7 +215,9 @@ func (l *Log) load(tx store.Tx, version uint64) (*state, error) {
 		return nil, fmt.Errorf("read marks: %w", err)
 	}
 	for _, m := range marks {
-		if len(m.Subject) == 0 {
+		if m.Tenant == 0 {
+			st.rewritten = m.Pos
+		} else if len(m.Subject) == 0 {
 			st.dropped[classKey{m.Tenant, m.Class}] = m.Pos
 		} else if len(m.Subject) == 12 {
 			st.dead[makeKey(m.Tenant, id.Subject(m.Subject))] = m.Pos

@@ -50,8 +50,9 @@ type Kind struct {
 	Class         uint16 // retention class of the base row
 }
 
-// Mark is a line about what index entries to leave out. With Subject nil: entries of a class up to
+// Mark is a line about what index entries to leave out. With Subject empty: entries of a class up to
 // Pos, whose rows retention dropped. Otherwise: entries of a subject, whose parts were compacted away.
+// That of tenant 0 says in Pos at which version of the manifest rows last changed.
 type Mark struct {
 	Tenant  uint32
 	Subject []byte // 12 bytes or empty

@@ -65,7 +65,7 @@ CREATE TABLE kind_code (
 
 CREATE TABLE record_mark (
 	tenant  integer NOT NULL,
-	class   integer NOT NULL, -- rows of this class up to pos are dropped; 0 with a subject
+	class   integer NOT NULL, -- rows of this class up to pos are dropped; 0 with a subject and for tenant 0
 	subject bytea   NOT NULL, -- empty, or 12 bytes: parts up to pos are compacted away
 	pos     bigint  NOT NULL,
 	PRIMARY KEY (tenant, class, subject)

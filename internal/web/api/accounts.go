@@ -183,8 +183,9 @@ type sourceIn struct {
 }
 
 type rotateSourceIn struct {
-	sourceIn
-	Body *rotateBody `required:"false"`
+	Tenant string      `path:"tenant"`
+	Source string      `path:"source"`
+	Body   *rotateBody `required:"false"`
 }
 
 func (a *API) rotateSource(ctx context.Context, c *tenant.Caller, in *rotateSourceIn) (*out[sourceKeyBody], error) {
@@ -229,8 +230,9 @@ type tokenIn struct {
 }
 
 type rotateTokenIn struct {
-	tokenIn
-	Body *rotateBody `required:"false"`
+	Tenant string      `path:"tenant"`
+	Token  string      `path:"token"`
+	Body   *rotateBody `required:"false"`
 }
 
 // onlyToken stands for a tenant's only token in a path.

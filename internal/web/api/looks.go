@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"time"
 
@@ -10,8 +11,8 @@ import (
 
 // addLooks adds the calls that count and prove.
 func (a *API) addLooks() {
-	typed(a, operation{id: "get-ledger-entry", method: http.MethodGet, path: "/api/v1/ledger/entries/{entry}", tag: tagProof,
-		summary: "Show a ledger entry with its proof", doc: "What the public log commits to: the leaf is SHA-256 of nonce and entry. Index, proof and checkpoint are there once it is sequenced, within a second.",
+	a.raw(operation{id: "get-ledger-entry", method: http.MethodGet, path: "/api/v1/ledger/entries/{entry}", tag: tagProof, answer: entryBody{},
+		summary: "Show a ledger entry with its proof", doc: "What the public log commits to: the leaf is SHA-256 of nonce and entry. Proof and checkpoint are there within a second of the entry.",
 		errors: []int{404}}, a.ledgerEntry)
 	typed(a, operation{id: "get-stats", method: http.MethodGet, path: "/api/v1/stats", tag: tagProof,
 		summary: "Count what came in, by service, kind and outcome"}, a.stats)
@@ -19,23 +20,23 @@ func (a *API) addLooks() {
 		summary: "List what was refused, by reason and path", doc: "Values are never kept. A part of a path that could be data itself is *."}, a.refusals)
 }
 
-type entryIn struct {
-	Entry string `path:"entry" example:"led_abcdefghijklmnopqrst" doc:"the entry's id"`
-}
-
-type entryOut struct{ Body entryBody }
-
-func (a *API) ledgerEntry(ctx context.Context, c *tenant.Caller, in *entryIn) (*entryOut, error) {
-	e, err := parseEntry(in.Entry)
+func (a *API) ledgerEntry(w http.ResponseWriter, r *http.Request, c *call) error {
+	e, err := parseEntry(c.id)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	v, err := a.service.LedgerEntry(ctx, c, e)
+	if _, err := query(r.URL); err != nil {
+		return err
+	}
+	v, err := a.service.LedgerEntry(r.Context(), c.caller, e)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return &entryOut{entryBody{Entry: v.Entry, Nonce: v.Nonce, Index: v.Index, Proof: v.Proof, SubIndex: v.SubIndex, SubProof: v.SubProof,
-		Checkpoint: string(v.Checkpoint)}}, nil
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, append(b, '\n'))
 }
 
 type statsIn struct {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"domicile.dev/internal/id"
+	"domicile.dev/internal/ledger"
 	"domicile.dev/internal/tenant"
 )
 
@@ -33,7 +34,7 @@ type Service interface {
 	Stats(ctx context.Context, c *tenant.Caller, since time.Time) (Stats, error)
 	Refusals(ctx context.Context, c *tenant.Caller) ([]Refusal, error)
 	// LedgerEntry returns an entry that concerns the caller; NotFound for any other.
-	LedgerEntry(ctx context.Context, c *tenant.Caller, e id.Entry) (Entry, error)
+	LedgerEntry(ctx context.Context, c *tenant.Caller, e id.Entry) (ledger.EntryView, error)
 }
 
 // Identifier is what a person is known by, in the clear.
@@ -145,16 +146,4 @@ type Refusal struct {
 	Service, Kind, Reason, Path string
 	Count                       int64
 	LastAt                      time.Time
-}
-
-// Entry is a ledger entry with what proves it. Everything but the entry and its nonce is missing
-// until it is sequenced. All of it is made to be handed to an auditor.
-type Entry struct {
-	Entry      []byte // the JSON that was committed to
-	Nonce      []byte
-	Index      *int64
-	Proof      [][]byte // inclusion proof, hashes from the leaf up
-	SubIndex   *int64   // place among the entries of one leaf; nil when the leaf is one entry
-	SubProof   [][]byte
-	Checkpoint []byte // C2SP signed note
 }

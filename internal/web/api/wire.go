@@ -121,20 +121,28 @@ type refusalsBody struct {
 }
 
 type refusalBody struct {
-	Service string    `json:"service"`
-	Kind    string    `json:"kind"`
+	Service string    `json:"service,omitempty"`
+	Kind    string    `json:"kind,omitempty"`
 	Reason  string    `json:"reason"`
 	Path    string    `json:"path,omitempty" doc:"where in the event; * for names that could be data themselves"`
 	Count   int64     `json:"count"`
 	LastAt  time.Time `json:"last_at"`
 }
 
+// entryBody is the document's view of ledger.EntryView, which goes over the wire as it is.
 type entryBody struct {
+	ID         string          `json:"id" pattern:"^led_[a-z2-7]{20}$"`
+	Index      int64           `json:"index" doc:"place of its leaf in the log"`
 	Entry      json.RawMessage `json:"entry" doc:"what was entered"`
 	Nonce      []byte          `json:"nonce" doc:"the leaf is SHA-256 of nonce and entry"`
-	Index      *int64          `json:"index" doc:"its place in the log; null until it is sequenced"`
-	Proof      [][]byte        `json:"proof,omitempty" doc:"inclusion proof, from the leaf up"`
-	SubIndex   *int64          `json:"sub_index,omitempty" doc:"its place in a leaf of several entries"`
-	SubProof   [][]byte        `json:"sub_proof,omitempty"`
-	Checkpoint string          `json:"checkpoint,omitempty" doc:"the signed note that the proof leads to"`
+	Sub        *subEntryBody   `json:"sub" doc:"where it stands in a leaf of several entries; null when it is one by itself"`
+	Proof      []string        `json:"proof" nullable:"true" doc:"of inclusion, SHA-256 in base64 from the leaf up; null until a checkpoint covers the leaf"`
+	Checkpoint *string         `json:"checkpoint" doc:"signed note (C2SP tlog-checkpoint) that the proof leads to; likewise"`
+}
+
+type subEntryBody struct {
+	Ordinal   int             `json:"ordinal" doc:"from 1"`
+	Path      []string        `json:"path" nullable:"true"`
+	LeafEntry json.RawMessage `json:"leaf_entry"`
+	LeafNonce []byte          `json:"leaf_nonce"`
 }

@@ -14,9 +14,11 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/id"
+	"domicile.dev/internal/ledger"
 	"domicile.dev/internal/store"
 	"domicile.dev/internal/store/sqlite"
 	"domicile.dev/internal/store/sqlstore"
@@ -140,9 +142,10 @@ func (p *plane) Refusals(_ context.Context, c *tenant.Caller) ([]api.Refusal, er
 	return []api.Refusal{{Service: "cdp", Kind: "track", Reason: "event.bad_json", Path: "properties.*", Count: 4, LastAt: now}}, p.called("refusals", c)
 }
 
-func (p *plane) LedgerEntry(_ context.Context, c *tenant.Caller, _ id.Entry) (api.Entry, error) {
-	n := int64(7)
-	return api.Entry{Entry: []byte(`{"kind":"erase"}`), Nonce: []byte("0123456789abcdef"), Index: &n, Proof: [][]byte{make([]byte, 32)}, Checkpoint: []byte("domicile/ie1\n8\n")}, p.called("entry", c)
+func (p *plane) LedgerEntry(_ context.Context, c *tenant.Caller, e id.Entry) (ledger.EntryView, error) {
+	note := "domicile/ie1\n8\n"
+	return ledger.EntryView{ID: e.String(), Index: 7, Entry: []byte(`{"kind":"erase"}`), Nonce: []byte("0123456789abcdef"), Proof: []tlog.Hash{{1}},
+		Checkpoint: &note, Sub: &ledger.SubView{Ordinal: 1, Path: []tlog.Hash{{2}}, LeafEntry: []byte(`{}`), LeafNonce: []byte("x")}}, p.called("entry", c)
 }
 
 func subject(n byte) (s id.Subject) { s[0] = n; return s }

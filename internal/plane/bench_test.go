@@ -1,0 +1,98 @@
+package plane_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"domicile.dev/examples"
+	"domicile.dev/internal/ingest"
+	"domicile.dev/internal/ingest/segment"
+	"domicile.dev/internal/ingest/segment/segmenttest"
+	"domicile.dev/internal/programme"
+)
+
+// exampleRules compiles the example programme's kinds.
+func exampleRules(t testing.TB) rules {
+	p, err := programme.Load(examples.Communications())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rules{}
+	for k, fields := range p.KindRules() {
+		var list []ingest.Rule
+		for _, f := range fields {
+			list = append(list, ingest.Rule{Path: f.Path, Category: f.Category, Owner: f.OwnerOrDefault()})
+		}
+		kind, err := ingest.Compile(k.Service, k.Kind, list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r[k.Service+"/"+k.Kind] = kind
+	}
+	return r
+}
+
+// BenchmarkIngest decodes, seals and commits batches of 100 events of 592 bytes from 16 goroutines:
+// the whole path but HTTP, on SQLite.
+func BenchmarkIngest(b *testing.B) {
+	w := newWorld(b, "")
+	w.rules = exampleRules(b)
+	w.close()
+	w.restart()
+	w.now = time.Now()
+	const people = 10_000
+	bodies := make([][]byte, b.N)
+	g := segmenttest.New(1, people)
+	for i := range bodies {
+		bodies[i] = g.AppendBatch(nil, 100, "")
+	}
+	warm := segmenttest.New(2, people)
+	for range people / 100 {
+		w.send(w.src, "/v1/batch", string(warm.AppendBatch(nil, 100, "")))
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= b.N {
+					return
+				}
+				batch, err := segment.Decode("/v1/batch", bodies[i], ingest.Env{ReceivedAt: w.now, Kinds: w.rules, Service: "cdp"})
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				if r, err := w.Ingest(context.Background(), w.src, batch); err != nil || r.Accepted != 100 {
+					b.Errorf("%+v, %v", r, err)
+				}
+				batch.Release()
+			}
+		}()
+	}
+	wg.Wait()
+	b.StopTimer()
+	b.ReportMetric(float64(b.N*100)/b.Elapsed().Seconds(), "events/s")
+	if err := w.log.Settle(context.Background()); err != nil {
+		b.Fatal(err)
+	}
+	n := b.N*100 + people
+	w.close()
+	size := int64(0)
+	for _, f := range []string{"store.db", "domicile.db"} {
+		if st, err := os.Stat(filepath.Join(w.dir, f)); err == nil {
+			size += st.Size()
+		}
+	}
+	b.ReportMetric(float64(size)/float64(n), "disk-B/event")
+}

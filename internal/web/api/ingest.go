@@ -1,0 +1,276 @@
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"path"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"domicile.dev/internal/fault"
+	"domicile.dev/internal/ingest"
+	"domicile.dev/internal/ingest/native"
+	sdk "domicile.dev/internal/ingest/segment"
+	"domicile.dev/internal/plane"
+	"domicile.dev/internal/tenant"
+	"domicile.dev/internal/term"
+	"domicile.dev/internal/web/guard"
+)
+
+// Sources finds who may bring data. Faults as tenant.Service.SourceByKey has them.
+type Sources interface {
+	SourceByKey(key string) (*tenant.Source, error)
+}
+
+// Sink keeps what came. It uses the batch until it returns, and no longer.
+type Sink interface {
+	Ingest(ctx context.Context, src *tenant.Source, b *ingest.Batch) (plane.Result, error)
+}
+
+// IngestOptions tunes an Ingest. The zero value is right for most nodes.
+type IngestOptions struct {
+	// InFlightBytes is the most bytes of bodies that are held at once, unpacked. Beyond it, clients
+	// are told to come back. Default 48 MiB. Requests whose key is in their body, so that nobody
+	// knows yet who they are, get half of it at most.
+	InFlightBytes int64
+	// URL is where browsers reach this region. Default: the host that they asked, by the scheme
+	// of the listener.
+	URL string
+	// Log is told when clients are sent away. Default: nobody.
+	Log *slog.Logger
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
+}
+
+// Ingest answers the paths by which data comes: those of the Segment and RudderStack SDKs, and
+// POST /v1/records. It never redirects: SDKs take a redirect for a delivery.
+type Ingest struct {
+	sources  Sources
+	sink     Sink
+	kinds    ingest.Kinds
+	opt      IngestOptions
+	inFlight atomic.Int64 // bytes
+	shedAt   atomic.Int64 // when the log was last told, Unix seconds
+}
+
+// NewIngest returns the handler of everything under /v1/ and /beacon/v1/.
+func NewIngest(sources Sources, sink Sink, kinds ingest.Kinds, opt IngestOptions) *Ingest {
+	if opt.InFlightBytes <= 0 {
+		opt.InFlightBytes = 48 << 20
+	}
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	return &Ingest{sources: sources, sink: sink, kinds: kinds, opt: opt}
+}
+
+// Routes puts Ingest under a mux. The mux redirects paths with a doubled slash before Ingest sees
+// them; First does not.
+func (in *Ingest) Routes(mux *http.ServeMux) {
+	mux.Handle("/v1/", in)
+	mux.Handle("/beacon/v1/", in)
+}
+
+// First returns a handler that answers what is Ingest's and hands everything else to next. It
+// belongs in front of an http.ServeMux, which would redirect "//v1/batch", as an SDK asks whose
+// host was given with a slash, and so lose it.
+func (in *Ingest) First(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p := r.URL.Path; under(p) || strings.Contains(p, "//") && under(path.Clean(p)) {
+			in.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func under(p string) bool {
+	return strings.HasPrefix(p, "/v1/") || strings.HasPrefix(p, "/beacon/v1/")
+}
+
+// ServeHTTP answers one request.
+func (in *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p := r.URL.Path
+	if strings.Contains(p, "//") || strings.HasSuffix(p, "/") {
+		p = path.Clean(p)
+	}
+	p = strings.TrimPrefix(p, "/beacon")
+	if _, cross := r.Header["Origin"]; cross {
+		allowOrigin(w.Header())
+	}
+	single, events := sdk.Serves(p)
+	key, settings := settingsKey(p)
+	method := http.MethodPost
+	switch {
+	case events:
+		r.Pattern = segmentPatterns[p]
+	case p == pathRecords:
+		r.Pattern = "POST " + pathRecords
+	case p == pathMetrics:
+		r.Pattern = "POST " + pathMetrics
+	case settings:
+		r.Pattern, method = "GET /v1/projects/{key}/settings", http.MethodGet
+	default:
+		r.Pattern = "/v1/"
+		in.drain(w, r, sdk.MaxBodyBytes)
+		guard.Fail(w, fault.New(fault.NotFound, "path.unknown", "there is nothing here").WithHint("see /api/docs for the paths that take data"))
+		return
+	}
+	switch {
+	case r.Method == http.MethodOptions:
+		preflight(w, method)
+	case r.Method != method:
+		w.Header().Set("Allow", method+", OPTIONS")
+		refuse(w, http.StatusMethodNotAllowed, "method.unknown", "this path takes "+method)
+	case events:
+		if err := in.takeEvents(w, r, p, single); err != nil {
+			failSegment(w, err)
+			return
+		}
+		succeed(w)
+	case p == pathRecords:
+		in.takeRecords(w, r)
+	case settings:
+		in.settings(w, r, key)
+	default: // the browser SDK's measurements of itself: not asked for, and not kept
+		in.drain(w, r, sdk.MaxBodyBytes)
+		succeed(w)
+	}
+}
+
+const (
+	pathRecords = "/v1/records"
+	pathMetrics = "/v1/m"
+)
+
+// segmentPatterns are the labels under which requests are counted.
+var segmentPatterns = func() map[string]string {
+	m := map[string]string{}
+	for _, name := range strings.Fields("batch import b track identify page screen group alias t i p s g a") {
+		m["/v1/"+name] = "POST /v1/" + name
+	}
+	return m
+}()
+
+// takeEvents takes the body of one of the Segment SDKs' requests. When it returns nil, what was
+// good of it is durable.
+func (in *Ingest) takeEvents(w http.ResponseWriter, r *http.Request, p string, single bool) error {
+	key, src, err := in.who(r, term.AdapterSegment)
+	if err != nil {
+		in.drain(w, r, sdk.MaxBodyBytes)
+		return err
+	}
+	body := in.body(sdk.MaxBodyBytes, src != nil)
+	defer body.release()
+	if err := body.read(w, r); err != nil {
+		return err
+	}
+	if src == nil {
+		inside, err := sdk.WriteKey(body.bytes)
+		if err != nil {
+			return err
+		}
+		if key = string(inside); key == "" {
+			return keyMissing()
+		}
+		if src, err = in.source(key, term.AdapterSegment); err != nil {
+			return err
+		}
+	}
+	b, err := sdk.Decode(p, body.bytes, ingest.Env{ReceivedAt: in.opt.Now(), Kinds: in.kinds, Service: src.Service})
+	if err != nil {
+		return err
+	}
+	defer b.Release()
+	if b.WriteKey != nil && string(b.WriteKey) != key {
+		return keyMismatch()
+	}
+	if _, err := in.sink.Ingest(context.WithoutCancel(r.Context()), src, b); err != nil {
+		return err
+	}
+	if single && b.Events[0].Refused != nil { // it is counted by the sink, and there is nothing else to acknowledge
+		return fault.New(fault.Invalid, b.Events[0].Refused.Reason, "the event was not kept")
+	}
+	return nil
+}
+
+// takeRecords takes a body of native records and answers.
+func (in *Ingest) takeRecords(w http.ResponseWriter, r *http.Request) {
+	_, src, err := in.who(r, term.AdapterNative)
+	if err == nil && src == nil {
+		err = keyMissing()
+	}
+	if err != nil {
+		in.drain(w, r, native.MaxBodyBytes)
+		guard.Fail(w, err)
+		return
+	}
+	body := in.body(native.MaxBodyBytes, true)
+	defer body.release()
+	if err := body.read(w, r); err != nil {
+		failNative(w, err)
+		return
+	}
+	b, err := native.Decode(body.bytes, ingest.Env{ReceivedAt: in.opt.Now(), Kinds: in.kinds, Service: src.Service})
+	if err != nil {
+		failNative(w, err)
+		return
+	}
+	defer b.Release()
+	result, err := in.sink.Ingest(context.WithoutCancel(r.Context()), src, b)
+	if err != nil {
+		failNative(w, err)
+		return
+	}
+	tell(w, &result)
+}
+
+// who returns the key that the head of the request names, and its source: "" and nil when it
+// names none.
+func (in *Ingest) who(r *http.Request, adapter string) (key string, src *tenant.Source, err error) {
+	if auth := r.Header["Authorization"]; len(auth) > 0 {
+		if user, _, ok := r.BasicAuth(); ok {
+			key = user
+		} else if key, err = guard.Bearer(r); err != nil {
+			return "", nil, fault.New(fault.Unauthenticated, "credential.bad_scheme", "the Authorization header is neither Basic nor Bearer")
+		}
+	}
+	if strings.Contains(r.URL.RawQuery, "writeKey=") {
+		asked := r.URL.Query().Get("writeKey")
+		if key != "" && asked != "" && asked != key {
+			return "", nil, keyMismatch()
+		}
+		if key == "" {
+			key = asked
+		}
+	}
+	if key == "" {
+		return "", nil, nil
+	}
+	src, err = in.source(key, adapter)
+	return key, src, err
+}
+
+// source returns whose key that is, if it is one for that adapter.
+func (in *Ingest) source(key, adapter string) (*tenant.Source, error) {
+	src, err := in.sources.SourceByKey(key)
+	if err == nil && src.Adapter != adapter {
+		err = fault.New(fault.Forbidden, "source.wrong_adapter", "this key is of a source of another kind").
+			WithHint("native sources send to /v1/records, Segment and RudderStack SDKs to the other paths under /v1/")
+	}
+	return src, err
+}
+
+func keyMissing() error {
+	return fault.New(fault.Unauthenticated, "credential.missing", "the request names no write key").
+		WithHint("send it as the user of Basic authorization, as Bearer token, or in the body as writeKey")
+}
+
+func keyMismatch() error {
+	return fault.New(fault.Unauthenticated, "source.key_mismatch", "the request names two different write keys")
+}
