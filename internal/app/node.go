@@ -148,10 +148,18 @@ func Open(ctx context.Context, c *config.Node, opt Options) (n *Node, err error)
 
 func openStore(ctx context.Context, c *config.Node, log *slog.Logger) (store.DB, error) {
 	if c.Store == "" {
-		return sqlite.Open(ctx, c.Data, sqlite.Options{Region: c.Region, Log: log})
+		db, err := sqlite.Open(ctx, c.Data, sqlite.Options{Region: c.Region, Log: log})
+		if err != nil {
+			return nil, err
+		}
+		return db, nil
 	}
-	return postgres.Open(ctx, c.Store, postgres.Options{Region: c.Region, ExclusiveServer: !c.SharedServer,
+	db, err := postgres.Open(ctx, c.Store, postgres.Options{Region: c.Region, ExclusiveServer: !c.SharedServer,
 		RequireVerifiedTLS: !c.SharedServer, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	return db, nil
 }
 
 // LedgerKeys returns the keys that sign the region's ledger. The keyring has them after the first start.

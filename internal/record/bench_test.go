@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -117,6 +118,15 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
+// cpu is the processor time of this process so far. The machine may be busy with other things.
+func cpu() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
 func dirBytes(b *testing.B, dir string) (n int64) {
 	if err := filepath.Walk(dir, func(_ string, fi os.FileInfo, err error) error {
 		if err == nil && !fi.IsDir() {
@@ -148,14 +158,14 @@ func BenchmarkSustained(b *testing.B) {
 	ctx, cancel := context.WithCancel(b.Context())
 	done := make(chan struct{})
 	go func() { l.Run(ctx); close(done) }()
-	start, making := time.Now(), time.Duration(0)
+	start, making, spent, makingCPU := time.Now(), time.Duration(0), cpu(), time.Duration(0)
 	var tenth [10]time.Duration
 	var slowest time.Duration
 	const group = 1600
 	for n := 0; n < total; n += group {
-		t := time.Now()
+		t, c := time.Now(), cpu()
 		chunks := work.group(group)
-		making += time.Since(t)
+		making, makingCPU = making+time.Since(t), makingCPU+cpu()-c
 		t = time.Now()
 		if err := l.Pace(ctx); err != nil {
 			b.Fatal(err)
@@ -168,6 +178,7 @@ func BenchmarkSustained(b *testing.B) {
 		tenth[n*10/total] += took
 	}
 	elapsed := time.Since(start) - making
+	b.ReportMetric(float64(cpu()-spent-makingCPU)/float64(total), "cpu-ns/record")
 	b.ReportMetric(float64(total)/elapsed.Seconds(), "records/s")
 	b.ReportMetric(float64(tenth[0])/float64(tenth[9]), "last-tenth-share")
 	b.ReportMetric(slowest.Seconds()*1e3, "slowest-ms")
@@ -185,7 +196,7 @@ func BenchmarkSustained(b *testing.B) {
 	for _, name := range []string{"find", "find-again"} {
 		pick := rand.New(rand.NewPCG(3, 4))
 		n, found := 20_000, 0
-		t := time.Now()
+		t, c := time.Now(), cpu()
 		for range n {
 			if err := db.View(b.Context(), func(tx store.Tx) error {
 				f, _, err := l.Find(tx, 1, []id.Subject{work.person(pick.IntN(people) % 3000)}, record.Query{})
@@ -196,6 +207,7 @@ func BenchmarkSustained(b *testing.B) {
 			}
 		}
 		b.ReportMetric(float64(time.Since(t).Microseconds())/float64(n), name+"-µs")
+		b.ReportMetric(float64((cpu()-c).Microseconds())/float64(n), name+"-cpu-µs")
 		b.Logf("%s: %.1f records each", name, float64(found)/float64(n))
 	}
 	t := time.Now()

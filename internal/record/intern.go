@@ -6,8 +6,7 @@ import (
 	"domicile.dev/internal/id"
 )
 
-// interner numbers the subjects of a section from 1. Subject ids are random, so their own bytes are
-// the hash.
+// interner numbers the subjects of a section from 1.
 type interner struct {
 	ids   []id.Subject
 	slots []uint32 // number, 0 = free; a power of two, at most half full
@@ -33,7 +32,7 @@ func (t *interner) free(s id.Subject) {
 }
 
 func (t *interner) start(s id.Subject) int {
-	return int(binary.LittleEndian.Uint64(s[:8])>>20) & (len(t.slots) - 1)
+	return int(binary.LittleEndian.Uint64(s[:8])*0x9e3779b97f4a7c15>>40) & (len(t.slots) - 1)
 }
 
 // index returns the number of s, giving it the next one when it is new; 0 for nobody.

@@ -85,12 +85,12 @@ func (g *generation) apply(first, last uint64, body []byte) error {
 	return nil
 }
 
-func (k key) slot(slots int) int { return int(k.lo>>16) & (slots - 1) }
+func (k key) slot(slots int) int { return int(k.hash()) & (slots - 1) }
 
 // clientSlot depends on the first 8 bytes of a client key alone, so that all keys of one client id
 // are neighbours.
 func (k key) clientSlot(slots int) int {
-	return int((k.hi<<32|k.lo>>32)*0x9e3779b97f4a7c15>>20) & (slots - 1)
+	return int(mix(k.hi<<32^k.hi>>32^k.lo>>32)) & (slots - 1)
 }
 
 // bySubject adds a location, which is newer than all before.

@@ -1,6 +1,5 @@
 // Package native decodes Domicile's own protocol: records as lines of JSON or as one JSON array,
-// each {"id","kind","service","occurred_at","subjects":[{"type","value","role"}],"data":{…}}. It is
-// described in docs/protocols/native.md.
+// each {"id","kind","service","occurred_at","subjects":[{"type","value","role"}],"data":{…}}.
 package native
 
 import (

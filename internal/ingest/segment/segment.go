@@ -1,5 +1,5 @@
 // Package segment decodes what the Segment and RudderStack SDKs send: the paths of the Segment
-// tracking API, single events and batches. The protocol is described in docs/protocols/segment.md.
+// tracking API, single events and batches.
 package segment
 
 import (

@@ -3,9 +3,9 @@ package sqlstore
 import "fmt"
 
 // gateDDL is the commit gate: one row that every write transaction of the cell passes, one at a
-// time. On PostgreSQL it is locked when the transaction begins and updated before it ends; the
-// update makes sure that a transaction which wrote nothing else (a client's retry of what is
-// already stored) waits for the same replication as the one that stored it.
+// time. On PostgreSQL it is locked when the transaction begins and updated before it ends; that
+// makes sure that a transaction which wrote nothing else (a client's retry of what is already
+// stored) waits for the same replication as the one that stored it.
 //
 // Thief's gain: how many rows, changes and ledger entries there are.
 const gateDDL = `

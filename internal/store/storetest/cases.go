@@ -93,8 +93,9 @@ func testStop(t *testing.T, w *world) {
 
 func testBusy(t *testing.T, w *world) {
 	w.fill(2)
+	n := int64(99)
 	err := w.try(func(c sqlstore.Conn) error {
-		return c.Query(all, func(sqlstore.Row) error { return put(c, 99) })
+		return c.Query(byN, func(sqlstore.Row) error { n++; return put(c, n) }, 1)
 	})
 	if err == nil {
 		t.Error("a statement ran inside a query's callback")

@@ -233,7 +233,7 @@ func (in *Ingest) takeRecords(w http.ResponseWriter, r *http.Request) {
 // who returns the key that the head of the request names, and its source: "" and nil when it
 // names none.
 func (in *Ingest) who(r *http.Request, adapter string) (key string, src *tenant.Source, err error) {
-	if auth := r.Header["Authorization"]; len(auth) > 0 {
+	if r.Header.Get("Authorization") != "" {
 		if user, _, ok := r.BasicAuth(); ok {
 			key = user
 		} else if key, err = guard.Bearer(r); err != nil {
