@@ -86,7 +86,7 @@ func badEvents(t *testing.T, w *world) {
 			t.Errorf("/refusals lists %+v, without a reason", r)
 		}
 	}
-	if n < 14 {
+	if n < 13 {
 		t.Errorf("/refusals counts %d, want at least one of each", n)
 	}
 	lines := strings.Join([]string{`{"id":"` + c.text("id") + `","kind":"track","service":"cdp","subjects":[{"type":"user_id","value":"lines","role":"subject"}],"data":{"a":1}}`,

@@ -23,7 +23,6 @@ func addTenant(t *testing.T, w *world, r *region, id string) *region {
 		}
 	}
 	var tenant struct {
-		Tenant   string `json:"tenant"`
 		APIToken string `json:"api_token"`
 	}
 	call(&tenant, "tenant", "create", id)

@@ -407,3 +407,17 @@ func BenchmarkMerge(b *testing.B) {
 		}
 	}
 }
+
+// FuzzMerge: what merges is JSON, and a fragment by itself means what it meant.
+func FuzzMerge(f *testing.F) {
+	f.Add([]byte(`{"a":{"b":1}}`), []byte(`{"a":{"c":2},"d":[]}`))
+	f.Add([]byte(`{"\u0061":{}}`), []byte(`{"a":{}}`))
+	f.Fuzz(func(t *testing.T, a, b []byte) {
+		if got, err := ingest.Merge([][]byte{a, b}); err == nil && (!json.Valid(got) || !json.Valid(a) || !json.Valid(b)) {
+			t.Errorf("%s and %s merged to %s", a, b, got)
+		}
+		if got, err := ingest.Merge([][]byte{a, []byte("{}")}); err == nil && !same(t, string(got), string(a)) {
+			t.Errorf("%s became %s", a, got)
+		}
+	})
+}

@@ -11,6 +11,7 @@ import (
 	"domicile.dev/internal/seal"
 	"domicile.dev/internal/subject"
 	"domicile.dev/internal/tenant"
+	"domicile.dev/internal/vault"
 )
 
 // EraseRequest says why somebody is erased and whether they must not come back.
@@ -195,6 +196,11 @@ func (g *group) erasePeople(people map[subject.Key]*erasure) error {
 	for _, t := range tombs {
 		if err := g.tell("erase", t.Key); err != nil {
 			return err
+		}
+	}
+	for _, e := range list {
+		for _, r := range e.rows {
+			g.destroyed = append(g.destroyed, vault.Wrapped{Epoch: r.Epoch, Bytes: r.Wrapped})
 		}
 	}
 	return nil

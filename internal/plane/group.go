@@ -16,6 +16,7 @@ import (
 	"domicile.dev/internal/record"
 	"domicile.dev/internal/store"
 	"domicile.dev/internal/subject"
+	"domicile.dev/internal/vault"
 )
 
 // op is one thing to be committed. Exactly one of ingest, erase and state is set.
@@ -125,14 +126,14 @@ type group struct {
 	dead map[subject.Key]bool // erased or merged away, in this group or since this node last looked
 	seen uint64               // people.forgets when the transaction began
 
-	changes  int64
-	whole    bool // the cache may be kept
-	graph    *subject.Graph
-	appended *record.Appended
-	counts   map[countKey]int64
-	refused  map[refusalKey]int64
-	met      []metPerson // whom slow events named, for the cache
-	drafts   []ledger.Draft
+	changes   int64
+	whole     bool // the cache may be kept
+	graph     *subject.Graph
+	appended  *record.Appended
+	counts    map[countKey]int64
+	refused   map[refusalKey]int64
+	met       []metPerson     // whom slow events named, for the cache
+	destroyed []vault.Wrapped // keys that must leave this node's memory
 }
 
 func (g *group) run() error {
@@ -180,6 +181,9 @@ func (g *group) publish() {
 	for k := range g.dead {
 		p.people.forget(k)
 		g.seen++
+	}
+	for _, w := range g.destroyed {
+		p.Vault.Forget(w)
 	}
 	p.changes = g.changes
 	if g.appended != nil {

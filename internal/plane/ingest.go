@@ -136,6 +136,9 @@ func (p *Plane) prepare(src *tenant.Source, b *ingest.Batch) *ingestOp {
 			o.refused = append(o.refused, ingest.Refusal{Index: ev.Index, Reason: "event.bad_identifier"})
 			continue
 		}
+		for j := range ev.Fragments {
+			o.bytes += len(ev.Fragments[j].JSON)/2 + seal.Overhead // about what it packs to
+		}
 		o.events = append(o.events, e)
 	}
 	return o
@@ -255,7 +258,6 @@ func (p *Plane) seal(o *ingestOp, e *prepared) {
 			parts = append(parts, record.Part{Subject: s, Sealed: o.arena[start:len(o.arena):len(o.arena)], N: o.parts})
 			categories = append(categories, p.shapes.category(f.Category))
 			o.parts++
-			o.bytes += len(o.arena) - start
 		}
 		mine := 0
 		if f.Owner != term.OwnerNobody {

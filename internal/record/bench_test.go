@@ -152,7 +152,8 @@ func BenchmarkSustained(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer db.Close()
-	l := benchLog(b, db, record.Options{OnError: func(err error) { b.Error(err) }})
+	rowBytes, _ := strconv.Atoi(os.Getenv("DOMICILE_BENCH_ROW"))
+	l := benchLog(b, db, record.Options{RowBytes: rowBytes, OnError: func(err error) { b.Error(err) }})
 	people := total / 10
 	work := newLoad(people)
 	ctx, cancel := context.WithCancel(b.Context())

@@ -202,35 +202,44 @@ func (r *rowReader) sealedWithout(f *Found, dead map[id.Subject]bool, ok bool) *
 	return rec
 }
 
-// DropClass drops all rows of a retention class that were received before a time. Base rows of other
-// classes stay, and their records with the parts that are left.
+// DropClass drops the rows of a retention class that were received before a time. Base rows of other
+// classes stay, and their records with the parts that are left. It goes by position up to the first
+// row that is younger; a row counts as old as its newest record.
 func (l *Log) DropClass(ctx context.Context, tenant uint32, class uint16, before time.Time) error {
 	for more := true; more; {
-		var pos []uint64
 		if err := l.db.Do(ctx, func(tx store.Tx) (err error) {
-			if pos, err = l.store.OldRows(tx, tenant, class, before.UnixMilli(), dropRows); err != nil || len(pos) == 0 {
-				return err
-			}
-			if err := l.store.DeleteRows(tx, tenant, pos); err != nil {
-				return err
-			}
-			return l.markDropped(tx, tenant, class)
+			more, err = l.dropOld(tx, tenant, class, before.UnixMilli())
+			return err
 		}); err != nil {
 			return fmt.Errorf("drop rows of class %d: %w", class, err)
 		}
-		more = len(pos) == dropRows
 	}
 	return nil
 }
 
-// markDropped notes up to where no row of a class is left.
-func (l *Log) markDropped(tx store.Tx, tenant uint32, class uint16) error {
-	g := l.store.Gate(tx)
-	through := g.Pos
-	if oldest, ok, err := l.store.OldestRow(tx, tenant, class); err != nil {
-		return err
-	} else if ok {
-		through = oldest - 1
+// dropOld drops some rows and says whether there may be more to drop.
+func (l *Log) dropOld(tx store.Tx, tenant uint32, class uint16, before int64) (more bool, err error) {
+	rows, err := l.store.OldRows(tx, tenant, class, dropRows+1)
+	if err != nil {
+		return false, err
 	}
-	return l.mark(tx, g, []Mark{{Tenant: tenant, Class: class, Pos: through}})
+	var old []uint64
+	for _, r := range rows[:min(len(rows), dropRows)] {
+		if r.ReceivedAt >= before {
+			break
+		}
+		old = append(old, r.Pos)
+	}
+	if len(old) == 0 {
+		return false, nil
+	}
+	g := l.store.Gate(tx)
+	through := g.Pos // up to where no row of the class is left
+	if len(rows) > len(old) {
+		through = rows[len(old)].Pos - 1
+	}
+	if err := l.store.DeleteRows(tx, tenant, old); err != nil {
+		return false, err
+	}
+	return len(old) == dropRows, l.mark(tx, g, []Mark{{Tenant: tenant, Class: class, Pos: through}})
 }

@@ -73,10 +73,8 @@ type Store interface {
 	RowsAfter(tx store.Tx, tenant uint32, after uint64, limit int, each func(pos uint64, body []byte) error) error
 	UpdateRows(tx store.Tx, rows []Row) error
 	DeleteRows(tx store.Tx, tenant uint32, pos []uint64) error
-	// OldRows returns positions of at most limit rows of a class received before a time.
-	OldRows(tx store.Tx, tenant uint32, class uint16, before int64, limit int) ([]uint64, error)
-	// OldestRow returns the first position of a class; ok is false when it has no row.
-	OldestRow(tx store.Tx, tenant uint32, class uint16) (pos uint64, ok bool, err error)
+	// OldRows returns the first rows of a class, without bodies, at most limit.
+	OldRows(tx store.Tx, tenant uint32, class uint16, limit int) ([]Row, error)
 
 	InsertGroup(tx store.Tx, first, last uint64, body []byte) error
 	// Groups calls each for the group indexes that end after a position, in order.

@@ -14,13 +14,13 @@ import (
 const recordDDL = `
 CREATE TABLE record_row (
 	tenant      integer NOT NULL,
-	pos         bigint  NOT NULL, -- from gate.pos, gapless in commit order
+	pos         /*postgres: bigint NOT NULL */ /*sqlite: integer PRIMARY KEY */, -- from gate.pos, gapless in commit order
 	class       integer NOT NULL, -- retention class of its parts: days, 0 = without limit
 	received_at bigint  NOT NULL, -- ms, of its newest record
 	body        bytea   NOT NULL,
-	PRIMARY KEY (tenant, pos)
+	/*postgres: PRIMARY KEY (tenant, pos) */ /*sqlite: UNIQUE (tenant, pos) */ -- reads by pos take one step less
 ) /*postgres: WITH (toast_tuple_target = 8160) */;
-CREATE INDEX record_row_age ON record_row (tenant, class, received_at, pos);
+CREATE INDEX record_row_age ON record_row (tenant, class, pos, received_at);
 
 CREATE TABLE record_group (
 	cell      integer NOT NULL,
@@ -139,22 +139,12 @@ func (Records) DeleteRows(tx store.Tx, tenant uint32, pos []uint64) error {
 }
 
 // OldRows implements record.Store.
-func (Records) OldRows(tx store.Tx, tenant uint32, class uint16, before int64, limit int) (pos []uint64, err error) {
-	err = conn(tx).Query(`SELECT pos FROM record_row WHERE tenant = $1 AND class = $2 AND received_at < $3
-		ORDER BY received_at, pos LIMIT $4`, func(r Row) error {
-		pos = append(pos, uint64(r.Int(0)))
+func (Records) OldRows(tx store.Tx, tenant uint32, class uint16, limit int) (rows []record.Row, err error) {
+	err = conn(tx).Query(`SELECT pos, received_at FROM record_row WHERE tenant = $1 AND class = $2 ORDER BY pos LIMIT $3`, func(r Row) error {
+		rows = append(rows, record.Row{Tenant: tenant, Pos: uint64(r.Int(0)), Class: class, ReceivedAt: r.Int(1)})
 		return nil
-	}, tenant, class, before, limit)
-	return pos, err
-}
-
-// OldestRow implements record.Store.
-func (Records) OldestRow(tx store.Tx, tenant uint32, class uint16) (pos uint64, ok bool, err error) {
-	err = conn(tx).Query(`SELECT min(pos) FROM record_row WHERE tenant = $1 AND class = $2`, func(r Row) error {
-		pos, ok = uint64(r.Int(0)), !r.Null(0)
-		return nil
-	}, tenant, class)
-	return pos, ok, err
+	}, tenant, class, limit)
+	return rows, err
 }
 
 // InsertGroup implements record.Store.
