@@ -44,7 +44,6 @@ func badEvents(t *testing.T, w *world) {
 		},
 		"bad UTF-8":               func(id string) string { return event(id, ",\"properties\":{\"x\":\"\xc3\x28\"}") },
 		"bad UTF-8 in a key":      func(id string) string { return event(id, ",\"properties\":{\"\xff\":1}") },
-		"lone surrogate":          func(id string) string { return event(id, `,"properties":{"x":"\ud800"}`) },
 		"duplicate key":           func(id string) string { return event(id, `,"userId":"somebody-else"`) },
 		"duplicate key by escape": func(id string) string { return event(id, `,"user\u0049d":"somebody-else"`) },
 		"no person":               func(id string) string { return `{"type":"track","event":"Bad","messageId":"` + id + `"}` },
@@ -104,35 +103,36 @@ func badBodies(t *testing.T, w *world) {
 	h := basic(ie1.Sources["segment"].WriteKey)
 	zipped := header{"Authorization": h["Authorization"], "Content-Encoding": "gzip"}
 	whole := `{"batch":[{"type":"track","event":"e","userId":"u","messageId":"whole"}]}`
-	bomb := gzipOf(t, 1<<30)
+	bomb := gzipOf(t, 256<<20)
 	for _, b := range []struct {
-		name   string
-		h      header
-		body   []byte
-		status int
-	}{
-		{"truncated", h, []byte(whole[:40]), 400},
-		{"empty", h, nil, 400},
-		{"not JSON", h, []byte("batch=1"), 400},
-		{"trailing", h, []byte(whole + "}"), 400},
-		{"an array", h, []byte(`[1]`), 400},
-		{"NUL", h, []byte("{\"batch\":[\x00]}"), 400},
-		{"too large", h, []byte(`{"batch":[` + strings.Repeat(" ", 40<<20) + `]}`), 413},
-		{"not gzip", zipped, []byte(whole), 400},
-		{"gzip cut short", zipped, pack(t, []byte(whole))[:40], 400},
-		{"gzip bomb", zipped, bomb, 413},
-		{"gzip in gzip", zipped, pack(t, pack(t, []byte(whole))), 400},
-		{"unknown encoding", header{"Authorization": h["Authorization"], "Content-Encoding": "br"}, []byte(whole), 415},
+		name string
+		h    header
+		body []byte
+	}{ // Segment answers 400 to all of these, and its SDKs drop the body
+		{"truncated", h, []byte(whole[:40])},
+		{"empty", h, nil},
+		{"not JSON", h, []byte("batch=1")},
+		{"trailing", h, []byte(whole + "}")},
+		{"an array", h, []byte(`[1]`)},
+		{"NUL", h, []byte("{\"batch\":[\x00]}")},
+		{"too large", h, []byte(`{"batch":[` + strings.Repeat(" ", 40<<20) + `]}`)},
+		{"gzip cut short", zipped, pack(t, []byte(whole))[:40]},
+		{"gzip bomb", zipped, bomb},
+		{"gzip in gzip", zipped, pack(t, pack(t, []byte(whole)))},
+		{"unknown encoding", header{"Authorization": h["Authorization"], "Content-Encoding": "br"}, []byte(whole)},
 	} {
 		a, err := ie1.try("POST", "/v1/batch", b.h, b.body)
-		if err != nil && b.status == 413 {
+		if err != nil && len(b.body) > 1<<20 {
 			continue // refused before the client had sent it all
 		}
-		if err != nil || a.status != b.status {
-			t.Errorf("%s: answer %v %v, want %d", b.name, a, err, b.status)
+		if err != nil || a.status != 400 {
+			t.Errorf("%s: answer %v %v, want 400", b.name, a, err)
+		} else if !bytes.Contains(a.body, []byte(`"code":"body.`)) {
+			t.Errorf("%s: answer %v names no code", b.name, a)
 		}
 	}
-	if mb := residentMB(t, w); mb > 700 {
+	ie1.send(t, "POST", "/v1/batch", zipped, []byte(strings.Replace(whole, "whole", "unzipped-already", 1))).want(t, 200) // by a proxy that left the header
+	if mb := residentMB(t, w); mb > 200 {
 		t.Errorf("the process has %d MB after a gzip bomb", mb)
 	}
 	ie1.send(t, "GET", "/healthz", nil, nil).want(t, 200)

@@ -56,7 +56,15 @@ func TestCapturedSegmentRequests(t *testing.T) {
 						t.Errorf("answer %v, want 4xx", a)
 					}
 					return
-				case c.Request.Method == "GET": // the browser SDK's settings, by a script of the site: not served
+				case c.Request.Method == "GET": // what the browser SDK fetches first
+					var settings struct {
+						Integrations map[string]struct{ APIKey, APIHost string }
+					}
+					ie1.send(t, "GET", c.Request.Path, replayed(c, key), nil).want(t, 200).into(t, &settings)
+					got := settings.Integrations["Segment.io"]
+					if got.APIKey != key || got.APIHost != strings.TrimPrefix(ie1.URL, "http://")+"/v1" {
+						t.Errorf("settings %+v, want the key and %s", got, ie1.URL)
+					}
 					return
 				}
 				body := []byte(c.Request.Body)

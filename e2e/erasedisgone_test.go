@@ -26,14 +26,21 @@ func newPerson(c *canaries) *person {
 // an alias and some messages. Who has message ids already uses the same again.
 func (p *person) live(t testing.TB, r *region, c *canaries) {
 	t.Helper()
+	given := p.messages
+	p.messages = nil
 	id := func() string {
-		p.messages = append(p.messages, c.text("messageId"))
-		return p.messages[len(p.messages)-1]
+		n := len(p.messages)
+		if n < len(given) {
+			p.messages = append(p.messages, given[n])
+		} else {
+			p.messages = append(p.messages, c.text("messageId"))
+		}
+		return p.messages[n]
 	}
 	r.segment(t, "/v1/track", m{"anonymousId": p.anonymous, "event": "Seen", "messageId": id(), "properties": m{"secret": p.secret}})
 	r.native(t, m{"id": id(), "kind": "message", "service": "messaging", "subjects": []m{{"type": "phone", "value": p.phone, "role": "sender"}}, "data": m{"body": p.secret}})
 	r.segment(t, "/v1/identify", m{"userId": p.user, "anonymousId": p.anonymous, "messageId": id(), "traits": m{"email": p.email, "phone": p.phone, "secret": p.secret}})
-	r.segment(t, "/v1/alias", m{"previousId": p.anonymous, "userId": p.user, "messageId": id()})
+	r.segment(t, "/v1/alias", m{"previousId": p.anonymous, "userId": p.user, "messageId": id(), "context": m{"secret": p.secret}})
 	for range 20 {
 		r.segment(t, "/v1/track", m{"userId": p.user, "event": "Bought", "messageId": id(), "properties": m{"secret": p.secret}})
 	}

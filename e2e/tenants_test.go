@@ -29,9 +29,17 @@ func addTenant(t *testing.T, w *world, r *region, id string) *region {
 	other := *r
 	other.Tenant, other.APIToken, other.Sources = id, tenant.APIToken, map[string]source{}
 	for _, adapter := range []string{"segment", "native"} {
-		var s source
-		call(&s, "source", "create", "--tenant", id, "--adapter", adapter)
-		other.Sources[adapter] = s
+		var made struct {
+			Source   source `json:"source"`
+			WriteKey string `json:"write_key"`
+		}
+		service := []string{}
+		if adapter == "segment" {
+			service = []string{"--service", "cdp"}
+		}
+		call(&made, append([]string{"source", "create", "--tenant", id, "--adapter", adapter}, service...)...)
+		made.Source.WriteKey, made.Source.Token = made.WriteKey, made.WriteKey
+		other.Sources[adapter] = made.Source
 	}
 	return &other
 }

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -84,19 +86,20 @@ func (e *env) say(format string, args ...any) {
 	}
 }
 
-// table writes rows with aligned columns to stdout; the first row is the head.
+// table writes rows with aligned columns to stdout, without blanks at the ends of lines.
 func (e *env) table(rows ...[]string) error {
-	w := tabwriter.NewWriter(e.out, 0, 4, 2, ' ', 0)
+	var b bytes.Buffer
+	w := tabwriter.NewWriter(&b, 0, 4, 2, ' ', 0)
 	for _, row := range rows {
-		for i, cell := range row {
-			if i > 0 {
-				_, _ = fmt.Fprint(w, "\t")
-			}
-			_, _ = fmt.Fprint(w, cell)
-		}
-		_, _ = fmt.Fprintln(w)
+		_, _ = fmt.Fprintln(w, strings.Join(row, "\t"))
 	}
-	return w.Flush()
+	_ = w.Flush() // into memory
+	for line := range strings.Lines(b.String()) {
+		if _, err := fmt.Fprintln(e.out, strings.TrimRight(line, " \n")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // facts writes name and value a line to stdout, without those that are empty.

@@ -22,11 +22,10 @@ const calls = [
 ]
 const sent = []
 for (const [type, call] of calls) {
-  await new Promise((done) => analytics[type](call, (err, ctx) => {
+  analytics[type](call, (err, ctx) => {
     if (err) failures.push(`${type}: ${err}`)
     sent.push({ type, messageId: ctx?.event.messageId })
-    done()
-  }))
+  })
 }
 await analytics.closeAndFlush()
 console.log(JSON.stringify({ sent, failures }))

@@ -65,7 +65,7 @@ func (l *Ledger) edgeAt(tx store.Tx, size int64, last []byte) (edge, error) {
 	l.mu.Lock()
 	e := l.edge
 	l.mu.Unlock()
-	if e.size == size {
+	if e.size == size && e.last == tlog.Hash(last[:tlog.HashSize]) {
 		return e, nil
 	}
 	e = edge{size: size, last: tlog.Hash(last[:tlog.HashSize])}

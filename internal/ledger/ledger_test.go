@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -15,6 +16,8 @@ import (
 	"domicile.dev/internal/ledger"
 	"domicile.dev/internal/store"
 	"domicile.dev/internal/store/sqlstore"
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
 	"pgregory.net/rapid"
 )
 
@@ -382,5 +385,93 @@ func BenchmarkAppend(b *testing.B) {
 			b.ReportMetric(float64(in.Nanoseconds())/1e3/float64(10*b.N), "µs/group")
 			b.ReportMetric(float64(in.Nanoseconds())/1e3/float64(10*b.N*bb.n), "µs/entry")
 		})
+	}
+}
+
+func TestARolledBackLeafIsNotTakenForAnotherNodesAtTheSamePlace(t *testing.T) {
+	a := newWorld(t)
+	b := &world{db: a.db, l: openLedger(t, a.db, sqlstore.Ledgers{}, ledger.Options{})}
+	a.grow(t, 4)
+	_ = a.db.Do(context.Background(), func(tx store.Tx) error {
+		if _, err := a.l.Append(tx, draft("erase", "acme", 1)); err != nil {
+			t.Error(err)
+		}
+		return errFault
+	})
+	b.append(t, draft("collect", "acme", 2)) // stands where the lost one would
+	a.append(t, draft("erase", "acme", 3))
+	a.append(t, draft("erase", "acme", 4))
+	earlier := a.sign(t)
+	holds(t, a.fetch, a.l.Keys().LogKey(), earlier)
+}
+
+func TestAnEntryCommittedAtAPlaceThatItsIDDoesNotNameIsFound(t *testing.T) {
+	w := newWorld(t)
+	refs := w.append(t, draft("erase", "acme", 1), draft("collect", "acme", 2))
+	w.sign(t)
+	signer, key := realSigner(t, "domicile/ie1", seed(1))
+	cs := w.commitments(t, 2)
+	cs[0], cs[1] = cs[1], cs[0] // the operator changes the order before anybody has seen a checkpoint
+	files := forge(signer, cs)
+	verifier, err := ledger.NewVerifier(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := w.view(t, refs[0])
+	text := string(files["checkpoint"])
+	v.Index, v.Checkpoint, v.Proof = 1, &text, []tlog.Hash{tlog.RecordHash(cs[0])}
+	if err := proven(v, key); err != nil {
+		t.Fatalf("the forgery is not what the test means: %v", err)
+	}
+	if _, defects := ledger.VerifyEntry(v, verifier); len(defects) != 1 || defects[0].Where != "entry" {
+		t.Errorf("defects %v, want one of the entry's place", defects)
+	}
+}
+
+func TestACosignatureOverAnotherTextOrTimeIsFound(t *testing.T) {
+	w := newWorld(t)
+	w.grow(t, 3)
+	us1 := mustKeys(t, "us1", 9)
+	good := cosignedBy(t, us1, w.sign(t))
+	log, err := ledger.NewVerifier(w.l.Keys().LogKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	witness, err := ledger.NewVerifier(us1.WitnessKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, n, err := ledger.OpenCheckpoint([]byte(good), log, witness); err != nil || len(n.Sigs) != 2 {
+		t.Fatalf("%v", err)
+	}
+	start := strings.LastIndexByte(strings.TrimSpace(good), ' ') + 1
+	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(good[start:]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 4; i < len(raw); i++ { // after the key's id
+		bad := bytes.Clone(raw)
+		bad[i] ^= 0x21
+		msg := good[:start] + base64.StdEncoding.EncodeToString(bad) + "\n"
+		if _, _, err := ledger.OpenCheckpoint([]byte(msg), log, witness); err == nil {
+			t.Errorf("byte %d of the cosignature: not found", i)
+		}
+	}
+}
+
+func TestACheckpointOfAnotherOriginIsNotThisLogs(t *testing.T) {
+	signer, key := realSigner(t, "domicile/ie1", seed(1))
+	log, err := ledger.NewVerifier(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"domicile/us1\n1\n" + tlog.Hash{}.String() + "\n", "domicile/ie1\n1\n" + tlog.Hash{}.String() + "\nmore\n", "hello\n"} {
+		msg, err := note.Sign(&note.Note{Text: text}, signer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := ledger.OpenCheckpoint(msg, log); err == nil {
+			t.Errorf("%q signed with the key is taken for a checkpoint", text)
+		}
 	}
 }

@@ -4,15 +4,18 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"domicile.dev/examples"
+	"domicile.dev/internal/id"
 	"domicile.dev/internal/ingest"
 	"domicile.dev/internal/ingest/segment"
 	"domicile.dev/internal/ingest/segment/segmenttest"
+	"domicile.dev/internal/plane"
 	"domicile.dev/internal/programme"
 )
 
@@ -95,4 +98,82 @@ func BenchmarkIngest(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(size)/float64(n), "disk-B/event")
+}
+
+// parallel runs fn from 32 goroutines until it was called n times.
+func parallel(n int, fn func(i int)) {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range 32 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					return
+				}
+				fn(i)
+			}
+		}()
+	}
+	wg.Wait()
+}
+
+// benchWorld is a region with so many people who have ten records each, and their subjects.
+func benchWorld(b *testing.B, people int) (*world, []id.Subject) {
+	w := newWorld(b, "")
+	w.rules = exampleRules(b)
+	w.restart()
+	w.now = time.Now()
+	g := segmenttest.New(1, people)
+	for range people / 10 {
+		w.send(w.src, "/v1/batch", string(g.AppendBatch(nil, 100, "")))
+	}
+	if err := w.log.Settle(context.Background()); err != nil {
+		b.Fatal(err)
+	}
+	subjects := make([]id.Subject, people)
+	for i := range subjects {
+		subjects[i] = w.find("user_id", segmenttest.UserID(i))
+	}
+	return w, subjects
+}
+
+func BenchmarkRecords(b *testing.B) {
+	w, subjects := benchWorld(b, 10_000)
+	b.ReportAllocs()
+	b.ResetTimer()
+	parallel(b.N, func(i int) {
+		p, err := w.Records(context.Background(), w.caller, subjects[(i*7919)%len(subjects)], plane.Query{Limit: 100})
+		if err != nil || len(p.Records) != 10 {
+			b.Errorf("%d records, %v", len(p.Records), err)
+		}
+	})
+}
+
+func BenchmarkErase(b *testing.B) {
+	w, subjects := benchWorld(b, b.N/100*100+100)
+	b.ReportAllocs()
+	b.ResetTimer()
+	parallel(b.N, func(i int) {
+		if _, err := w.Erase(context.Background(), w.caller, subjects[i], plane.EraseRequest{Reason: "asked"}); err != nil {
+			b.Error(err)
+		}
+	})
+}
+
+func BenchmarkCreate(b *testing.B) {
+	w := newWorld(b, "")
+	w.rules = exampleRules(b)
+	w.restart()
+	w.now = time.Now()
+	b.ReportAllocs()
+	b.ResetTimer()
+	parallel(b.N, func(i int) {
+		n := strconv.Itoa(i)
+		if r := w.send(w.src, "/v1/identify", `{"userId":"user-`+n+`","messageId":"message-`+n+`","traits":{"email":"user-`+n+`@example.com"}}`); r.Accepted != 1 {
+			b.Errorf("%+v", r)
+		}
+	})
 }

@@ -38,7 +38,7 @@ func (p *Plane) Find(ctx context.Context, c *tenant.Caller, ids []Identifier) (F
 	for i, in := range ids {
 		value, ok := subject.Canonical(in.Type, []byte(in.Value))
 		if in.Type == "" || !ok {
-			return FindResult{}, fault.New(fault.Invalid, "identifier.bad_value", "identifiers[%d] is no %s", i, in.Type).
+			return FindResult{}, fault.New(fault.Invalid, "identifier.bad_value", "the value of identifiers[%d] can't be one of its type", i).
 				WithHint("an email has one @; a phone is written with + and its country code")
 		}
 		digests[i] = blind.Identifier(in.Type, value)

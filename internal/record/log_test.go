@@ -166,13 +166,19 @@ func TestALogIsItsModel(t *testing.T) {
 	})
 }
 
+// farFuture is after all that tests receive.
+var farFuture = time.UnixMilli(2_000_000_000_000)
+
 // drop drops all that a class has so far.
 func (w *world) drop(tb testing.TB, node int, tenant uint32, class uint16) {
 	w.t.Helper()
-	before := time.UnixMilli(1_700_000_002_000) // all: rows hold several chunks, and go by their newest
-	if err := w.nodes[node].DropClass(tb.Context(), tenant, class, before); err != nil {
+	if err := w.nodes[node].DropClass(tb.Context(), tenant, class, farFuture); err != nil {
 		w.t.Fatalf("drop: %v", err)
 	}
+	w.modelDrop(tenant, class)
+}
+
+func (w *world) modelDrop(tenant uint32, class uint16) {
 	for _, s := range w.model {
 		if s.tenant != tenant {
 			continue

@@ -384,7 +384,9 @@ func (l *Log) mergeRuns(ctx context.Context, f Family, inputs []*run) error {
 		return err
 	}
 	for _, r := range inputs {
-		l.merger.retired = append(l.merger.retired, r.RunInfo)
+		info := r.RunInfo
+		info.State = RunRetired
+		l.merger.retired = append(l.merger.retired, info)
 	}
 	return nil
 }
@@ -431,6 +433,17 @@ func (l *Log) removeRetired(ctx context.Context) error {
 }
 
 func (l *Log) removeRun(ctx context.Context, r RunInfo) error {
+	if r.State == RunWriting { // whoever writes it finds out when it goes on
+		retired := r
+		retired.State = RunRetired
+		var ours bool
+		if err := l.mergeDo(ctx, func(tx store.Tx) (err error) {
+			ours, err = l.store.UpdateRun(tx, RunWriting, retired)
+			return err
+		}); err != nil || !ours {
+			return err
+		}
+	}
 	for done := false; !done; {
 		if err := l.mergeDo(ctx, func(tx store.Tx) error {
 			n, err := l.store.DeleteBlocks(tx, r.ID, deleteBlocks)

@@ -345,6 +345,10 @@ func (w *world) compact(tb testing.TB, node int, tenant uint32, dead []id.Subjec
 	if err := w.nodes[node].Compact(tb.Context(), tenant, dead); err != nil {
 		w.t.Fatalf("compact: %v", err)
 	}
+	w.modelCompact(tenant, dead)
+}
+
+func (w *world) modelCompact(tenant uint32, dead []id.Subject) {
 	for _, s := range w.model {
 		if s.tenant != tenant {
 			continue

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -16,8 +17,10 @@ import (
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/id"
 	"domicile.dev/internal/store"
+	"domicile.dev/internal/store/postgres"
 	"domicile.dev/internal/store/sqlite"
 	"domicile.dev/internal/store/sqlstore"
+	"domicile.dev/internal/store/storetest/pgtest"
 	"domicile.dev/internal/tenant"
 	"domicile.dev/internal/term"
 )
@@ -46,9 +49,33 @@ func (w *world) Entered() {}
 
 const operatorToken = "dok_ie1_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
+// openStore returns an empty store; with SQLite its files are in dir.
+var openStore = func(t *testing.T, dir string) (store.DB, error) {
+	return sqlite.Open(t.Context(), dir, sqlite.Options{})
+}
+
+// TestOnPostgreSQL runs what asks the store for something on the other engine.
+func TestOnPostgreSQL(t *testing.T) {
+	onSQLite := openStore
+	openStore = func(t *testing.T, _ string) (store.DB, error) {
+		return postgres.Open(t.Context(), pgtest.URL(t), postgres.Options{Region: "ie1"})
+	}
+	defer func() { openStore = onSQLite }()
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T)
+	}{
+		{"rotation", TestRotationEndsTheOldKeyAtOnceOrAfterItsGrace}, {"disabling", TestDisablingStopsAndEnablingGoesOn}, {"who", TestWhoMayManageWhat},
+		{"entered or not at all", TestAChangeThatCannotBeEnteredDoesNotHappen}, {"restart", TestAccountsOutliveTheProcess},
+		{"another node", TestAKeyMadeOnAnotherNodeWorksAtOnce}, {"another node disables", TestWhatAnotherNodeDisabledStopsHere}, {"ids", TestTenantIDs},
+	} {
+		t.Run(test.name, test.run)
+	}
+}
+
 func newWorld(t *testing.T) *world {
 	dir := t.TempDir()
-	db, err := sqlite.Open(t.Context(), dir, sqlite.Options{})
+	db, err := openStore(t, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,8 +85,13 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-func (w *world) open(db store.DB) *tenant.Service {
-	s, err := tenant.Open(w.t.Context(), db, sqlstore.Tenants{}, w, tenant.Options{Region: "ie1", OperatorToken: operatorToken,
+func (w *world) open(db store.DB) *tenant.Service { return w.openEvery(db, 0) }
+
+// openPolling opens a node that looks often.
+func (w *world) openPolling(db store.DB) *tenant.Service { return w.openEvery(db, time.Millisecond) }
+
+func (w *world) openEvery(db store.DB, poll time.Duration) *tenant.Service {
+	s, err := tenant.Open(w.t.Context(), db, sqlstore.Tenants{}, w, tenant.Options{Region: "ie1", OperatorToken: operatorToken, Poll: poll,
 		Peers:    map[string]string{"us1": "https://us1.example.com"},
 		Adapters: []string{term.AdapterSegment, term.AdapterNative}, Now: func() time.Time { return w.now }})
 	if err != nil {
@@ -383,6 +415,33 @@ func TestAKeyMadeOnAnotherNodeWorksAtOnce(t *testing.T) {
 	if _, err := other.SourceByKey(key); err != nil {
 		t.Errorf("a known key while the store is down: %v", err)
 	}
+}
+
+func TestWhatAnotherNodeDisabledStopsHere(t *testing.T) {
+	w := newWorld(t)
+	c, _ := w.tenant("acme")
+	s, key := w.source(c)
+	other := w.openPolling(&shared{DB: w.db})
+	if _, err := other.SourceByKey(key); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { other.Run(ctx); close(ended) }()
+	if _, _, err := w.SetSource(t.Context(), c, "acme", s.ID, true); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(10 * time.Second); ; {
+		if _, err := other.SourceByKey(key); fault.ReasonOf(err) == "source.disabled" {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the other node still takes the key")
+		}
+		runtime.Gosched()
+	}
+	stop()
+	<-ended
 }
 
 func TestTenantIDs(t *testing.T) {

@@ -60,7 +60,7 @@ func (db *DB) openConn(m mode) (*conn, error) {
 	return k, nil
 }
 
-// pragmas are the settings of a connection, in order; docs/decisions has the reasons at length.
+// pragmas are the settings of a connection, in order; docs/decisions/0005-store-settings.md has the reasons.
 func pragmas(m mode) []string {
 	all := []string{
 		"busy_timeout = 5000",

@@ -1,5 +1,5 @@
 // Package sqlite opens a region's store on SQLite: one file in the region's data directory, held by
-// one process. See docs/decisions on stores, for the settings and what they were measured at.
+// one process. Settings and their reasons: docs/decisions/0005-store-settings.md.
 package sqlite
 
 import (
@@ -85,7 +85,7 @@ func Open(ctx context.Context, dir string, opt Options) (*DB, error) {
 	db := &DB{path: filepath.Join(dir, FileName), lock: lock, opt: opt,
 		writer: make(chan *conn, 1), readers: make(chan *conn, opt.Readers),
 		committed: make(chan struct{}, 1), stop: make(chan struct{})}
-	w, err := db.openConn(writing)
+	w, err := db.create()
 	if err != nil {
 		lock.Close()
 		return nil, err
@@ -104,6 +104,19 @@ func Open(ctx context.Context, dir string, opt Options) (*DB, error) {
 	}
 	db.running.Go(db.runCheckpoints)
 	return db, nil
+}
+
+// create makes the file where there is none, for its owner's eyes only: SQLite would ask the umask,
+// and gives its other files the mode of this one. It returns the writing connection.
+func (db *DB) create() (*conn, error) {
+	f, err := os.OpenFile(db.path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		return nil, unavailable("create the store's file", err)
+	}
+	return db.openConn(writing)
 }
 
 // Engine is "sqlite".

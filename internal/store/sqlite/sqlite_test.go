@@ -153,6 +153,24 @@ func TestTheLogIsBounded(t *testing.T) {
 	}
 }
 
+func TestOnlyTheOwnerReadsTheFiles(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	db := open(t, dir, Options{})
+	mustDo(t, db, func(c sqlstore.Conn) error { return sqlstore.Metas{}.PutMeta(c, "x", nil) })
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		fi, err := os.Stat(db.path + suffix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if fi.Mode().Perm() != 0o600 {
+			t.Errorf("%s%s has mode %o, want 600", FileName, suffix, fi.Mode().Perm())
+		}
+	}
+}
+
 // Placeholders out of order would bind other values here than on PostgreSQL.
 func TestPlaceholdersMustAscend(t *testing.T) {
 	db := open(t, t.TempDir(), Options{})

@@ -7,7 +7,24 @@ import (
 	"time"
 
 	"domicile.dev/internal/fault"
+	"domicile.dev/internal/store"
+	"domicile.dev/internal/store/postgres"
+	"domicile.dev/internal/store/storetest/pgtest"
 )
+
+// TestIdempotencyOnPostgreSQL runs the tests of this file on the other engine.
+func TestIdempotencyOnPostgreSQL(t *testing.T) {
+	onSQLite := openStore
+	openStore = func(t testing.TB) (store.DB, error) {
+		return postgres.Open(t.Context(), pgtest.URL(t), postgres.Options{Region: "ie1"})
+	}
+	defer func() { openStore = onSQLite }()
+	for name, run := range map[string]func(*testing.T){"same answer": TestTheSameKeyGivesTheSameAnswer, "one request": TestAKeyBelongsToOneRequest,
+		"under way": TestWhileOneIsUnderWayAnotherIsToldToWait, "trouble": TestRefusalsAreKeptAndTroubleIsNot, "a day": TestAKeyLivesADay,
+		"find": TestFindIsAskedAgain, "secrets": TestAReplayShowsNoSecretAgain} {
+		t.Run(name, run)
+	}
+}
 
 const keyHeader = "Idempotency-Key"
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 )
 
@@ -122,4 +123,17 @@ func FuzzAppendLine(f *testing.F) {
 			t.Fatalf("%s became %s", x, y)
 		}
 	})
+}
+
+func TestAppendTimeIsRFC3339(t *testing.T) {
+	for _, at := range []time.Time{{}, time.Unix(0, 0), time.UnixMilli(1772368200123), time.Date(2024, 2, 29, 23, 59, 59, 999999999, time.FixedZone("", -3*3600)),
+		time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)} {
+		want := at.UTC().Format(`"2006-01-02T15:04:05.000Z07:00"`)
+		if got := string(appendTime(nil, at)); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+	if got := string(appendTime(nil, time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC))); got != "null" {
+		t.Errorf("%s for a year that RFC 3339 does not have", got)
+	}
 }

@@ -183,9 +183,14 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
+// openStore returns an empty store.
+var openStore = func(t testing.TB) (store.DB, error) {
+	return sqlite.Open(t.Context(), t.TempDir(), sqlite.Options{})
+}
+
 func handler(t testing.TB, p api.Service, log io.Writer, clock func() time.Time) (http.Handler, string) {
 	t.Helper()
-	db, err := sqlite.Open(t.Context(), t.TempDir(), sqlite.Options{})
+	db, err := openStore(t)
 	if err != nil {
 		t.Fatal(err)
 	}
