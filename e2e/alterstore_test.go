@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -27,26 +28,20 @@ func alterStore(t *testing.T, w *world, old *log) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			edit(t, path, statements)
-			found := false
+			found := ""
 			w.launch()
-			if w.readyOrGone() {
-				r := w.region("ie1")
-				if _, _, code := w.run("", "ledger", "verify", "--up", w.dir); code != 0 {
-					found = true
-				}
-				if a, err := r.try("GET", "/ledger/checkpoint", nil, nil); err == nil && a.status == 200 {
-					if tree, err := old.open(a.body); err != nil || tree.N < old.tree.N {
-						found = true
-					}
-				} else {
-					found = true
-				}
-			} else {
-				found = true // it does not even start
+			if !w.readyOrGone() {
+				found = "it does not start"
+			} else if out, errs, code := w.run("", "ledger", "verify", "--up", w.dir); code == 3 {
+				found = "ledger verify: " + out + errs
+			} else if a, err := w.region("ie1").try("GET", "/ledger/checkpoint", nil, nil); err != nil || a.status != 200 {
+				found = fmt.Sprintf("no checkpoint is served: %v %v", a, err)
+			} else if tree, err := old.open(a.body); err != nil || tree.N < old.tree.N {
+				found = fmt.Sprintf("the checkpoint is of %d leaves, an older one of %d", tree.N, old.tree.N)
 			}
 			w.kill()
-			if !found {
-				t.Error("not found")
+			if t.Logf("found: %s", found); found == "" {
+				t.Error("nobody notices")
 			}
 			for name, b := range kept {
 				if err := os.WriteFile(name, b, 0o600); err != nil {

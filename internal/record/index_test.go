@@ -212,6 +212,23 @@ func TestAFilterLetsEverythingOfItsOwnThrough(t *testing.T) {
 	}
 }
 
+func TestOrderSortsByAllOfTheKey(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		keys := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) key {
+			return key{rapid.SampledFrom([]uint64{1 << 32, 1<<32 | 5, 2 << 32, 1<<32 | 0xffff0000}).Draw(t, "hi"), rapid.Uint64Range(0, 9).Draw(t, "lo")}
+		}), 0, 300).Draw(t, "keys")
+		var got []key
+		for _, o := range order(len(keys), func(i int) uint64 { return keys[i].hi },
+			func(a, b uint32) int { return keys[a].compare(keys[b]) }) {
+			got = append(got, keys[o.at])
+		}
+		slices.SortFunc(keys, key.compare)
+		if !slices.Equal(got, keys) {
+			t.Fatalf("order = %v, want %v", got, keys)
+		}
+	})
+}
+
 func TestKeysShareLeadingBytes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var a, b [16]byte

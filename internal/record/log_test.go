@@ -2,6 +2,9 @@ package record_test
 
 import (
 	"encoding/binary"
+	"flag"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,6 +71,12 @@ func genChunk(t *rapid.T, subjects, keys int) *record.Chunk {
 // model's.
 func TestALogIsItsModel(t *testing.T) {
 	onEach(t, func(t *testing.T, open func(testing.TB) store.DB) {
+		if strings.HasSuffix(t.Name(), "postgres") { // each check takes a new database
+			checks := flag.Lookup("rapid.checks").Value
+			n, _ := strconv.Atoi(checks.String())
+			_ = checks.Set(strconv.Itoa(max(1, n/5)))
+			defer func() { _ = checks.Set(strconv.Itoa(n)) }()
+		}
 		rapid.Check(t, func(rt *rapid.T) {
 			const subjects, keys = 9, 60
 			opt := record.Options{

@@ -2,7 +2,6 @@ package record
 
 import (
 	"cmp"
-	"slices"
 	"sync"
 )
 
@@ -191,15 +190,12 @@ func (g *generation) locations(k key, each func(e entry) bool) {
 
 // sortedSubjects calls each with all BySubject entries above after, in order.
 func (g *generation) sortedSubjects(after uint64, each func(e *entry) error) error {
-	order := make([]int32, len(g.subs))
-	for i := range order {
-		order[i] = int32(i)
-	}
-	slices.SortFunc(order, func(a, b int32) int { return g.subs[a].key.compare(g.subs[b].key) })
+	sorted := order(len(g.subs), func(i int) uint64 { return g.subs[i].key.hi },
+		func(a, b uint32) int { return g.subs[a].key.compare(g.subs[b].key) })
 	var own []entry
-	for _, i := range order {
+	for _, o := range sorted {
 		own = own[:0]
-		s := &g.subs[i]
+		s := &g.subs[o.at]
 		for n := s.head; n != 0; n = g.locs[n-1].next {
 			l := &g.locs[n-1]
 			if pos := g.after + uint64(l.rel); pos > after {
@@ -217,15 +213,15 @@ func (g *generation) sortedSubjects(after uint64, each func(e *entry) error) err
 
 // sortedClients calls each with all ByClient entries above after, in order.
 func (g *generation) sortedClients(after uint64, each func(e *entry) error) error {
-	all := slices.Clone(g.clients)
-	slices.SortFunc(all, func(a, b memClient) int {
-		if c := a.key.compare(b.key); c != 0 {
+	sorted := order(len(g.clients), func(i int) uint64 { return g.clients[i].key.hi }, func(a, b uint32) int {
+		if c := g.clients[a].key.compare(g.clients[b].key); c != 0 {
 			return c
 		}
-		return cmp.Compare(a.rel, b.rel)
+		return cmp.Compare(g.clients[a].rel, g.clients[b].rel)
 	})
-	for i := range all {
-		e := entry{key: all[i].key, pos: g.after + uint64(all[i].rel), idx: all[i].idx}
+	for _, o := range sorted {
+		c := &g.clients[o.at]
+		e := entry{key: c.key, pos: g.after + uint64(c.rel), idx: c.idx}
 		if e.pos <= after {
 			continue
 		}

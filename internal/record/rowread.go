@@ -155,11 +155,66 @@ func (r *rowReader) seek(idx int) error {
 				continue
 			}
 		}
-		if _, err := r.next(nil, nil); err != nil {
+		if len(r.sibs) == 0 {
+			if err := r.skip(); err != nil {
+				return err
+			}
+		} else if _, err := r.next(nil, nil); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// skip passes over the next record of an open section of a row that is read without siblings.
+func (r *rowReader) skip() error {
+	h := &r.heads
+	r.idx++
+	r.left--
+	flags := h.byte()
+	if flags == flagRemoved {
+		return r.check()
+	}
+	if flags&flagOrdinal != 0 {
+		r.ordinal += uint32(h.uvarint())
+	}
+	if flags&flagShape != 0 {
+		r.shape = h.count(len(r.shapes))
+	}
+	if r.shape >= len(r.shapes) {
+		return corrupt("shape of a record")
+	}
+	shape := r.shapes[r.shape]
+	h.uvarint()
+	if flags&flagFirst != 0 {
+		r.first = uint32(int64(r.first) + h.varint())
+	}
+	if flags&flagOneSubject != 0 {
+		h.uvarint()
+	}
+	if flags&flagEmpty == 0 {
+		fields := 0 // before the length
+		if flags&flagOneSubject == 0 {
+			fields++
+		}
+		if flags&flagEach != 0 {
+			fields++
+		}
+		sealed := 0
+		for _, c := range shape.Class {
+			if c != r.class {
+				continue
+			}
+			for range fields {
+				h.uvarint()
+			}
+			sealed += h.count(MaxSealedBytes)
+		}
+		r.sealed.take(sealed)
+	}
+	r.ordinal++
+	r.first += uint32(len(shape.Categories))
+	return r.check()
 }
 
 // openSection reads the next section's front. One with no more than skip records is skipped whole.
