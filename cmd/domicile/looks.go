@@ -43,9 +43,9 @@ func (c *refusalsCmd) Run(e *env) error {
 	if err != nil || e.json {
 		return firstOf(err, func() error { return e.printJSON(map[string]any{"refusals": all}) })
 	}
-	rows := [][]string{{"SERVICE", "KIND", "REASON", "PATH", "COUNT", "LAST"}}
+	rows := [][]string{{"SOURCE", "REASON", "PATH", "COUNT", "LAST"}}
 	for _, r := range all {
-		rows = append(rows, []string{r.Service, r.Kind, r.Reason, r.Path, strconv.FormatInt(r.Count, 10), clock(r.LastAt)})
+		rows = append(rows, []string{r.Source, r.Reason, r.Path, strconv.FormatInt(r.Count, 10), clock(r.LastAt)})
 	}
 	return e.table(rows...)
 }

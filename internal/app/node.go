@@ -207,7 +207,7 @@ func (n *Node) serveWeb(ctx context.Context, keys vault.Keyring, r *rules, opt O
 	if err != nil {
 		return fmt.Errorf("derive the key of idempotency digests: %w", err)
 	}
-	if n.api, err = api.New(service{n.Plane}, n.Tenants, api.Options{Region: n.Config.Region, Programme: r.Hash, Version: opt.Version,
+	if n.api, err = api.New(n.Plane, n.Tenants, api.Options{Region: n.Config.Region, Programme: r.Hash, Version: opt.Version,
 		DB: n.db, Answers: sqlstore.Idempotency{}, Secret: answers}); err != nil {
 		return fmt.Errorf("make the API: %w", err)
 	}

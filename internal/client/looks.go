@@ -25,11 +25,11 @@ type Count struct {
 
 // Refusal is what was refused, by reason and path.
 type Refusal struct {
-	Service string    `json:"service"`
-	Kind    string    `json:"kind"`
+	Source  string    `json:"source"`
 	Reason  string    `json:"reason"`
 	Path    string    `json:"path,omitempty"`
 	Count   int64     `json:"count"`
+	FirstAt time.Time `json:"first_at"`
 	LastAt  time.Time `json:"last_at"`
 }
 

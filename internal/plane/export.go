@@ -18,6 +18,7 @@ import (
 type ExportSummary struct {
 	Subject id.Subject
 	Records int64
+	Counts  map[string]int64 // by service/kind
 	Ledger  ledger.Ref
 }
 
@@ -30,7 +31,7 @@ const exportPage = 200
 //
 // Errors: NotFound; Gone subject.erased; Forbidden subject.restricted; what each returns.
 func (p *Plane) Export(ctx context.Context, c *tenant.Caller, s id.Subject, purpose string, each func(RecordView) error) (ExportSummary, error) {
-	var sum ExportSummary
+	sum := ExportSummary{Counts: map[string]int64{}}
 	err := p.view(ctx, c, func(tx store.Tx) error {
 		pers, err := p.personOf(tx, c.Tenant, s)
 		if err != nil {
@@ -69,6 +70,7 @@ func (p *Plane) Export(ctx context.Context, c *tenant.Caller, s id.Subject, purp
 				return sum, err
 			}
 			sum.Records++
+			sum.Counts[v.Service+"/"+v.Kind]++
 		}
 	}
 	return sum, nil

@@ -74,7 +74,8 @@ type SubjectView struct {
 	Identifiers []IdentifierView
 	States      []string
 	HoldUntil   *time.Time
-	Counts      map[string]int64 // records by service/kind
+	Reasons     map[string]string // by state in force, as they were given
+	Counts      map[string]int64  // records by service/kind
 	CreatedAt   time.Time
 }
 
@@ -100,6 +101,9 @@ func (p *Plane) Subject(ctx context.Context, c *tenant.Caller, s id.Subject) (Su
 			HoldUntil: holdUntil(pers.head, p.now()), CreatedAt: time.UnixMilli(pers.head.CreatedAt).UTC()}
 		if v.Counts, err = p.Log.Counts(tx, c.Tenant, v.Members); err != nil {
 			return fmt.Errorf("count records: %w", err)
+		}
+		if v.Reasons, err = p.reasonsOf(tx, c, pers); err != nil {
+			return err
 		}
 		v.Identifiers, err = p.identifiersOf(tx, c, pers)
 		return err

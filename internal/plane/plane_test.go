@@ -359,6 +359,12 @@ func TestRestrictedPeopleAreReadForAPurposeOnly(t *testing.T) {
 		wantKind(t, "read", err, fault.Forbidden, "subject.restricted")
 		_, err = w.Export(ctx, w.caller, s, "", func(plane.RecordView) error { return nil })
 		wantKind(t, "export", err, fault.Forbidden, "subject.restricted")
+		if _, err := w.Restrict(ctx, w.caller, s, "accuracy contested"); err != nil {
+			t.Fatal(err)
+		}
+		if v, err := w.Subject(ctx, w.caller, s); err != nil || v.Reasons["restricted"] != "accuracy contested" {
+			t.Errorf("the reason reads %q, %v", v.Reasons, err)
+		}
 		if p, err := w.Records(ctx, w.caller, s, plane.Query{Limit: 10, Purpose: "legal-claims"}); err != nil || len(p.Records) != 1 {
 			t.Errorf("read for legal claims: %v, %v", p, err)
 		}

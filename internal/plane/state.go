@@ -8,6 +8,8 @@ import (
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/id"
 	"domicile.dev/internal/ledger"
+	"domicile.dev/internal/seal"
+	"domicile.dev/internal/store"
 	"domicile.dev/internal/subject"
 	"domicile.dev/internal/tenant"
 )
@@ -27,7 +29,7 @@ type stateOp struct {
 	set     subject.State
 	unset   subject.State
 	until   time.Time
-	reason  string // held back from ledger and store: it may name people
+	reason  string // may name people: kept sealed under the person's key, and in no ledger entry
 	answer  StateChange
 }
 
@@ -107,6 +109,9 @@ func (g *group) changeState(o *op) error {
 	if err := g.p.Subjects.UpdateRows(g.tx, []*subject.Row{head}); err != nil {
 		return fmt.Errorf("%s %s: %w", s.verb, head.Subject, err)
 	}
+	if err := g.keepReason(s, head); err != nil {
+		return err
+	}
 	s.answer = StateChange{Subject: head.Subject, States: statesOf(head, g.now), HoldUntil: holdUntil(head, g.now)}
 	refs, err := g.enter(ledger.Draft{Kind: s.verb, Tenant: s.caller.TenantID, At: g.now, Body: stateChanged{Subject: head.Subject,
 		States: s.answer.States, Until: s.answer.HoldUntil, Token: s.caller.Token}})
@@ -115,6 +120,55 @@ func (g *group) changeState(o *op) error {
 	}
 	s.answer.Ledger = refs[0]
 	return nil
+}
+
+// keepReason seals why a state was set, or drops the reason when the state is lifted.
+func (g *group) keepReason(s *stateOp, head *subject.Row) error {
+	p := g.p
+	for _, name := range (s.set | s.unset).Names() {
+		var sealed []byte
+		if s.set != 0 && s.reason != "" {
+			key, err := p.open(head)
+			if err != nil {
+				return fmt.Errorf("open key of %s: %w", head.Subject, err)
+			}
+			sealed = seal.SealBytes(key, p.identifierAD(s.caller.TenantID, head.Subject, "reason."+name), []byte(s.reason))
+		}
+		if err := p.Subjects.PutReason(g.tx, head.Key, name, sealed); err != nil {
+			return fmt.Errorf("keep the reason: %w", err)
+		}
+	}
+	return nil
+}
+
+// reasonsOf opens why the person's states are in force.
+func (p *Plane) reasonsOf(tx store.Tx, c *tenant.Caller, pers *somebody) (map[string]string, error) {
+	in := statesOf(pers.head, p.now())
+	if len(in) == 0 {
+		return nil, nil
+	}
+	reasons := map[string]string{}
+	for _, row := range pers.rows {
+		key, err := p.open(row)
+		if err != nil {
+			return nil, fmt.Errorf("open key of %s: %w", row.Subject, err)
+		}
+		sealed := map[string][]byte{}
+		if err := p.Subjects.Reasons(tx, row.Key, func(name string, b []byte) { sealed[name] = b }); err != nil {
+			return nil, fmt.Errorf("load reasons: %w", err)
+		}
+		for _, name := range in {
+			if sealed[name] == nil {
+				continue
+			}
+			b, err := seal.OpenBytes(key, p.identifierAD(c.TenantID, row.Subject, "reason."+name), sealed[name])
+			if err != nil {
+				return nil, fmt.Errorf("open a reason of %s: %w", row.Subject, err)
+			}
+			reasons[name] = string(b)
+		}
+	}
+	return reasons, nil
 }
 
 // inForce returns the state with a hold that has ended taken out.

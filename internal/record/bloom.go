@@ -9,14 +9,13 @@ import (
 // its own over all keys, so that a large run's filter can be kept in part: one piece lets 9 % of
 // foreign keys through, two 0.8 %, three 0.08 %.
 //
-// A piece is lines of 64 bytes; a key has filterBits bits in one line. Format: docs/formats/run.md.
+// A piece is lines of 64 bytes; a key has three bits in one line. Format: docs/formats/run.md.
 type filter struct {
 	lines  int
 	pieces [][]uint64 // 8 words to a line; fewer than were stored when memory is short
 }
 
 const (
-	filterBits  = 3
 	bitsPerKey  = 5 // in each piece
 	lineWords   = 8
 	clientParts = 3 // pieces of a ByClient run: asked about each new record
@@ -54,38 +53,34 @@ func mix(h uint64) uint64 {
 	return h ^ h>>31
 }
 
-// place returns the line of a hash in piece p and its bits there.
-func place(hash uint64, p, lines int) (line int, word [filterBits]int, mask [filterBits]uint64) {
-	h := hash
-	if p > 0 {
-		h = mix(hash + uint64(p)*0x9e3779b97f4a7c15)
-	}
-	line = int(h >> 32 * uint64(lines) >> 32)
-	for i := range filterBits {
-		bit := h >> (9 * i) & 511
-		word[i], mask[i] = int(bit>>6), 1<<(bit&63)
-	}
-	return line, word, mask
+// at returns the first word of a probe's line, the same in all pieces.
+func (f *filter) at(p probe) int {
+	return int(uint64(p.line)*uint64(f.lines)>>32) * lineWords
 }
 
-func (f *filter) add(hash uint64) {
-	for p, words := range f.pieces {
-		line, word, mask := place(hash, p, f.lines)
-		l := words[line*lineWords:][:lineWords]
-		for i := range filterBits {
-			l[word[i]] |= mask[i]
-		}
+// bits returns the hash that piece n takes its bits from: three times 9.
+func (p probe) bits(n int) uint64 {
+	if n == 0 {
+		return p.hash
+	}
+	return mix(p.hash + uint64(n)*0x9e3779b97f4a7c15)
+}
+
+func (f *filter) add(p probe) {
+	at := f.at(p)
+	for n, words := range f.pieces {
+		h, l := p.bits(n), words[at:][:lineWords]
+		l[h>>6&7] |= 1 << (h & 63)
+		l[h>>15&7] |= 1 << (h >> 9 & 63)
+		l[h>>24&7] |= 1 << (h >> 18 & 63)
 	}
 }
 
 // has is false when the key is certainly not there. A filter without pieces knows nothing.
-func (f *filter) has(hash uint64) bool {
-	for p, words := range f.pieces {
-		h := hash
-		if p > 0 {
-			h = mix(hash + uint64(p)*0x9e3779b97f4a7c15)
-		}
-		l := words[int(h>>32*uint64(f.lines)>>32)*lineWords:][:lineWords]
+func (f *filter) has(p probe) bool {
+	at := f.at(p)
+	for n, words := range f.pieces {
+		h, l := p.bits(n), words[at:][:lineWords]
 		if l[h>>6&7]>>(h&63)&(l[h>>15&7]>>(h>>9&63))&(l[h>>24&7]>>(h>>18&63))&1 == 0 {
 			return false
 		}

@@ -10,9 +10,9 @@ import (
 
 // candidate is a record whose client key is looked for.
 type candidate struct {
-	key  key
-	hash uint64
-	dup  *bool
+	key   key
+	probe probe
+	dup   *bool
 }
 
 // hit is a candidate that a run's filter lets through.
@@ -80,8 +80,8 @@ func (l *Log) duplicates(v *view, chunks []*Chunk, outcome [][]bool) error {
 				continue
 			}
 			k := makeKey(c.Tenant, r.ClientKey)
-			h := k.hash()
-			at := int(h) & (size - 1)
+			p := k.probe()
+			at := int(p.hash) & (size - 1)
 			for ; slots[at] != 0; at = (at + 1) & (size - 1) {
 				if b.cands[slots[at]-1].key == k {
 					outcome[ci][i] = true
@@ -89,7 +89,7 @@ func (l *Log) duplicates(v *view, chunks []*Chunk, outcome [][]bool) error {
 				}
 			}
 			if slots[at] == 0 {
-				b.cands = append(b.cands, candidate{k, h, &outcome[ci][i]})
+				b.cands = append(b.cands, candidate{k, p, &outcome[ci][i]})
 				slots[at] = uint32(len(b.cands))
 			}
 		}
@@ -111,7 +111,7 @@ func (l *Log) duplicates(v *view, chunks []*Chunk, outcome [][]bool) error {
 			continue
 		}
 		for i := range b.cands {
-			if r.filter.has(b.cands[i].hash) {
+			if r.filter.has(b.cands[i].probe) {
 				b.hits = append(b.hits, hit{cand: i, run: r})
 			}
 		}

@@ -260,7 +260,7 @@ func (l *Log) Counts(tx store.Tx, tenant uint32, subjects []id.Subject) (map[str
 						return e.pos > s.after
 					})
 				})
-			} else if s.run.mayHave(w.hashes[i]) {
+			} else if s.run.mayHave(w.probes[i]) {
 				if own, err = v.countRun(s.run, k, own, byCode); err != nil {
 					return nil, fmt.Errorf("count records: %w", err)
 				}
@@ -332,7 +332,7 @@ func (v *view) anyDropped(r *run, tenant uint32) bool {
 
 // allOf appends all entries of a subject in a run.
 func (v *view) allOf(r *run, k key, own []entry) ([]entry, error) {
-	w := &located{v: v, keys: []key{k}, hashes: []uint64{k.hash()}, accept: func(*entry) (bool, error) { return true, nil }}
+	w := &located{v: v, keys: []key{k}, probes: []probe{k.probe()}, accept: func(*entry) (bool, error) { return true, nil }}
 	w.addSource(source{run: r, after: r.FirstPos - 1, last: r.LastPos})
 	for {
 		e, ok, err := w.next()

@@ -13,7 +13,7 @@ import (
 type located struct {
 	v       *view
 	keys    []key
-	hashes  []uint64
+	probes  []probe
 	oldest  bool
 	bound   Location // exclusive
 	bounded bool
@@ -48,7 +48,7 @@ func (v *view) locate(tenant uint32, subjects []id.Subject, oldest bool, after L
 	w := &located{v: v, oldest: oldest, bound: after, bounded: after != Location{}, refill: max(refill, 16)}
 	for _, s := range subjects {
 		if k := makeKey(tenant, s); !s.IsNobody() && !slices.Contains(w.keys, k) {
-			w.keys, w.hashes = append(w.keys, k), append(w.hashes, k.hash())
+			w.keys, w.probes = append(w.keys, k), append(w.probes, k.probe())
 		}
 	}
 	for i := len(v.gens) - 1; i >= 0; i-- {
@@ -68,7 +68,7 @@ func (w *located) addSource(s source) {
 	if s.after >= s.last || w.bounded && (w.oldest && s.last < w.bound.Pos || !w.oldest && s.after >= w.bound.Pos) {
 		return
 	}
-	if s.run != nil && !slices.ContainsFunc(w.hashes, s.run.mayHave) {
+	if s.run != nil && !slices.ContainsFunc(w.probes, s.run.mayHave) {
 		return
 	}
 	w.sources = append(w.sources, s)
@@ -82,7 +82,7 @@ func (w *located) prefetch() error {
 			continue
 		}
 		for i, k := range w.keys {
-			if s.run.mayHave(w.hashes[i]) {
+			if s.run.mayHave(w.probes[i]) {
 				if n, ok := w.start(s.run, k); ok {
 					refs = append(refs, blockRef{s.run, n})
 				}
@@ -175,7 +175,7 @@ func (w *located) enter() {
 	for i, k := range w.keys {
 		wk := walk{k: k, first: true}
 		if s.run != nil {
-			if !s.run.mayHave(w.hashes[i]) {
+			if !s.run.mayHave(w.probes[i]) {
 				continue
 			}
 			n, ok := w.start(s.run, k)

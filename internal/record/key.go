@@ -44,6 +44,15 @@ func (k key) compare(o key) int {
 // hash mixes all 16 bytes; filters on disk depend on it.
 func (k key) hash() uint64 { return mix(k.lo ^ k.hi*0x9e3779b97f4a7c15) }
 
+// probe is what filters ask of a key: the first 4 bytes after the tenant choose the line, so that
+// who adds keys in order goes through a filter in order; the hash chooses the bits.
+type probe struct {
+	line uint32
+	hash uint64
+}
+
+func (k key) probe() probe { return probe{uint32(k.hi), k.hash()} }
+
 // shared is how many leading bytes a and b have in common.
 func (k key) shared(o key) int {
 	n := 0

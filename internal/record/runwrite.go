@@ -51,7 +51,7 @@ func (w *runWriter) add(e *entry) error {
 		return err
 	}
 	if w.blocks.keys != before {
-		w.filter.add(e.key.hash())
+		w.filter.add(e.key.probe())
 	}
 	return nil
 }

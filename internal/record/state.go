@@ -18,7 +18,7 @@ type run struct {
 	filter filter
 }
 
-func (r *run) mayHave(hash uint64) bool { return r.Keys > 0 && r.filter.has(hash) }
+func (r *run) mayHave(p probe) bool { return r.Keys > 0 && r.filter.has(p) }
 
 // lastBlock is the number of the last block that begins at or before (k, pos), -1 for none.
 func (r *run) lastBlock(k key, pos uint64) int {

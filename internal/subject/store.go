@@ -29,6 +29,11 @@ type Store interface {
 	// Rehead moves the members of one head to another.
 	Rehead(tx store.Tx, tenant uint32, from, to id.Subject) error
 
+	// PutReason keeps the sealed reason of a person's state, or drops it when sealed is nil.
+	PutReason(tx store.Tx, k Key, state string, sealed []byte) error
+	// Reasons calls each for every sealed reason of a subject.
+	Reasons(tx store.Tx, k Key, each func(state string, sealed []byte)) error
+
 	// Erase deletes the rows, keys and bindings of subjects and leaves one tombstone each.
 	Erase(tx store.Tx, tombs []*Tomb) error
 	// Tombs calls each for every given subject that was erased.

@@ -41,6 +41,14 @@ CREATE TABLE identifier (
 ) /*sqlite: WITHOUT ROWID */;
 CREATE INDEX identifier_subject ON identifier (tenant, subject);
 
+CREATE TABLE reason (
+	tenant  integer NOT NULL,
+	subject bytea   NOT NULL,
+	state   text    NOT NULL, -- restricted, held
+	sealed  bytea   NOT NULL, -- under the subject's key
+	PRIMARY KEY (tenant, subject, state)
+) /*sqlite: WITHOUT ROWID */;
+
 CREATE TABLE erased (
 	tenant           integer NOT NULL,
 	subject          bytea   NOT NULL,
@@ -166,6 +174,24 @@ func (Subjects) Suppress(tx store.Tx, keys []subject.BindingKey, keyVersion uint
 		VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tenant, digest) DO NOTHING`, args)
 }
 
+// PutReason implements subject.Store.
+func (Subjects) PutReason(tx store.Tx, k subject.Key, state string, sealed []byte) error {
+	c := conn(tx)
+	if sealed == nil {
+		_, err := c.Exec(`DELETE FROM reason WHERE tenant = $1 AND subject = $2 AND state = $3`, k.Tenant, k.Subject[:], state)
+		return err
+	}
+	_, err := c.Exec(`INSERT INTO reason (tenant, subject, state, sealed) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (tenant, subject, state) DO UPDATE SET sealed = excluded.sealed`, k.Tenant, k.Subject[:], state, sealed)
+	return err
+}
+
+// Reasons implements subject.Store.
+func (Subjects) Reasons(tx store.Tx, k subject.Key, each func(state string, sealed []byte)) error {
+	return conn(tx).Query(`SELECT state, sealed FROM reason WHERE tenant = $1 AND subject = $2`,
+		func(r Row) error { each(r.Text(0), r.Bytes(1)); return nil }, k.Tenant, k.Subject[:])
+}
+
 // InsertRows implements subject.Store.
 func (Subjects) InsertRows(tx store.Tx, rows []*subject.Row) error {
 	args := make([][]any, len(rows))
@@ -229,6 +255,9 @@ func (Subjects) Erase(tx store.Tx, tombs []*subject.Tomb) error {
 		return err
 	}
 	if err := c.ExecEach(`DELETE FROM identifier`+by(c, "identifier_subject")+`WHERE tenant = $1 AND subject = $2`, keys); err != nil {
+		return err
+	}
+	if err := c.ExecEach(`DELETE FROM reason WHERE tenant = $1 AND subject = $2`, keys); err != nil {
 		return err
 	}
 	return c.ExecEach(`INSERT INTO erased (tenant, subject, head, receipt, erased_at, unrecoverable_by, records,

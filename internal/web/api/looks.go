@@ -56,7 +56,7 @@ func (a *API) stats(ctx context.Context, c *tenant.Caller, in *statsIn) (*statsO
 	}
 	b := statsBody{Since: wireTime(&v.Since), Counts: make([]countBody, len(v.Counts)), OldestRemains: wireTime(v.OldestRemains)}
 	for i, n := range v.Counts {
-		b.Counts[i] = countBody(n)
+		b.Counts[i] = countBody{Service: n.Service, Kind: n.Kind, Outcome: n.Outcome, Reason: n.Reason, Count: n.N}
 	}
 	return &statsOut{b}, nil
 }
@@ -70,8 +70,8 @@ func (a *API) refusals(ctx context.Context, c *tenant.Caller, _ *struct{}) (*ref
 	}
 	b := refusalsBody{Refusals: make([]refusalBody, len(v))}
 	for i, r := range v {
-		b.Refusals[i] = refusalBody(r)
-		b.Refusals[i].LastAt = r.LastAt.UTC().Truncate(time.Millisecond)
+		b.Refusals[i] = refusalBody{Source: r.Source, Reason: r.Reason, Path: r.Path, Count: r.N,
+			FirstAt: r.FirstAt.UTC().Truncate(time.Millisecond), LastAt: r.LastAt.UTC().Truncate(time.Millisecond)}
 	}
 	return &refusalsOut{b}, nil
 }

@@ -87,11 +87,7 @@ func appendReceipt(b []byte, e Receipt) []byte {
 	b = strconv.AppendInt(append(b, `,"records":`...), e.Records, 10)
 	b = appendString(append(b, `,"ledger":{"entry":`...), e.Ledger.Entry.String())
 	b = append(b, `,"index":`...)
-	if e.Ledger.Index != nil {
-		b = strconv.AppendInt(b, *e.Ledger.Index, 10)
-	} else {
-		b = append(b, "null"...)
-	}
+	b = strconv.AppendInt(b, e.Ledger.Index, 10)
 	if b = append(b, '}'); e.Already {
 		b = append(b, `,"already":true`...)
 	}
@@ -118,7 +114,7 @@ func (a *API) show(ctx context.Context, c *tenant.Caller, in *subjectIn) (*subje
 
 // subjectOf is v over the wire.
 func subjectOf(v SubjectView) subjectBody {
-	b := subjectBody{Subject: v.Subject.String(), Members: subjectTexts(v.Members), States: list(v.States), HoldUntil: wireTime(v.HoldUntil),
+	b := subjectBody{Subject: v.Subject.String(), Members: subjectTexts(v.Members), States: list(v.States), HoldUntil: wireTime(v.HoldUntil), Reasons: v.Reasons,
 		Counts: v.Counts, CreatedAt: v.CreatedAt.UTC(), Consents: []consentBody{}, Identifiers: make([]knownIdentifiers, len(v.Identifiers))}
 	if b.Counts == nil {
 		b.Counts = map[string]int64{}

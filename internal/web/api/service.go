@@ -6,6 +6,7 @@ import (
 
 	"domicile.dev/internal/id"
 	"domicile.dev/internal/ledger"
+	"domicile.dev/internal/plane"
 	"domicile.dev/internal/tenant"
 )
 
@@ -37,113 +38,21 @@ type Service interface {
 	LedgerEntry(ctx context.Context, c *tenant.Caller, e id.Entry) (ledger.EntryView, error)
 }
 
-// Identifier is what a person is known by, in the clear.
-type Identifier struct{ Type, Value string }
-
-// Found is the answer of Find. Claimed are subjects that only a browser says are the same person.
-type Found struct {
-	Subject id.Subject
-	Claimed []id.Subject
-}
-
-// Query selects records. After is the cursor of a Page, "" for the newest; Limit is 1 to 1000.
-type Query struct {
-	Kind    string
-	After   string
-	Limit   int
-	Purpose string
-}
-
-// Page is some records, and the cursor of the next page, "" at the end.
-type Page struct {
-	Records []RecordView
-	Next    string
-}
-
-// RecordView is a record as its tenant reads it. Data is a JSON object; Gone are the categories
-// whose person was erased.
-type RecordView struct {
-	ID         id.Record
-	ClientID   string
-	Kind       string
-	Service    string
-	OccurredAt time.Time
-	ReceivedAt time.Time
-	Categories []string
-	Gone       []string
-	Data       []byte
-}
-
-// ExportSummary says what an export held.
-type ExportSummary struct {
-	Records int64
-	Counts  map[string]int64 // by "service/kind"
-}
-
-// EraseRequest is how to erase: Suppress keeps the person's identifiers out from now on.
-type EraseRequest struct {
-	Reason   string
-	Suppress bool
-}
-
-// Ref names a ledger entry. Index is its place in the log, nil before it has one.
-type Ref struct {
-	Entry id.Entry
-	Index *int64
-}
-
-// Receipt is proof of an erasure. Already says that it was done by an earlier call.
-type Receipt struct {
-	Receipt         string
-	ErasedAt        time.Time
-	UnrecoverableBy time.Time
-	Records         int64
-	Ledger          Ref
-	Already         bool
-}
-
-// StateChange is a person's states after a change.
-type StateChange struct {
-	Subject   id.Subject
-	States    []string
-	HoldUntil *time.Time
-	Ledger    Ref
-}
-
-// SubjectView is what is known of a person.
-type SubjectView struct {
-	Subject     id.Subject
-	Members     []id.Subject
-	Identifiers []IdentifierView
-	States      []string
-	HoldUntil   *time.Time
-	Counts      map[string]int64 // by "service/kind"
-	CreatedAt   time.Time
-}
-
-// IdentifierView is one identifier of a person, in the clear.
-type IdentifierView struct {
-	Type, Value     string
-	Claimed, Shared bool
-	Source          string
-}
-
-// Stats are counts of what came in.
-type Stats struct {
-	Since         time.Time
-	Counts        []Count
-	OldestRemains *time.Time // erasure whose ciphertext is not yet compacted away; nil when there is none
-}
-
-// Count is how many records of a kind had one outcome. Reason is set for "refused".
-type Count struct {
-	Service, Kind, Outcome, Reason string
-	Count                          int64
-}
-
-// Refusal is what was refused, by reason and path, without values.
-type Refusal struct {
-	Service, Kind, Reason, Path string
-	Count                       int64
-	LastAt                      time.Time
-}
+// What crosses between the API and the data path is the data path's own.
+type (
+	Identifier     = plane.Identifier
+	Found          = plane.FindResult
+	Query          = plane.Query
+	Page           = plane.Page
+	RecordView     = plane.RecordView
+	ExportSummary  = plane.ExportSummary
+	EraseRequest   = plane.EraseRequest
+	Receipt        = plane.Receipt
+	StateChange    = plane.StateChange
+	SubjectView    = plane.SubjectView
+	IdentifierView = plane.IdentifierView
+	Stats          = plane.Stats
+	Count          = plane.Count
+	Refusal        = plane.RefusalCount
+	Ref            = ledger.Ref
+)

@@ -76,4 +76,4 @@ func stateOf(v StateChange, err error) (*stateOut, error) {
 	return &stateOut{stateBody{Subject: v.Subject.String(), States: list(v.States), HoldUntil: wireTime(v.HoldUntil), Ledger: refOf(v.Ledger)}}, nil
 }
 
-func refOf(r Ref) refBody { return refBody{Entry: r.Entry.String(), Index: r.Index} }
+func refOf(r Ref) refBody { return refBody{Entry: r.Entry.String(), Index: &r.Index} }

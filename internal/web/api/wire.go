@@ -62,6 +62,7 @@ type subjectBody struct {
 	Identifiers []knownIdentifiers `json:"identifiers" nullable:"false"`
 	States      []string           `json:"states" nullable:"false" doc:"restricted, held, …"`
 	HoldUntil   *time.Time         `json:"hold_until,omitempty"`
+	Reasons     map[string]string  `json:"reasons,omitempty" doc:"why the states are in force, as it was given"`
 	Consents    []consentBody      `json:"consents" nullable:"false" doc:"the person's say, by purpose"`
 	Counts      map[string]int64   `json:"counts" doc:"records by service/kind"`
 	CreatedAt   time.Time          `json:"created_at"`
@@ -121,11 +122,11 @@ type refusalsBody struct {
 }
 
 type refusalBody struct {
-	Service string    `json:"service,omitempty"`
-	Kind    string    `json:"kind,omitempty"`
+	Source  string    `json:"source" doc:"id of the source that sent it"`
 	Reason  string    `json:"reason"`
 	Path    string    `json:"path,omitempty" doc:"where in the event; * for names that could be data themselves"`
 	Count   int64     `json:"count"`
+	FirstAt time.Time `json:"first_at"`
 	LastAt  time.Time `json:"last_at"`
 }
 

@@ -135,11 +135,11 @@ func (p *plane) Release(_ context.Context, c *tenant.Caller, s id.Subject, reaso
 
 func (p *plane) Stats(_ context.Context, c *tenant.Caller, since time.Time) (api.Stats, error) {
 	p.since = since
-	return api.Stats{Since: since, Counts: []api.Count{{Service: "cdp", Kind: "track", Outcome: "refused", Reason: "event.bad_json", Count: 4}}}, p.called("stats", c)
+	return api.Stats{Since: since, Counts: []api.Count{{Service: "cdp", Kind: "track", Outcome: "refused", Reason: "event.bad_json", N: 4}}}, p.called("stats", c)
 }
 
 func (p *plane) Refusals(_ context.Context, c *tenant.Caller) ([]api.Refusal, error) {
-	return []api.Refusal{{Service: "cdp", Kind: "track", Reason: "event.bad_json", Path: "properties.*", Count: 4, LastAt: now}}, p.called("refusals", c)
+	return []api.Refusal{{Source: "src_ie1_x", Reason: "event.bad_json", Path: "properties.*", N: 4, FirstAt: now, LastAt: now}}, p.called("refusals", c)
 }
 
 func (p *plane) LedgerEntry(_ context.Context, c *tenant.Caller, e id.Entry) (ledger.EntryView, error) {
@@ -150,7 +150,7 @@ func (p *plane) LedgerEntry(_ context.Context, c *tenant.Caller, e id.Entry) (le
 
 func subject(n byte) (s id.Subject) { s[0] = n; return s }
 
-func ref() api.Ref { n := int64(7); return api.Ref{Entry: id.Entry{1}, Index: &n} }
+func ref() api.Ref { return api.Ref{Entry: id.Entry{1}, Index: 7} }
 
 // aRecord has text that JSON must escape, and a line break between tokens of its data.
 func aRecord(n uint32) api.RecordView {
