@@ -213,6 +213,7 @@ func (n *Node) serveWeb(ctx context.Context, keys vault.Keyring, r *rules, opt O
 	}
 	n.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	n.metrics.MustRegister(n.Plane.Collectors()...)
+	n.metrics.MustRegister(ledgerMetrics(n.Ledger)...)
 	g := guard.New(n.log, n.metrics, guard.Options{TLS: n.Config.TLS != nil})
 	n.handler = g.Wrap(n.routes(r, tiles.New(n.Ledger)))
 	if opt.OTLP != "" {

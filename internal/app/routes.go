@@ -59,7 +59,7 @@ var frontPage = template.Must(template.New("front").Parse(`<!doctype html>
 body { font: 1rem/1.6 system-ui, sans-serif; max-width: 44rem; margin: 3rem auto; padding: 0 1rem; }
 h1 { font-size: 1.6rem } code, pre { font-family: ui-monospace, monospace; font-size: .9rem }
 pre { overflow-x: auto; padding: .75rem 1rem; border: 1px solid color-mix(in srgb, currentColor 25%, transparent); border-radius: .4rem }
-dt { font-weight: 600 } dd { margin: 0 0 .5rem }
+code { overflow-wrap: anywhere } dt { font-weight: 600 } dd { margin: 0 0 .5rem }
 </style>
 <main>
 <h1>Domicile, region {{.Region}}</h1>
