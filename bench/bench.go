@@ -274,7 +274,7 @@ func (b *bench) sustained(ctx context.Context) error {
 	if err := s.start(ctx); err != nil {
 		return err
 	}
-	b.add(atMost("`domicile up` to ready, new", b.store, s.ready.Seconds(), "s", b.goals.ready))
+	b.add(b.ready("`domicile up` to ready, new", s))
 	empty, err := s.bytes(ctx)
 	if err != nil {
 		return err
@@ -315,12 +315,20 @@ func (b *bench) sustained(ctx context.Context) error {
 	if err := s.start(ctx); err != nil {
 		return err
 	}
-	b.add(atMost("`domicile up` to ready, with that store", b.store, s.ready.Seconds(), "s", b.goals.ready))
+	b.add(b.ready("`domicile up` to ready, with that store", s))
 	if err := b.settle(ctx, s); err != nil {
 		return err
 	}
 	b.add(atMost(fmt.Sprintf("resident memory, idle, %.0f million records", stored/1e6), b.store, s.residentMB(), "MB", b.goals.idleMB))
 	return s.stop()
+}
+
+// ready is how long the last start took. PostgreSQL's three new databases have no goal.
+func (b *bench) ready(name string, s *server) row {
+	if b.goals.ready == 0 {
+		return told(name, b.store, s.ready.Seconds(), "s")
+	}
+	return atMost(name, b.store, s.ready.Seconds(), "s", b.goals.ready)
 }
 
 // settle waits until the store has stopped changing, which is when merging is done.

@@ -24,7 +24,7 @@ type row struct {
 	Unit  string   `json:"unit"`
 	Limit *float64 `json:"limit"` // the same thing without what is measured, in the same run
 	Ratio *float64 `json:"ratio"` // Value of Limit
-	Goal  float64  `json:"goal"`  // of Ratio where there is one, else of Value
+	Goal  *float64 `json:"goal"`  // of Ratio where there is one, else of Value; none: only told
 	OK    bool     `json:"ok"`
 
 	most bool // Goal is the most that is good, not the least
@@ -32,16 +32,21 @@ type row struct {
 
 // atLeast and atMost judge a value; share judges it as a part of limit.
 func atLeast(name, store string, value float64, unit string, goal float64) row {
-	return row{Name: name, Store: store, Value: value, Unit: unit, Goal: goal, OK: value >= goal}
+	return row{Name: name, Store: store, Value: value, Unit: unit, Goal: &goal, OK: value >= goal}
 }
 
 func atMost(name, store string, value float64, unit string, goal float64) row {
-	return row{Name: name, Store: store, Value: value, Unit: unit, Goal: goal, OK: value <= goal, most: true}
+	return row{Name: name, Store: store, Value: value, Unit: unit, Goal: &goal, OK: value <= goal, most: true}
 }
 
 func share(name, store string, value float64, unit string, limit, goal float64) row {
 	ratio := value / limit
-	return row{Name: name, Store: store, Value: value, Unit: unit, Limit: &limit, Ratio: &ratio, Goal: goal, OK: ratio >= goal}
+	return row{Name: name, Store: store, Value: value, Unit: unit, Limit: &limit, Ratio: &ratio, Goal: &goal, OK: ratio >= goal}
+}
+
+// told is a value without a goal.
+func told(name, store string, value float64, unit string) row {
+	return row{Name: name, Store: store, Value: value, Unit: unit, OK: true}
 }
 
 // plan is what is measured, and for how long.
@@ -121,18 +126,21 @@ func writeRows(rows []row) error {
 func printTable(rows []row, p plan) {
 	fmt.Printf("\n%-46s %-9s %12s %-9s %12s %6s %10s\n", "what", "store", "value", "unit", "limit", "ratio", "goal")
 	for _, r := range rows {
-		limit, ratio, sign := "", "", "≥"
+		limit, ratio, goal := "", "", ""
 		if r.Limit != nil {
 			limit, ratio = number(*r.Limit), fmt.Sprintf("%.2f", *r.Ratio)
 		}
+		if r.Goal != nil {
+			goal = "≥ " + number(*r.Goal)
+		}
 		if r.most {
-			sign = "≤"
+			goal = "≤ " + number(*r.Goal)
 		}
 		verdict := ""
 		if !r.OK {
 			verdict = "  missed"
 		}
-		fmt.Printf("%-46s %-9s %12s %-9s %12s %6s %10s%s\n", r.Name, r.Store, number(r.Value), r.Unit, limit, ratio, sign+" "+number(r.Goal), verdict)
+		fmt.Printf("%-46s %-9s %12s %-9s %12s %6s %10s%s\n", r.Name, r.Store, number(r.Value), r.Unit, limit, ratio, goal, verdict)
 	}
 	if p.sustain < 10*time.Minute {
 		fmt.Printf("\nSustained for %v only; the goal is for ten minutes: BENCH_SUSTAIN=10m make bench\n", p.sustain)

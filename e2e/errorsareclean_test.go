@@ -8,6 +8,7 @@ import (
 // ErrorsAreClean: no error, log line, metric label or trace holds personal data, whatever was
 // wrong and wherever it stood; nor does a log hold a key or a token.
 func TestErrorsAreClean(t *testing.T) {
+	t.Run("spans", spansAreClean)
 	onBothStores(t, func(t *testing.T, kind string) {
 		v := newVisit(t, kind)
 		if v.w.pg != nil { // errors of a store that is away are errors too

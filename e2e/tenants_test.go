@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// addTenant creates a tenant with a Segment source and a native one by the command line, and
-// returns the region as that tenant sees it.
+// addTenant creates a tenant with the sources that `up` makes by the command line, and returns the
+// region as that tenant sees it.
 func addTenant(t *testing.T, w *world, r *region, id string) *region {
 	t.Helper()
 	call := func(into any, args ...string) {
@@ -28,18 +28,15 @@ func addTenant(t *testing.T, w *world, r *region, id string) *region {
 	call(&tenant, "tenant", "create", id)
 	other := *r
 	other.Tenant, other.APIToken, other.Sources = id, tenant.APIToken, map[string]source{}
-	for _, adapter := range []string{"segment", "native"} {
+	for name, flags := range map[string][]string{"segment": {"--adapter", "segment", "--service", "cdp"},
+		"browser": {"--adapter", "segment", "--service", "cdp", "--public"}, "native": {"--adapter", "native"}} {
 		var made struct {
 			Source   source `json:"source"`
 			WriteKey string `json:"write_key"`
 		}
-		service := []string{}
-		if adapter == "segment" {
-			service = []string{"--service", "cdp"}
-		}
-		call(&made, append([]string{"source", "create", "--tenant", id, "--adapter", adapter}, service...)...)
+		call(&made, append([]string{"source", "create", "--tenant", id}, flags...)...)
 		made.Source.WriteKey, made.Source.Token = made.WriteKey, made.WriteKey
-		other.Sources[adapter] = made.Source
+		other.Sources[name] = made.Source
 	}
 	return &other
 }

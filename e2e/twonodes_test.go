@@ -12,14 +12,14 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// serve prepares a world of one node of ie1, which `domicile serve` runs on the given store and
-// keyring.
-func serve(t *testing.T, store, keyring string) *world {
+// serve prepares a world of one node of ie1, which `domicile serve` runs on the given store ("" is
+// the embedded one) and keyring. more are further lines of its configuration.
+func serve(t *testing.T, store, keyring string, more ...string) *world {
 	t.Helper()
 	w := prepareWorld(t, "sqlite") // no server of its own
 	listen := fmt.Sprintf("127.0.0.1:%d", freePorts(t, 1))
 	file := filepath.Join(w.root, "node.yaml")
-	text := fmt.Sprintf("region: ie1\nlisten: %s\ndata: %s\nstore: %s\nkeyring: file:%s\n", listen, w.dir, store, keyring)
+	text := fmt.Sprintf("region: ie1\nlisten: %s\ndata: %s\nstore: %s\nkeyring: file:%s\n%s\n", listen, w.dir, store, keyring, strings.Join(more, "\n"))
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -48,6 +48,8 @@ var Levels = map[string]int{
 
 	"e2e":                                 12, // the promises
 	"internal/arch":                       12,
+	"testkit/keys":                        12, // public vectors, read without our own code
+	"testkit/seal":                        12,
 	"internal/ingest/segment/segmenttest": 8, // requests as SDKs send them
 	"internal/store/storetest":            9, // the suite that both engines pass
 	"internal/store/storetest/pgtest":     0, // a private PostgreSQL server

@@ -1,8 +1,12 @@
 package plane
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"slices"
 	"time"
 
 	"domicile.dev/internal/fault"
@@ -11,6 +15,7 @@ import (
 	"domicile.dev/internal/seal"
 	"domicile.dev/internal/subject"
 	"domicile.dev/internal/tenant"
+	"domicile.dev/internal/term"
 	"domicile.dev/internal/vault"
 )
 
@@ -66,6 +71,9 @@ func (g *group) eraseAll() error {
 	if len(ops) == 0 {
 		return nil
 	}
+	if _, err := g.p.Vault.Fence(g.tx); err != nil { // receipts count from the epoch that is current now
+		return err
+	}
 	graph := subject.NewGraph(nil)
 	if err := graph.LoadRows(g.tx, g.p.Subjects, need); err != nil {
 		return err
@@ -98,6 +106,7 @@ type erasure struct {
 	ops      []*op
 	bindings []subject.Binding
 	records  int64
+	suppress []subject.BindingKey // digests under the suppression key
 }
 
 func (g *group) alreadyErased(ops map[subject.Key][]*op, gone []subject.Key) error {
@@ -135,12 +144,37 @@ func unknownSubject(s id.Subject) error {
 // erased is the ledger's entry on an erasure.
 type erased struct {
 	Receipt         string       `json:"receipt"`
-	Subjects        []id.Subject `json:"subjects"`
+	Subject         id.Subject   `json:"subject"`          // the head
+	Merged          []id.Subject `json:"merged,omitempty"` // the others, when they are few
+	Members         int          `json:"members"`          // how many subjects were the person
+	MembersDigest   string       `json:"members_sha256"`   // over their ids' bytes, sorted
 	Records         int64        `json:"records"`
 	Identifiers     int          `json:"identifiers"`
-	Suppressed      bool         `json:"suppressed"`
+	Suppressed      int          `json:"suppressed"` // identifiers that must not come back
 	UnrecoverableBy time.Time    `json:"unrecoverable_by"`
 	Token           string       `json:"token"`
+}
+
+// mostNamed is how many merged subjects an entry names; all are in its digest.
+const mostNamed = 16
+
+// entryOf is the ledger's entry on the erasure of e.
+func (e *erasure) entryOf(r Receipt, token string) erased {
+	ids := make([]id.Subject, len(e.rows))
+	for i, row := range e.rows {
+		ids[i] = row.Subject
+	}
+	slices.SortFunc(ids, func(a, b id.Subject) int { return bytes.Compare(a[:], b[:]) })
+	h := sha256.New()
+	for _, s := range ids {
+		h.Write(s[:])
+	}
+	out := erased{Receipt: r.Receipt, Subject: e.head.Subject, Members: len(ids), MembersDigest: hex.EncodeToString(h.Sum(nil)),
+		Records: e.records, Identifiers: len(e.bindings), Suppressed: len(e.suppress), UnrecoverableBy: r.UnrecoverableBy, Token: token}
+	if len(ids) <= mostNamed {
+		out.Merged = slices.DeleteFunc(ids, func(s id.Subject) bool { return s == e.head.Subject })
+	}
+	return out
 }
 
 func (g *group) erasePeople(people map[subject.Key]*erasure) error {
@@ -160,19 +194,19 @@ func (g *group) erasePeople(people map[subject.Key]*erasure) error {
 	if err := g.gatherPeople(list, people); err != nil {
 		return err
 	}
+	if err := g.suppress(list); err != nil {
+		return err
+	}
+	if err := g.dropClaims(list); err != nil {
+		return err
+	}
 	drafts := make([]ledger.Draft, len(list))
 	receipts := make([]Receipt, len(list))
 	for i, e := range list {
 		first := e.ops[0].erase
 		receipts[i] = Receipt{Receipt: id.New("rcp", 15), ErasedAt: g.now.UTC().Truncate(time.Millisecond),
 			UnrecoverableBy: g.p.Vault.UnrecoverableBy(g.now).UTC().Truncate(time.Millisecond), Records: e.records}
-		subjects := make([]id.Subject, len(e.rows))
-		for j, r := range e.rows {
-			subjects[j] = r.Subject
-		}
-		drafts[i] = ledger.Draft{Kind: "erase", Tenant: first.caller.TenantID, At: g.now, Body: erased{Receipt: receipts[i].Receipt,
-			Subjects: subjects, Records: e.records, Identifiers: len(e.bindings), Suppressed: suppresses(e.ops),
-			UnrecoverableBy: receipts[i].UnrecoverableBy, Token: first.caller.Token}}
+		drafts[i] = ledger.Draft{Kind: "erase", Tenant: first.caller.TenantID, At: g.now, Body: e.entryOf(receipts[i], first.caller.Token)}
 	}
 	refs, err := g.enter(drafts...)
 	if err != nil {
@@ -186,9 +220,6 @@ func (g *group) erasePeople(people map[subject.Key]*erasure) error {
 			o.erase.receipt = receipts[i]
 			o.erase.receipt.Already = n > 0
 		}
-	}
-	if err := g.suppress(list); err != nil {
-		return err
 	}
 	if err := g.p.Subjects.Erase(g.tx, tombs); err != nil {
 		return fmt.Errorf("erase keys: %w", err)
@@ -251,7 +282,8 @@ func (g *group) gatherPeople(list []*erasure, people map[subject.Key]*erasure) e
 	})
 }
 
-// suppress enters every identifier of the people who must not come back.
+// suppress enters every identifier of the people who must not come back. What only a browser said
+// of them is entered, too, unless it is somebody else's: a stranger can't have others blocked.
 func (g *group) suppress(list []*erasure) error {
 	p := g.p
 	for _, e := range list {
@@ -260,23 +292,75 @@ func (g *group) suppress(list []*erasure) error {
 		}
 		tid := e.ops[0].erase.caller.TenantID
 		sup := p.Vault.Suppressor(tid)
-		keys := make([]subject.BindingKey, 0, len(e.bindings))
+		others, err := g.heldByOthers(e)
+		if err != nil {
+			return err
+		}
+		seen := map[subject.BindingKey]bool{}
 		for _, b := range e.bindings {
-			if b.Claimed { // what a stranger said of the person isn't theirs to block
+			if b.Claimed && others[b.BindingKey] || seen[b.BindingKey] {
 				continue
 			}
+			seen[b.BindingKey] = true
 			value, err := g.valueOf(tid, e.rows, b)
 			if err != nil {
 				return err
 			}
-			keys = append(keys, subject.BindingKey{Tenant: b.Tenant, Digest: sup.Identifier(b.Type, value)})
+			e.suppress = append(e.suppress, subject.BindingKey{Tenant: b.Tenant, Digest: sup.Identifier(b.Type, value)})
 		}
-		if len(keys) == 0 {
+		if len(e.suppress) == 0 {
 			continue
 		}
-		if err := p.Subjects.Suppress(g.tx, keys, sup.KeyVersion(), "erasure", g.now.UnixMilli()); err != nil {
+		if err := p.Subjects.Suppress(g.tx, e.suppress, sup.KeyVersion(), "erasure", g.now.UnixMilli()); err != nil {
 			return fmt.Errorf("suppress: %w", err)
 		}
+	}
+	return nil
+}
+
+// heldByOthers returns those identifiers that the person only claims and somebody else has.
+func (g *group) heldByOthers(e *erasure) (map[subject.BindingKey]bool, error) {
+	mine := map[id.Subject]bool{}
+	for _, r := range e.rows {
+		mine[r.Subject] = true
+	}
+	var ask []subject.BindingKey
+	for _, b := range e.bindings {
+		if b.Claimed {
+			ask = append(ask, b.BindingKey)
+		}
+	}
+	held := map[subject.BindingKey]bool{}
+	if len(ask) == 0 {
+		return held, nil
+	}
+	err := g.p.Subjects.Bindings(g.tx, ask, func(b subject.Binding) {
+		if !b.Claimed && !mine[b.Subject] {
+			held[b.BindingKey] = true
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("load who else has an identifier: %w", err)
+	}
+	return held, nil
+}
+
+// dropClaims deletes what others claim of the people's own identifiers: after an erasure nobody is
+// found by them.
+func (g *group) dropClaims(list []*erasure) error {
+	var keys []subject.BindingKey
+	for _, e := range list {
+		for _, b := range e.bindings {
+			if !b.Claimed && b.Type != term.AnonymousID {
+				keys = append(keys, b.BindingKey)
+			}
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	if err := g.p.Subjects.DropClaims(g.tx, keys); err != nil {
+		return fmt.Errorf("drop claims: %w", err)
 	}
 	return nil
 }

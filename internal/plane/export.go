@@ -23,7 +23,7 @@ type ExportSummary struct {
 }
 
 // exportPage is how many records are opened at a time: an export never lies whole in memory.
-const exportPage = 200
+const exportPage = 50
 
 // Export calls each for every record of the person, oldest first: their own parts, and what others
 // wrote to them; the address and device data of others is left out and named in Gone (GDPR art. 15(4)).
@@ -88,7 +88,7 @@ func (p *Plane) exportPage(tx store.Tx, c *tenant.Caller, s id.Subject, purpose 
 	if err != nil {
 		return nil, after, false, fmt.Errorf("find records: %w", err)
 	}
-	keys, err := p.keysOf(tx, c, pers, found)
+	keys, _, err := p.keysOf(tx, c, pers, found, purpose)
 	if err != nil {
 		return nil, after, false, err
 	}
@@ -98,8 +98,9 @@ func (p *Plane) exportPage(tx store.Tx, c *tenant.Caller, s id.Subject, purpose 
 	}
 	o := opener{}
 	views := make([]RecordView, 0, len(found))
-	for i := range found {
-		f := &found[i]
+	read := 0
+	for size := 0; read < len(found) && size < pageBytes; read++ {
+		f := &found[read]
 		o.keep = func(part *record.FoundPart) bool {
 			return mine[part.Subject] || part.Subject.IsNobody() || p.content(f.Service, f.Kind, part.Category)
 		}
@@ -109,37 +110,44 @@ func (p *Plane) exportPage(tx store.Tx, c *tenant.Caller, s id.Subject, purpose 
 		}
 		if v.Data != nil {
 			views = append(views, v)
+			size += len(v.Data)
 		}
 	}
-	if len(found) > 0 {
-		after = found[len(found)-1].At
+	if read > 0 {
+		after = found[read-1].At
 	}
-	return views, after, more, nil
+	return views, after, more || read < len(found), nil
 }
 
-// content says whether parts of that category are what somebody wrote.
+// content says whether all parts of that category are what somebody wrote: only those are shown to
+// whom it was written to.
 func (p *Plane) content(service, kind, category string) bool {
 	k := p.Rules.Kind(service, kind)
 	if k == nil {
 		return false
 	}
+	wrote := false
 	for _, part := range k.Parts() {
-		if part.Category == category && part.Owner == term.OwnerWriter {
-			return true
+		if part.Category != category {
+			continue
 		}
+		if part.Owner != term.OwnerWriter {
+			return false
+		}
+		wrote = true
 	}
-	return false
+	return wrote
 }
 
 // keysOf returns the keys that open the parts of the records, of the person and of everybody else
-// who is still there.
-func (p *Plane) keysOf(tx store.Tx, c *tenant.Caller, pers *somebody, found []record.Found) (map[id.Subject]*seal.Key, error) {
-	keys := map[id.Subject]*seal.Key{}
+// who is still there. Without a purpose those of others who are restricted are left out, in hidden.
+func (p *Plane) keysOf(tx store.Tx, c *tenant.Caller, pers *somebody, found []record.Found, purpose string) (keys map[id.Subject]*seal.Key, hidden []id.Subject, err error) {
+	keys = map[id.Subject]*seal.Key{}
 	if pers != nil {
 		for _, r := range pers.rows {
 			k, err := p.open(r)
 			if err != nil {
-				return nil, fmt.Errorf("open key of %s: %w", r.Subject, err)
+				return nil, nil, fmt.Errorf("open key of %s: %w", r.Subject, err)
 			}
 			keys[r.Subject] = k
 		}
@@ -155,17 +163,28 @@ func (p *Plane) keysOf(tx store.Tx, c *tenant.Caller, pers *somebody, found []re
 		}
 	}
 	if len(others) == 0 {
-		return keys, nil
+		return keys, nil, nil
 	}
-	var failed error
-	if err := p.Subjects.Rows(tx, others, func(r subject.Row) {
-		k, err := p.open(&r)
-		if err != nil {
-			failed = fmt.Errorf("open key of %s: %w", r.Subject, err)
+	g := subject.NewGraph(nil)
+	need := make(map[subject.Key]bool, len(others))
+	for _, k := range others {
+		need[k] = true
+	}
+	if err := g.LoadRows(tx, p.Subjects, need); err != nil {
+		return nil, nil, err
+	}
+	for _, k := range others {
+		row, head := g.Row(k), g.Head(k)
+		if row == nil || head == nil {
+			continue // erased
 		}
-		keys[r.Subject] = k
-	}); err != nil {
-		return nil, fmt.Errorf("load subjects: %w", err)
+		if head.State&subject.Restricted != 0 && purpose == "" {
+			hidden = append(hidden, head.Subject)
+			continue
+		}
+		if keys[k.Subject], err = p.open(row); err != nil {
+			return nil, nil, fmt.Errorf("open key of %s: %w", k.Subject, err)
+		}
 	}
-	return keys, failed
+	return keys, hidden, nil
 }

@@ -5,7 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
-	"runtime/debug"
+	"runtime"
 	"slices"
 	"sort"
 	"time"
@@ -44,10 +44,14 @@ func (p *Plane) commitLoop() {
 		case o := <-p.queue:
 			p.commit(p.gather(o))
 		case <-p.closing:
-			for {
+			for away := false; ; {
 				select {
 				case o := <-p.queue:
-					p.commit(p.gather(o))
+					if ops := p.gather(o); away { // the store is gone: nobody waits for it group by group
+						answer(ops, errStopping())
+					} else {
+						away = p.commit(ops) != nil
+					}
 				default:
 					return
 				}
@@ -72,15 +76,21 @@ func (p *Plane) gather(first *op) []*op {
 
 // commit writes one group and answers everybody in it. When a group fails for a reason that isn't
 // the store's, its operations are tried one by one, so that one can't fail the others.
-func (p *Plane) commit(ops []*op) {
+func (p *Plane) commit(ops []*op) error {
 	err := p.commitGroup(ops)
 	if err != nil && len(ops) > 1 && fault.KindOf(err) != fault.Unavailable {
 		p.log.Error("commit group failed, trying its operations one by one", "operations", len(ops), "error", err)
 		for _, o := range ops {
-			p.commit([]*op{o})
+			_ = p.commit([]*op{o})
 		}
-		return
+		return nil
 	}
+	answer(ops, err)
+	return err
+}
+
+// answer tells everybody how their group went.
+func answer(ops []*op, err error) {
 	for _, o := range ops {
 		if err != nil {
 			o.done <- err
@@ -91,10 +101,14 @@ func (p *Plane) commit(ops []*op) {
 }
 
 func (p *Plane) commitGroup(ops []*op) (err error) {
+	durable := false
 	defer func() {
 		if r := recover(); r != nil {
-			p.log.Error("commit group panicked", "stack", string(debug.Stack()))
-			err = fmt.Errorf("commit group panicked")
+			p.log.Error("commit group panicked", "durable", durable, "at", frames())
+			p.people.clear()
+			if err = fmt.Errorf("commit group panicked"); durable {
+				err = nil
+			}
 		}
 	}()
 	if p.opt.Sink != nil {
@@ -104,7 +118,9 @@ func (p *Plane) commitGroup(ops []*op) (err error) {
 	}
 	began := time.Now()
 	var g *group
-	err = p.DB.Do(context.Background(), func(tx store.Tx) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	err = p.DB.Do(ctx, func(tx store.Tx) error {
 		g = &group{p: p, tx: tx, ops: ops, now: p.now(), dead: map[subject.Key]bool{}, seen: p.people.forgets.Load()}
 		return g.run()
 	})
@@ -112,9 +128,26 @@ func (p *Plane) commitGroup(ops []*op) (err error) {
 		p.people.clear() // the group may be durable all the same, and then somebody may be gone
 		return err
 	}
+	durable = true
 	g.publish()
 	p.metrics.observe(ops, time.Since(began).Seconds())
 	return nil
+}
+
+// patience is how long a group's statements may take: a store that doesn't answer for so long is away.
+const patience = 45 * time.Second
+
+// frames returns the calls that lead to a panic, without their arguments, which could be ids.
+func frames() (calls []string) {
+	pcs := make([]uintptr, 24)
+	list := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])
+	for {
+		f, more := list.Next()
+		calls = append(calls, fmt.Sprintf("%s:%d", f.Function, f.Line))
+		if !more {
+			return calls
+		}
+	}
 }
 
 // group is one run of one group's transaction. It is made anew when the transaction runs again.
@@ -191,7 +224,7 @@ func (g *group) publish() {
 	}
 	for _, m := range g.met {
 		if !g.dead[m.key] {
-			p.people.put(g.seen, m.key, m.seal, m.idents...)
+			p.people.put(g.seen, m.key, m.seal, m.trusted, m.idents...)
 		}
 	}
 	p.Ledger.Committed()
@@ -237,10 +270,15 @@ type collected struct {
 	Programme string           `json:"programme"`
 	Region    string           `json:"region"`
 	Accepted  map[string]int64 `json:"accepted"` // by service/kind
-	FirstPos  uint64           `json:"first_pos"`
-	LastPos   uint64           `json:"last_pos"`
-	Rows      int              `json:"rows"`
-	Digest    string           `json:"sha256"` // over the sealed rows of the whole group
+	Rows      int              `json:"rows,omitempty"`
+	Digest    string           `json:"sha256,omitempty"` // over the sealed rows, when the group is this tenant's alone
+}
+
+// grouped is the region's own entry on a group of several tenants: none of them learns from theirs
+// how much the others sent.
+type grouped struct {
+	Rows   int    `json:"rows"`
+	Digest string `json:"sha256"`
 }
 
 func (g *group) enterCollected(ops []*ingestOp) error {
@@ -263,10 +301,18 @@ func (g *group) enterCollected(ops []*ingestOp) error {
 			m[shape.Service+"/"+shape.Kind]++
 		}
 	}
+	digest := hex.EncodeToString(a.Digest[:])
+	if len(byTenant) > 1 {
+		if _, err := g.enter(ledger.Draft{Kind: "group", At: g.now, Body: grouped{a.Rows, digest}}); err != nil {
+			return fmt.Errorf("enter group: %w", err)
+		}
+	}
 	for _, tenant := range slices.Sorted(maps.Keys(byTenant)) {
-		if _, err := g.enter(ledger.Draft{Kind: "collect", Tenant: tenant, At: g.now, Body: collected{Decision: "permit",
-			Programme: g.p.Rules.Hash(), Region: g.p.Region, Accepted: byTenant[tenant], FirstPos: a.FirstPos, LastPos: a.LastPos,
-			Rows: a.Rows, Digest: hex.EncodeToString(a.Digest[:])}}); err != nil {
+		c := collected{Decision: "permit", Programme: g.p.Rules.Hash(), Region: g.p.Region, Accepted: byTenant[tenant]}
+		if len(byTenant) == 1 {
+			c.Rows, c.Digest = a.Rows, digest
+		}
+		if _, err := g.enter(ledger.Draft{Kind: "collect", Tenant: tenant, At: g.now, Body: c}); err != nil {
 			return fmt.Errorf("enter collection: %w", err)
 		}
 	}

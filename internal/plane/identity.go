@@ -15,9 +15,10 @@ import (
 
 // metPerson is somebody whom the transaction named, for the cache.
 type metPerson struct {
-	key    subject.Key
-	seal   *seal.Key
-	idents []subject.BindingKey
+	key     subject.Key
+	seal    *seal.Key
+	trusted bool
+	idents  []subject.BindingKey
 }
 
 type countKey struct {
@@ -56,12 +57,14 @@ func (p *Plane) prefetch(ctx context.Context, o *ingestOp) {
 		return // the transaction will look, and tell what is wrong
 	}
 	for _, s := range unknown {
-		p.meet(g, s, func(k subject.Key, key *seal.Key, idents []subject.BindingKey) { p.people.put(seen, k, key, idents...) })
+		p.meet(g, s, func(r *subject.Row, key *seal.Key, idents []subject.BindingKey) {
+			p.people.put(seen, r.Key, key, r.State&subject.Trusted != 0, idents...)
+		})
 	}
 }
 
 // meet calls put for the people whom the identifiers of s name alone, with their keys.
-func (p *Plane) meet(g *subject.Graph, s *subject.Say, put func(subject.Key, *seal.Key, []subject.BindingKey)) {
+func (p *Plane) meet(g *subject.Graph, s *subject.Say, put func(*subject.Row, *seal.Key, []subject.BindingKey)) {
 	for i := range s.Identifiers {
 		r := g.Owner(s.Tenant, s.Identifiers[i].Digest)
 		if r == nil {
@@ -71,7 +74,7 @@ func (p *Plane) meet(g *subject.Graph, s *subject.Say, put func(subject.Key, *se
 		if err != nil {
 			continue
 		}
-		put(r.Key, key, []subject.BindingKey{{Tenant: s.Tenant, Digest: s.Identifiers[i].Digest}})
+		put(r, key, []subject.BindingKey{{Tenant: s.Tenant, Digest: s.Identifiers[i].Digest}})
 	}
 }
 
@@ -195,9 +198,14 @@ func (g *group) suppressed(need []*slowEvent) (map[subject.BindingKey]bool, erro
 		}
 		sup := p.Vault.Suppressor(s.o.src.TenantID)
 		for j := range s.e.says {
-			for _, ident := range s.e.says[j].Identifiers {
+			say := &s.e.says[j].Say
+			for i := range say.Identifiers {
+				ident := &say.Identifiers[i]
+				if !say.Decisive(ident) {
+					continue
+				}
 				at := subject.BindingKey{Tenant: s.o.src.Tenant, Digest: ident.Digest}
-				if g.graph.Bound(at) {
+				if g.graph.Held(at) {
 					continue
 				}
 				k := subject.BindingKey{Tenant: at.Tenant, Digest: sup.Identifier(ident.Type, ident.Value)}
@@ -336,8 +344,8 @@ func (g *group) meet(e *prepared) []metPerson {
 		if e.says[j].row == nil {
 			continue
 		}
-		g.p.meet(g.graph, &e.says[j].Say, func(k subject.Key, key *seal.Key, idents []subject.BindingKey) {
-			g.met = append(g.met, metPerson{k, key, idents})
+		g.p.meet(g.graph, &e.says[j].Say, func(r *subject.Row, key *seal.Key, idents []subject.BindingKey) {
+			g.met = append(g.met, metPerson{r.Key, key, r.State&subject.Trusted != 0, idents})
 		})
 	}
 	return g.met

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"slices"
 
+	"domicile.dev/internal/fault"
 	"domicile.dev/internal/id"
 	"domicile.dev/internal/ingest"
 	"domicile.dev/internal/record"
@@ -36,6 +38,10 @@ func (p *Plane) Ingest(ctx context.Context, src *tenant.Source, b *ingest.Batch)
 	}
 	if len(o.events) == 0 && len(o.refused) == 0 {
 		return Result{}, nil
+	}
+	if err := p.Log.Pace(ctx); err != nil {
+		return Result{}, &fault.Error{Kind: fault.Unavailable, Reason: "record.behind", Public: "the region's index is behind its records",
+			Hint: "send the same request again after the time in Retry-After", RetryAfterSeconds: 2, Err: err}
 	}
 	if err := p.submit(ctx, &op{ingest: o}); err != nil {
 		return Result{}, err
@@ -128,6 +134,10 @@ func (p *Plane) prepare(src *tenant.Source, b *ingest.Batch) *ingestOp {
 			}
 		}
 		e.says = all[from:len(all):len(all)]
+		if people, size := max(len(e.says), 1), contentBytes(ev); people*size > maxRecordBytes {
+			o.refused = append(o.refused, ingest.Refusal{Index: ev.Index, Reason: "event.too_large"})
+			continue
+		}
 		if len(e.says) > maxPeople || len(e.says)*len(ev.Fragments) > record.MaxParts {
 			o.refused = append(o.refused, ingest.Refusal{Index: ev.Index, Reason: "event.too_many_people"})
 			continue
@@ -142,6 +152,17 @@ func (p *Plane) prepare(src *tenant.Source, b *ingest.Batch) *ingestOp {
 		o.events = append(o.events, e)
 	}
 	return o
+}
+
+// maxRecordBytes bounds a record's content times the people in it: what several people were sent is
+// sealed once for each.
+const maxRecordBytes = 8 << 20
+
+func contentBytes(ev *ingest.Event) (n int) {
+	for i := range ev.Fragments {
+		n += len(ev.Fragments[i].JSON)
+	}
+	return n
 }
 
 // maxPeople bounds how many people one record may be about.
@@ -202,7 +223,10 @@ func (c *people) known(s *subject.Say) *person {
 		return nil
 	}
 	who := c.get(subject.BindingKey{Tenant: s.Tenant, Digest: primary.Digest})
-	if who == nil || !s.Join {
+	if who == nil || s.Trust == term.Server && !who.trusted { // that a server source speaks of them is news
+		return nil
+	}
+	if !s.Join {
 		return who
 	}
 	for i := range s.Identifiers {
@@ -230,6 +254,11 @@ func (p *Plane) seal(o *ingestOp, e *prepared) {
 	parts := make([]record.Part, 0, len(ev.Fragments))
 	var shape [24]uint16
 	categories := shape[:0]
+	var people [4]id.Subject
+	told := people[:0] // whose parts have the client id in them
+	if len(e.says) > 0 {
+		told = append(told, id.Nobody) // it names the people's record, so it goes with them
+	}
 	for n := range ev.Fragments {
 		at := n
 		if n == 0 {
@@ -238,23 +267,18 @@ func (p *Plane) seal(o *ingestOp, e *prepared) {
 			at = n - 1
 		}
 		f := &ev.Fragments[at]
-		plain := o.scratch[:0]
-		if n == 0 {
-			plain = binary.AppendUvarint(plain, uint64(len(ev.ClientID)))
-			plain = append(plain, ev.ClientID...)
-		} else {
-			plain = append(plain, 0)
-		}
-		plain = append(plain, f.JSON...)
-		o.scratch = plain
-		o.packed = seal.Pack(o.packed[:0], plain)
 		put := func(s id.Subject, k *seal.Key) {
+			named := slices.Contains(told, s)
+			if !named {
+				told = append(told, s)
+			}
+			packed := o.pack(ev, f.JSON, !named)
 			start := len(o.arena)
-			if need := len(o.packed) + seal.Overhead; cap(o.arena)-start < need {
+			if need := len(packed) + seal.Overhead; cap(o.arena)-start < need {
 				o.arena = make([]byte, 0, max(16<<10, need))
 				start = 0
 			}
-			o.arena = bind.Seal(o.arena, k, s, rec, o.parts, f.Category, o.packed)
+			o.arena = bind.Seal(o.arena, k, s, rec, o.parts, f.Category, packed)
 			parts = append(parts, record.Part{Subject: s, Sealed: o.arena[start:len(o.arena):len(o.arena)], N: o.parts})
 			categories = append(categories, p.shapes.category(f.Category))
 			o.parts++
@@ -272,6 +296,22 @@ func (p *Plane) seal(o *ingestOp, e *prepared) {
 	}
 	e.sealed = record.Sealed{Ordinal: rec.Ordinal, OccurredAt: ev.OccurredAt, ClientKey: e.key, Parts: parts,
 		Shape: p.shapes.of(p.Rules, ev.Kind, o.src.ID, categories)}
+}
+
+// pack returns a part's content as it is sealed: the client id in front, in one part of each person,
+// so that what outlives another's erasure still has its name. It is good until the next call.
+func (o *ingestOp) pack(ev *ingest.Event, json []byte, named bool) []byte {
+	plain := o.scratch[:0]
+	if named {
+		plain = binary.AppendUvarint(plain, uint64(len(ev.ClientID)))
+		plain = append(plain, ev.ClientID...)
+	} else {
+		plain = append(plain, 0)
+	}
+	plain = append(plain, json...)
+	o.scratch = plain
+	o.packed = seal.Pack(o.packed[:0], plain)
+	return o.packed
 }
 
 // firstFragment returns the fragment that gets the client id in front: the one that holds it

@@ -12,8 +12,9 @@ import (
 // an erasure or a merge was committed, here or on another node, before the next group begins.
 type person struct {
 	subject.Key
-	key  *seal.Key
-	gone atomic.Bool
+	key     *seal.Key
+	trusted bool // a server source has spoken of them
+	gone    atomic.Bool
 }
 
 // people caches whom an identifier names. It saves look-ups, never decides: every commit group
@@ -59,7 +60,7 @@ func (c *people) get(k subject.BindingKey) *person {
 // put notes that the identifiers name the person, as a transaction saw it that began when forgets
 // was seen; it does nothing when somebody was forgotten since. It returns the person, nil then.
 // When a shard is full, some entries make room, whichever the map yields.
-func (c *people) put(seen uint64, k subject.Key, key *seal.Key, idents ...subject.BindingKey) *person {
+func (c *people) put(seen uint64, k subject.Key, key *seal.Key, trusted bool, idents ...subject.BindingKey) *person {
 	s := &c.subjects[k.Subject[0]&15]
 	s.mu.Lock()
 	if c.forgets.Load() != seen {
@@ -67,8 +68,11 @@ func (c *people) put(seen uint64, k subject.Key, key *seal.Key, idents ...subjec
 		return nil
 	}
 	p := s.m[k]
-	if p == nil || p.gone.Load() {
-		p = &person{Key: k, key: key}
+	if p == nil || p.gone.Load() || p.trusted != trusted {
+		if p != nil {
+			p.gone.Store(true)
+		}
+		p = &person{Key: k, key: key, trusted: trusted}
 		makeRoom(s.m, c.most, true)
 		s.m[k] = p
 	}
@@ -128,6 +132,9 @@ func (c *people) clear() {
 	for i := range c.subjects {
 		s := &c.subjects[i]
 		s.mu.Lock()
+		for _, p := range s.m {
+			p.gone.Store(true)
+		}
 		clear(s.m)
 		s.mu.Unlock()
 	}

@@ -229,7 +229,7 @@ func TestAnEventIsFoundAndReadAsItWasSent(t *testing.T) {
 				t.Errorf("%s = %v, want %v", k, a[k], v)
 			}
 		}
-		by, err := w.RecordsByClientID(context.Background(), w.caller, "m1")
+		by, err := w.RecordsByClientID(context.Background(), w.caller, "m1", "")
 		if err != nil || len(by) != 1 || by[0].ID != got[0].ID {
 			t.Errorf("by client id: %v, %v", by, err)
 		}
@@ -267,7 +267,7 @@ func TestErasedIsGoneAndARetryResurrectsNobody(t *testing.T) {
 		}
 		_, err = w.Find(context.Background(), w.caller, []plane.Identifier{{Type: "email", Value: "a@example.com"}})
 		wantKind(t, "find after erasure", err, fault.NotFound, "subject.unknown")
-		_, err = w.RecordsByClientID(context.Background(), w.caller, "m1")
+		_, err = w.RecordsByClientID(context.Background(), w.caller, "m1", "")
 		wantKind(t, "by client id after erasure", err, fault.NotFound, "record.unknown")
 		for _, late := range []string{`{"userId":"u1","messageId":"i1","traits":{"email":"a@example.com"}}`} {
 			if r := w.send(w.src, "/v1/identify", late); r.Duplicate != 1 {
@@ -302,6 +302,89 @@ func TestSuppressedPeopleStayOut(t *testing.T) {
 			if r := w.send(w.src, path, body); len(r.Refused) != 1 || r.Refused[0].Reason != "subject.suppressed" {
 				t.Errorf("suppressed: %+v", r)
 			}
+		}
+	})
+}
+
+func TestAClaimDoesNotOpenWhatWasSuppressed(t *testing.T) {
+	eachStore(t, func(t *testing.T, w *world) {
+		w.send(w.web, "/v1/identify", `{"anonymousId":"stranger","messageId":"c1","traits":{"email":"a@example.com"}}`)
+		w.send(w.src, "/v1/identify", `{"userId":"u1","messageId":"i1","traits":{"email":"a@example.com"}}`)
+		if _, err := w.Erase(context.Background(), w.caller, w.find("user_id", "u1"), plane.EraseRequest{Suppress: true}); err != nil {
+			t.Fatal(err)
+		}
+		_, err := w.Find(context.Background(), w.caller, []plane.Identifier{{Type: "email", Value: "a@example.com"}})
+		wantKind(t, "find by an address that somebody else claims", err, fault.NotFound, "subject.unknown")
+		if r := w.send(w.src, "/v1/identify", `{"userId":"u9","messageId":"i9","traits":{"email":"a@example.com"}}`); len(r.Refused) != 1 {
+			t.Errorf("a suppressed address came back: %+v", r)
+		}
+	})
+}
+
+func TestPeopleKnownByABrowserOnlyAreSuppressedToo(t *testing.T) {
+	eachStore(t, func(t *testing.T, w *world) {
+		w.send(w.web, "/v1/identify", `{"userId":"u1","anonymousId":"n1","messageId":"c1","traits":{"email":"a@example.com"}}`)
+		if _, err := w.Erase(context.Background(), w.caller, w.find("anonymous_id", "n1"), plane.EraseRequest{Suppress: true}); err != nil {
+			t.Fatal(err)
+		}
+		for i, body := range []string{`{"userId":"u1","messageId":"d1","event":"x"}`, `{"anonymousId":"n1","messageId":"d2","event":"x"}`} {
+			if r := w.send(w.web, "/v1/track", body); len(r.Refused) != 1 {
+				t.Errorf("event %d of a suppressed person: %+v", i, r)
+			}
+		}
+	})
+}
+
+func TestAServerEventMakesClaimsOfAKnownDeviceCountForNothing(t *testing.T) {
+	eachStore(t, func(t *testing.T, w *world) {
+		w.send(w.web, "/v1/identify", `{"anonymousId":"n1","messageId":"c1","traits":{"email":"claimed@example.com"}}`)
+		w.send(w.web, "/v1/track", `{"anonymousId":"n1","messageId":"c2","event":"x"}`) // now the device is cached
+		if r, err := w.Find(context.Background(), w.caller, []plane.Identifier{{Type: "email", Value: "claimed@example.com"}}); err != nil || r.Subject != w.find("anonymous_id", "n1") {
+			t.Errorf("before: %v, %v", r, err)
+		}
+		w.send(w.src, "/v1/track", `{"anonymousId":"n1","messageId":"c3","event":"x"}`)
+		_, err := w.Find(context.Background(), w.caller, []plane.Identifier{{Type: "email", Value: "claimed@example.com"}})
+		wantKind(t, "after a server source spoke of the device", err, fault.NotFound, "subject.unknown")
+	})
+}
+
+func TestSomebodyWithVeryManyDevicesIsErased(t *testing.T) {
+	w := newWorld(t, "")
+	const devices = 700
+	for i := range devices {
+		w.send(w.src, "/v1/track", fmt.Sprintf(`{"anonymousId":"n%d","messageId":"t%d","event":"x"}`, i, i))
+		w.send(w.src, "/v1/identify", fmt.Sprintf(`{"userId":"u1","anonymousId":"n%d","messageId":"i%d"}`, i, i))
+	}
+	if r := w.erase(w.find("user_id", "u1")); r.Records != 2*devices {
+		t.Errorf("erased %d records, want %d", r.Records, 2*devices)
+	}
+}
+
+func TestARecordKeepsItsNameWhenOneOfItsPeopleIsErased(t *testing.T) {
+	eachStore(t, func(t *testing.T, w *world) {
+		a, b := "+353209150001", "+353209150002"
+		w.send(w.nat, "", oneLine(message("x1", a, "sender", b, "recipient", "hello")))
+		w.erase(w.find("phone", a))
+		if by, err := w.RecordsByClientID(context.Background(), w.caller, "x1", ""); err != nil || len(by) != 1 || by[0].ClientID != "x1" {
+			t.Errorf("by client id after the sender's erasure: %+v, %v", by, err)
+		}
+		w.erase(w.find("phone", b))
+		_, err := w.RecordsByClientID(context.Background(), w.caller, "x1", "")
+		wantKind(t, "by client id after both erasures", err, fault.NotFound, "record.unknown")
+	})
+}
+
+func TestRestrictedPeoplesPartsAreLeftOutOfOthersRecords(t *testing.T) {
+	eachStore(t, func(t *testing.T, w *world) {
+		a, b := "+353209150001", "+353209150002"
+		w.send(w.nat, "", oneLine(message("x1", a, "sender", b, "recipient", "hello")))
+		if _, err := w.Restrict(context.Background(), w.caller, w.find("phone", a), ""); err != nil {
+			t.Fatal(err)
+		}
+		var data map[string]any
+		_ = json.Unmarshal(w.records(w.find("phone", b))[0].Data, &data)
+		if data["body"] != nil || data["from"] != nil || data["to"] != b {
+			t.Errorf("the other person's record shows %v", data)
 		}
 	})
 }
@@ -359,6 +442,11 @@ func TestRestrictedPeopleAreReadForAPurposeOnly(t *testing.T) {
 		wantKind(t, "read", err, fault.Forbidden, "subject.restricted")
 		_, err = w.Export(ctx, w.caller, s, "", func(plane.RecordView) error { return nil })
 		wantKind(t, "export", err, fault.Forbidden, "subject.restricted")
+		_, err = w.RecordsByClientID(ctx, w.caller, "m1", "")
+		wantKind(t, "read by client id", err, fault.Forbidden, "subject.restricted")
+		if by, err := w.RecordsByClientID(ctx, w.caller, "m1", "consent"); err != nil || len(by) != 1 {
+			t.Errorf("read by client id for a purpose: %v, %v", by, err)
+		}
 		if _, err := w.Restrict(ctx, w.caller, s, "accuracy contested"); err != nil {
 			t.Fatal(err)
 		}
@@ -453,7 +541,7 @@ func TestTenantsNeverSeeEachOther(t *testing.T) {
 		_, err = w.Erase(context.Background(), globex, mine, plane.EraseRequest{})
 		wantKind(t, "erase another tenant's person", err, fault.NotFound, "subject.unknown")
 		w.erase(mine)
-		if by, err := w.RecordsByClientID(context.Background(), globex, "m1"); err != nil || len(by) != 1 {
+		if by, err := w.RecordsByClientID(context.Background(), globex, "m1", ""); err != nil || len(by) != 1 {
 			t.Errorf("the other tenant's record: %v, %v", by, err)
 		}
 	})

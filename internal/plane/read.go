@@ -38,7 +38,7 @@ type Page struct {
 
 // RecordView is a record as its tenant reads it. Data is a JSON object with the members of every
 // part that still opens; Gone names the categories of those that don't, because the person they
-// were about was erased or because their time is over.
+// were about was erased or is restricted, or because their time is over.
 type RecordView struct {
 	ID                     id.Record
 	ClientID               string
@@ -56,7 +56,7 @@ func (p *Plane) Records(ctx context.Context, c *tenant.Caller, s id.Subject, q Q
 	if err != nil {
 		return Page{}, err
 	}
-	if err := p.enterRestricted(ctx, c, s, q.Purpose, "read"); err != nil {
+	if err := p.enterRestricted(ctx, c, s, q.Purpose); err != nil {
 		return Page{}, err
 	}
 	var page Page
@@ -76,11 +76,12 @@ func (p *Plane) Records(ctx context.Context, c *tenant.Caller, s id.Subject, q Q
 		if err != nil {
 			return fmt.Errorf("find records: %w", err)
 		}
-		if page.Records, err = p.openAll(tx, c, pers, found); err != nil {
+		views, read, _, err := p.openAll(tx, c, pers, found, q.Purpose)
+		if page.Records = views; err != nil {
 			return err
 		}
-		if more && len(found) > 0 {
-			page.Next = formatCursor(found[len(found)-1].At)
+		if more = more || read < len(found); more && read > 0 {
+			page.Next = formatCursor(found[read-1].At)
 		}
 		return nil
 	})
@@ -89,17 +90,22 @@ func (p *Plane) Records(ctx context.Context, c *tenant.Caller, s id.Subject, q Q
 
 // RecordsByClientID returns the records that the client named so, oldest first.
 //
-// Errors: NotFound record.unknown, also when every part of them was erased.
-func (p *Plane) RecordsByClientID(ctx context.Context, c *tenant.Caller, clientID string) ([]RecordView, error) {
+// Errors: NotFound record.unknown, also when every part of them was erased; Forbidden
+// subject.restricted when all that is left is of restricted people and no purpose was given.
+func (p *Plane) RecordsByClientID(ctx context.Context, c *tenant.Caller, clientID, purpose string) ([]RecordView, error) {
+	if err := checkPurpose(purpose); err != nil {
+		return nil, err
+	}
 	prefix := p.Vault.Blinder(c.TenantID).ClientPrefix([]byte(clientID))
 	var views []RecordView
+	var hidden []id.Subject
 	err := p.view(ctx, c, func(tx store.Tx) error {
 		found, err := p.Log.ByClientPrefix(tx, c.Tenant, prefix)
 		if err != nil {
 			return fmt.Errorf("find records by client id: %w", err)
 		}
-		all, err := p.openAll(tx, c, nil, found)
-		if err != nil {
+		var all []RecordView
+		if all, _, hidden, err = p.openAll(tx, c, nil, found, purpose); err != nil {
 			return err
 		}
 		for _, v := range all {
@@ -109,6 +115,12 @@ func (p *Plane) RecordsByClientID(ctx context.Context, c *tenant.Caller, clientI
 		}
 		return nil
 	})
+	if err == nil && len(views) == 0 && len(hidden) > 0 {
+		return nil, restricted(hidden[0])
+	}
+	if err == nil && purpose != "" {
+		err = p.enterAlone(ctx, c, "read", map[string]any{"purpose": purpose, "records": len(views), "token": c.Token})
+	}
 	if err == nil && len(views) == 0 {
 		return nil, fault.New(fault.NotFound, "record.unknown", "there is no record that the client named so, or the person it was about is erased")
 	}
@@ -183,21 +195,37 @@ func (p *Plane) mayUse(head *subject.Row, purpose string) error {
 	if head.State&subject.Restricted == 0 || slices.Contains(restrictedPurposes, purpose) {
 		return nil
 	}
-	return fault.New(fault.Forbidden, "subject.restricted", "%s is restricted", head.Subject).
+	return restricted(head.Subject)
+}
+
+func restricted(s id.Subject) error {
+	return fault.New(fault.Forbidden, "subject.restricted", "%s is restricted", s).
 		WithHint("give the purpose of GDPR art. 18(2) that allows it: purpose=consent, legal-claims, rights-of-others or public-interest")
 }
 
-// enterRestricted puts the use of a restricted person's data into the ledger before it happens. It
-// does nothing when no purpose was given: then the use is refused or the person isn't restricted.
-func (p *Plane) enterRestricted(ctx context.Context, c *tenant.Caller, s id.Subject, purpose, what string) error {
-	if purpose == "" {
+func checkPurpose(purpose string) error {
+	if purpose == "" || slices.Contains(restrictedPurposes, purpose) {
 		return nil
 	}
-	if !slices.Contains(restrictedPurposes, purpose) {
-		return fault.New(fault.Invalid, "purpose.unknown", "purpose is not one of GDPR art. 18(2)").
-			WithHint("use consent, legal-claims, rights-of-others or public-interest")
+	return fault.New(fault.Invalid, "purpose.unknown", "purpose is not one of GDPR art. 18(2)").
+		WithHint("use consent, legal-claims, rights-of-others or public-interest")
+}
+
+// enterRestricted puts the reading of a restricted person's records into the ledger before it
+// happens. It does nothing when no purpose was given or the person isn't restricted.
+func (p *Plane) enterRestricted(ctx context.Context, c *tenant.Caller, s id.Subject, purpose string) error {
+	if err := checkPurpose(purpose); err != nil || purpose == "" {
+		return err
 	}
-	return p.enterAlone(ctx, c, what, map[string]any{"subject": s, "purpose": purpose, "token": c.Token})
+	var head *subject.Row
+	err := p.view(ctx, c, func(tx store.Tx) (err error) {
+		head, err = p.headOf(tx, c.Tenant, s)
+		return err
+	})
+	if err != nil || head.State&subject.Restricted == 0 {
+		return err
+	}
+	return p.enterAlone(ctx, c, "read", map[string]any{"subject": head.Subject, "purpose": purpose, "token": c.Token})
 }
 
 func (p *Plane) enterAlone(ctx context.Context, c *tenant.Caller, kind string, body any) error {
@@ -211,25 +239,30 @@ func (p *Plane) enterAlone(ctx context.Context, c *tenant.Caller, kind string, b
 	return err
 }
 
-// openAll opens what can be opened of the records. keys of the person at hand are in pers, which
-// may be nil; those of everybody else are looked up in the same snapshot.
-func (p *Plane) openAll(tx store.Tx, c *tenant.Caller, pers *somebody, found []record.Found) ([]RecordView, error) {
-	keys, err := p.keysOf(tx, c, pers, found)
+// pageBytes is about how much content one page holds; it ends after the record that goes beyond.
+const pageBytes = 4 << 20
+
+// openAll opens what can be opened of the records, and says how many of them it read before the page
+// was full, and whose parts it left out because they are restricted. The person at hand is pers,
+// who may be nil; everybody else is looked up in the same snapshot.
+func (p *Plane) openAll(tx store.Tx, c *tenant.Caller, pers *somebody, found []record.Found, purpose string) (views []RecordView, read int, hidden []id.Subject, err error) {
+	keys, hidden, err := p.keysOf(tx, c, pers, found, purpose)
 	if err != nil {
-		return nil, err
+		return nil, 0, nil, err
 	}
-	views := make([]RecordView, 0, len(found))
+	views = make([]RecordView, 0, len(found))
 	var scratch opener
-	for i := range found {
-		v, err := scratch.open(p, c.TenantID, &found[i], keys)
+	for size := 0; read < len(found) && size < pageBytes; read++ {
+		v, err := scratch.open(p, c.TenantID, &found[read], keys)
 		if err != nil {
-			return nil, err
+			return nil, 0, nil, err
 		}
 		if v.Data != nil {
 			views = append(views, v)
+			size += len(v.Data)
 		}
 	}
-	return views, nil
+	return views, read, hidden, nil
 }
 
 // opener keeps buffers between records.

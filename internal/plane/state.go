@@ -137,6 +137,15 @@ func (g *group) keepReason(s *stateOp, head *subject.Row) error {
 		if err := p.Subjects.PutReason(g.tx, head.Key, name, sealed); err != nil {
 			return fmt.Errorf("keep the reason: %w", err)
 		}
+		var merged []subject.Key
+		if err := p.Subjects.Members(g.tx, []subject.Key{head.Key}, func(r subject.Row) { merged = append(merged, r.Key) }); err != nil {
+			return fmt.Errorf("load members: %w", err)
+		}
+		for _, k := range merged { // what was given before the merge is out of date
+			if err := p.Subjects.PutReason(g.tx, k, name, nil); err != nil {
+				return fmt.Errorf("drop a reason: %w", err)
+			}
+		}
 	}
 	return nil
 }

@@ -52,25 +52,44 @@ func (p *Plane) SweepOnce(ctx context.Context, before time.Time) error {
 	}
 	for {
 		dead := map[uint32][]id.Subject{}
-		var keys []subject.Key
 		if err := p.DB.View(ctx, func(tx store.Tx) error {
 			return p.Subjects.Uncompacted(tx, before.UnixMilli(), sweepBatch, func(t subject.Tomb) {
 				dead[t.Tenant] = append(dead[t.Tenant], t.Subject)
-				keys = append(keys, t.Key)
 			})
 		}); err != nil {
 			return fmt.Errorf("list what is left: %w", err)
 		}
-		if len(keys) == 0 {
+		if len(dead) == 0 {
 			return nil
 		}
-		for tenant, subjects := range dead {
-			if err := p.Log.Compact(ctx, tenant, subjects); err != nil {
-				return fmt.Errorf("compact: %w", err)
-			}
+		keys, err := p.compact(ctx, dead)
+		if len(keys) == 0 {
+			return err
 		}
 		if err := p.DB.Do(ctx, func(tx store.Tx) error { return p.Subjects.Compacted(tx, keys, p.now().UnixMilli()) }); err != nil {
 			return fmt.Errorf("mark as cleared: %w", err)
 		}
 	}
+}
+
+// compact clears what is left of subjects and returns those that it cleared. Where a damaged row
+// stands in the way of many, it goes one by one, so that the others' remains go in time.
+func (p *Plane) compact(ctx context.Context, dead map[uint32][]id.Subject) (cleared []subject.Key, err error) {
+	for tenant, subjects := range dead {
+		if err := p.Log.Compact(ctx, tenant, subjects); err == nil {
+			for _, s := range subjects {
+				cleared = append(cleared, subject.Key{Tenant: tenant, Subject: s})
+			}
+			continue
+		}
+		for _, s := range subjects {
+			if one := p.Log.Compact(ctx, tenant, []id.Subject{s}); one != nil {
+				err = fmt.Errorf("compact %s: %w", s, one)
+				p.log.Error("what an erasure left can't be cleared", "subject", s.String(), "error", one)
+				continue
+			}
+			cleared = append(cleared, subject.Key{Tenant: tenant, Subject: s})
+		}
+	}
+	return cleared, err
 }

@@ -138,7 +138,7 @@ func (w *appending) records(chunks []*Chunk) error {
 	}
 	b.order, b.rows = b.order[:0], b.rows[:0]
 	w.a.group = append(make([]byte, 0, 64), groupVersion)
-	limit := w.l.opt.RowBytes
+	limit, most := w.l.opt.RowBytes, w.l.opt.rowMost
 	for ci, c := range chunks {
 		w.set = nil
 		for i := range c.Records {
@@ -150,7 +150,7 @@ func (w *appending) records(chunks []*Chunk) error {
 				return err
 			}
 			s := w.set
-			if s.b.records > 0 && (s.b.records == maxRowRecords || s.b.size()+sealedSize(r) > limit+limit/4) {
+			if s.b.records > 0 && (s.b.records == maxRowRecords || s.b.size()+sealedSize(r)+recordOverhead > most) {
 				w.finish(s)
 			}
 			s.b.add(c, r)
@@ -165,6 +165,9 @@ func (w *appending) records(chunks []*Chunk) error {
 	}
 	return nil
 }
+
+// recordOverhead is about what a record takes beside its sealed bytes.
+const recordOverhead = 32
 
 func sealedSize(r *Sealed) (n int) {
 	for i := range r.Parts {

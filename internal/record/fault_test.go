@@ -231,7 +231,9 @@ func TestReadsHoldWhileWritersAndMergersRun(t *testing.T) {
 				atLeast := acked[i].n
 				acked[i].Unlock()
 				got, err := count(w.nodes[rand.IntN(2)], subject(i))
-				if err != nil && !errors.Is(err, context.Canceled) {
+				if errors.Is(err, context.Canceled) {
+					return
+				} else if err != nil {
 					t.Errorf("find: %v", err)
 					return
 				}

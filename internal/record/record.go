@@ -137,6 +137,7 @@ type Options struct {
 	// OnError hears of a background merge that failed and will be tried again. Default: nobody.
 	OnError func(error)
 
+	rowMost                int // bytes that a row of several records does not go beyond
 	blockBytes, batchBytes int // smaller in tests
 }
 
@@ -152,11 +153,13 @@ func (o Options) withDefaults(engine string) Options {
 	if o.FilterBytes == 0 {
 		o.FilterBytes = 48 << 20
 	}
-	rowBytes := sqliteRowBytes
 	if engine == "postgres" {
-		rowBytes = postgresRowBytes
+		def(&o.RowBytes, postgresRowBytes)
+		o.rowMost = max(o.RowBytes, postgresRowMost)
+	} else {
+		def(&o.RowBytes, sqliteRowBytes)
+		o.rowMost = o.RowBytes + o.RowBytes/4
 	}
-	def(&o.RowBytes, rowBytes)
 	def(&o.MemRecords, 128<<10)
 	def(&o.MemGroups, 2048)
 	def(&o.FanIn, 8)
@@ -182,5 +185,6 @@ func (o Options) withDefaults(engine string) Options {
 // PostgreSQL stores what fits in one page of 8,192 bytes in place, one row to a page.
 const (
 	sqliteRowBytes   = 489 + 2*4092 + 16
-	postgresRowBytes = 7800
+	postgresRowBytes = 7600
+	postgresRowMost  = 8040
 )

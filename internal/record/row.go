@@ -2,8 +2,6 @@ package record
 
 import (
 	"encoding/binary"
-	"fmt"
-	"slices"
 
 	"domicile.dev/internal/id"
 )
@@ -23,48 +21,6 @@ const (
 	flagAsBase     = 0x40
 	flagRemoved    = 0x80
 )
-
-// longerLived orders retention classes: without limit first, then by days, longest first.
-func longerLived(a, b uint16) int { return int(b-1) - int(a-1) } // 0 − 1 wraps to the greatest
-
-// classesOf returns the distinct classes of a shape, longest-lived first. A shape without parts has
-// class 0.
-func classesOf(s *Shape) []uint16 {
-	all := slices.Clone(s.Class)
-	if len(all) == 0 {
-		return []uint16{0}
-	}
-	slices.SortFunc(all, longerLived)
-	return slices.Compact(all)
-}
-
-// appendShape appends a shape as rows hold it.
-func appendShape(b []byte, s *Shape) []byte {
-	str := func(t string) {
-		b = binary.AppendUvarint(b, uint64(len(t)))
-		b = append(b, t...)
-	}
-	str(s.Kind)
-	str(s.Service)
-	str(s.Source)
-	b = binary.AppendUvarint(b, uint64(len(s.Categories)))
-	for i, c := range s.Categories {
-		str(c)
-		b = binary.AppendUvarint(b, uint64(s.Class[i]))
-	}
-	return b
-}
-
-func checkShape(s *Shape) error {
-	bad := len(s.Categories) != len(s.Class) || len(s.Categories) > MaxParts
-	for _, t := range append([]string{s.Kind, s.Service, s.Source}, s.Categories...) {
-		bad = bad || len(t) > 65535
-	}
-	if bad {
-		return fmt.Errorf("record: shape of kind %q is beyond the format", s.Kind)
-	}
-	return nil
-}
 
 // face is what one class of a row set collects: record headers and sealed bytes.
 type face struct {

@@ -2,63 +2,9 @@ package record
 
 import (
 	"slices"
-	"sync"
 
 	"domicile.dev/internal/id"
 )
-
-// shapeCache keeps one Shape for each encoded one, so that reading a row allocates no strings.
-// Shapes come from the programme: there are few.
-type shapeCache struct {
-	mu  sync.RWMutex
-	all map[string]*Shape // guarded by mu
-}
-
-const maxCachedShapes = 4096
-
-// read reads one shape.
-func (s *shapeCache) read(c *cursor) *Shape {
-	from := c.b
-	for range 3 {
-		c.take(c.count(65535))
-	}
-	for range c.count(MaxParts) {
-		c.take(c.count(65535))
-		c.count(65535)
-	}
-	if c.bad {
-		return nil
-	}
-	raw := from[:len(from)-len(c.b)]
-	s.mu.RLock()
-	shape := s.all[string(raw)]
-	s.mu.RUnlock()
-	if shape != nil {
-		return shape
-	}
-	shape = decodeShape(raw)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if have := s.all[string(raw)]; have != nil {
-		return have
-	}
-	if s.all == nil || len(s.all) >= maxCachedShapes {
-		s.all = make(map[string]*Shape)
-	}
-	s.all[string(raw)] = shape
-	return shape
-}
-
-// decodeShape decodes what read has checked.
-func decodeShape(raw []byte) *Shape {
-	c := cursor{b: raw}
-	s := &Shape{Kind: string(c.sized()), Service: string(c.sized()), Source: string(c.sized())}
-	for range c.uvarint() {
-		s.Categories = append(s.Categories, string(c.sized()))
-		s.Class = append(s.Class, uint16(c.uvarint()))
-	}
-	return s
-}
 
 // rowReader walks a base row and, in step, those siblings that are still there.
 type rowReader struct {

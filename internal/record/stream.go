@@ -62,21 +62,36 @@ func (s *stream) open() (bool, error) {
 		last := min(s.block+readAhead, s.r.Blocks) - 1
 		if err := s.l.db.View(s.ctx, func(tx store.Tx) error {
 			s.ahead = s.ahead[:0]
-			return s.l.store.Blocks(tx, s.r.ID, s.block, last, func(_ int, body []byte) error {
+			if err := s.l.store.Blocks(tx, s.r.ID, s.block, last, func(_ int, body []byte) error {
 				s.ahead = append(s.ahead, body)
 				return nil
-			})
+			}); err != nil || len(s.ahead) == last-s.block+1 {
+				return err
+			}
+			return s.missing(tx)
 		}); err != nil {
 			return false, err
-		}
-		if len(s.ahead) != last-s.block+1 {
-			return false, corrupt("missing blocks of a run")
 		}
 		s.block = last + 1
 	}
 	s.br = readBlock(s.r.Family, s.r.FirstPos, s.ahead[0])
 	s.ahead = s.ahead[1:]
 	return true, nil
+}
+
+// missing says why blocks are not there: another node has merged the run and removed it, or the
+// store is broken.
+func (s *stream) missing(tx store.Tx) error {
+	all, err := s.l.store.Runs(tx)
+	if err != nil {
+		return err
+	}
+	for _, r := range all {
+		if r.ID == s.r.ID && r.State == RunPublished {
+			return corrupt("missing blocks of a run")
+		}
+	}
+	return errLost
 }
 
 // mergeInto writes the entries of all inputs that keep keeps.

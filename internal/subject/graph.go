@@ -21,6 +21,7 @@ type Graph struct {
 	touched     map[Key]*Row
 	reheads     []Merge
 	shared      []Key
+	merged      map[Key][]*Row // loaded rows by the head that they have beside themselves
 
 	// Refusals counts what the rules did not let happen, by reason and tenant.
 	Refusals map[Refusal]int
@@ -47,14 +48,16 @@ const (
 
 // NewGraph returns an empty graph.
 func NewGraph(mint func(tenant uint32, s id.Subject) (uint32, []byte, error)) *Graph {
-	return &Graph{rows: map[Key]*Row{}, bindings: map[BindingKey][]*Binding{}, wanted: map[BindingKey]bool{},
+	return &Graph{rows: map[Key]*Row{}, bindings: map[BindingKey][]*Binding{}, wanted: map[BindingKey]bool{}, merged: map[Key][]*Row{},
 		Mint: mint, touched: map[Key]*Row{}, Refusals: map[Refusal]int{}}
 }
 
-// Want notes the identifiers of s for the next Load.
+// Want notes the identifiers of s that Resolve will look at for the next Load.
 func (g *Graph) Want(s *Say) {
 	for i := range s.Identifiers {
-		g.wanted[BindingKey{s.Tenant, s.Identifiers[i].Digest}] = true
+		if s.Decisive(&s.Identifiers[i]) {
+			g.wanted[BindingKey{s.Tenant, s.Identifiers[i].Digest}] = true
+		}
 	}
 	if s.Previous != nil {
 		g.wanted[BindingKey{s.Tenant, s.Previous.Digest}] = true
@@ -100,6 +103,9 @@ func (g *Graph) LoadRows(tx store.Tx, st Store, need map[Key]bool) error {
 		}
 		if err := st.Rows(tx, keys, func(r Row) {
 			g.rows[r.Key] = &r
+			if !r.IsHead() {
+				g.merged[Key{r.Tenant, r.Head}] = append(g.merged[Key{r.Tenant, r.Head}], &r)
+			}
 			if head := (Key{r.Tenant, r.Head}); !r.IsHead() && g.rows[head] == nil {
 				need[head] = true
 			}
@@ -137,8 +143,8 @@ func (g *Graph) Disturbed() []Key {
 // Row returns the subject of that key, nil when it isn't loaded or doesn't exist.
 func (g *Graph) Row(k Key) *Row { return g.rows[k] }
 
-// Bound says whether anybody has or claims the identifier.
-func (g *Graph) Bound(k BindingKey) bool { return len(g.bindings[k]) > 0 }
+// Held says whether somebody has the identifier; a claim is not enough.
+func (g *Graph) Held(k BindingKey) bool { return len(g.strong(k.Tenant, k.Digest)) > 0 }
 
 // Owner returns the head of the person whom an identifier names alone, nil when nobody or several do.
 func (g *Graph) Owner(tenant uint32, d Digest) *Row {

@@ -104,11 +104,12 @@ func (g *Graph) join(s *Say, p, q *Row) *Row {
 	if q.State&Known != 0 {
 		p, q = q, p
 	}
-	for _, r := range g.rows {
-		if r.Tenant == q.Tenant && r.Head == q.Subject {
-			r.Head = p.Subject
-		}
+	moved := append(g.merged[q.Key], q)
+	for _, r := range moved {
+		r.Head = p.Subject
 	}
+	g.merged[p.Key] = append(g.merged[p.Key], moved...)
+	delete(g.merged, q.Key)
 	p.State |= q.State &^ Public
 	p.HoldUntil = later(p, q)
 	g.touch(p)
@@ -150,9 +151,7 @@ func (g *Graph) resolvePublic(s *Say) (*Row, error) {
 		p = g.claimant(s, user)
 	}
 	if p == nil && user == nil && anonymous == nil {
-		if p, _ = g.owner(s.Tenant, primary.Digest); p == nil {
-			p = g.claimant(s, primary)
-		}
+		p = g.claimant(s, primary)
 	}
 	if p == nil {
 		var err error

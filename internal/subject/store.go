@@ -8,7 +8,8 @@ import (
 // Store is what identity needs of the region's store. Reads of many keys are one call, so that a
 // store across a network can pipeline them.
 type Store interface {
-	// Bindings calls each for every binding of the given identifiers.
+	// Bindings calls each for the bindings of the given identifiers: MostBindings of each at most,
+	// claims last.
 	Bindings(tx store.Tx, keys []BindingKey, each func(Binding)) error
 	// Rows calls each for every given subject that exists.
 	Rows(tx store.Tx, keys []Key, each func(Row)) error
@@ -21,6 +22,9 @@ type Store interface {
 	Suppressed(tx store.Tx, keys []BindingKey, each func(BindingKey)) error
 	// Suppress enters digests under the suppression key, with the ground and the date.
 	Suppress(tx store.Tx, keys []BindingKey, keyVersion uint32, ground string, at int64) error
+
+	// DropClaims deletes every claim of the given identifiers.
+	DropClaims(tx store.Tx, keys []BindingKey) error
 
 	InsertRows(tx store.Tx, rows []*Row) error
 	InsertBindings(tx store.Tx, bindings []*Binding) error
@@ -43,6 +47,10 @@ type Store interface {
 	// Compacted marks tombs whose remains are gone.
 	Compacted(tx store.Tx, keys []Key, at int64) error
 }
+
+// MostBindings bounds how many bindings of one identifier are looked at. Whoever has a browser's key
+// can make as many claims as they like; those beyond the bound find nobody.
+const MostBindings = 64
 
 // Tomb is what an erasure leaves of a subject: nothing of the person, only that and when.
 type Tomb struct {

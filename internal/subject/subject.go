@@ -132,6 +132,12 @@ func (s *Say) Primary() *Identifier {
 	return best
 }
 
+// Decisive says whether Resolve looks at the identifier: the primary one always, the others when s
+// joins, and of a public source both ids of its own.
+func (s *Say) Decisive(ident *Identifier) bool {
+	return s.Join || ident == s.Primary() || s.Trust != term.Server && rank(ident.Type) <= rank(term.AnonymousID)
+}
+
 func (s *Say) find(typ string) *Identifier {
 	for i := range s.Identifiers {
 		if s.Identifiers[i].Type == typ {

@@ -32,12 +32,12 @@ CREATE TABLE identifier (
 	digest      bytea   NOT NULL, -- 16 bytes
 	subject     bytea   NOT NULL,
 	type        text    NOT NULL,
-	flags       integer NOT NULL, -- 1 claimed, 2 solo
+	flags       integer NOT NULL, -- 0 own, 1 solo, 2 claimed; in the key, so that claims come last
 	source      text    NOT NULL, -- who said so first
 	key_version integer NOT NULL, -- of the index key
 	sealed      bytea   NOT NULL, -- the value under the subject's key
 	created_at  bigint  NOT NULL,
-	PRIMARY KEY (tenant, digest, subject)
+	PRIMARY KEY (tenant, digest, flags, subject)
 ) /*sqlite: WITHOUT ROWID */;
 CREATE INDEX identifier_subject ON identifier (tenant, subject);
 
@@ -82,8 +82,8 @@ type Subjects struct{}
 var _ subject.Store = Subjects{}
 
 const (
-	flagClaimed = 1
-	flagSolo    = 2
+	flagSolo    = 1
+	flagClaimed = 2
 )
 
 func bindingArgs(keys []subject.BindingKey) [][]any {
@@ -124,7 +124,7 @@ func by(c Conn, index string) string {
 
 // Bindings implements subject.Store.
 func (Subjects) Bindings(tx store.Tx, keys []subject.BindingKey, each func(subject.Binding)) error {
-	return conn(tx).QueryEach(bindingColumns+` WHERE tenant = $1 AND digest = $2`, bindingArgs(keys),
+	return conn(tx).QueryEach(bindingColumns+` WHERE tenant = $1 AND digest = $2 ORDER BY tenant, digest, flags, subject LIMIT 64`, bindingArgs(keys),
 		func(i int, r Row) error { each(scanBinding(keys[i].Tenant, r)); return nil })
 }
 
@@ -192,6 +192,11 @@ func (Subjects) Reasons(tx store.Tx, k subject.Key, each func(state string, seal
 		func(r Row) error { each(r.Text(0), r.Bytes(1)); return nil }, k.Tenant, k.Subject[:])
 }
 
+// DropClaims implements subject.Store.
+func (Subjects) DropClaims(tx store.Tx, keys []subject.BindingKey) error {
+	return conn(tx).ExecEach(`DELETE FROM identifier WHERE tenant = $1 AND digest = $2 AND flags = 2`, bindingArgs(keys))
+}
+
 // InsertRows implements subject.Store.
 func (Subjects) InsertRows(tx store.Tx, rows []*subject.Row) error {
 	args := make([][]any, len(rows))
@@ -216,8 +221,7 @@ func (Subjects) InsertBindings(tx store.Tx, bindings []*subject.Binding) error {
 		args[i] = []any{b.Tenant, b.Digest[:], b.Subject[:], b.Type, flags, b.Source, b.KeyVersion, b.Sealed, b.CreatedAt}
 	}
 	return conn(tx).ExecEach(`INSERT INTO identifier (tenant, digest, subject, type, flags, source, key_version, sealed, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (tenant, digest, subject) DO UPDATE
-		SET flags = excluded.flags WHERE identifier.flags > excluded.flags`, args)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (tenant, digest, flags, subject) DO NOTHING`, args)
 }
 
 // UpdateRows implements subject.Store.

@@ -136,7 +136,7 @@ func (i *idempotency) answer(w http.ResponseWriter, r *http.Request, c *call, a 
 	if err := c.op.handle(rec, r, c); err != nil {
 		guard.Fail(rec, err)
 	}
-	if keep = rec.status >= 200 && rec.status < 500 && rec.status != http.StatusTooManyRequests; keep {
+	if keep = rec.status >= 200 && rec.status < 500 && rec.status != http.StatusTooManyRequests && rec.status != http.StatusConflict; keep {
 		a.Status, a.Type, a.Body = rec.status, rec.Header().Get("Content-Type"), rec.body.Bytes()
 		if c.op.secrets {
 			a.Body = withoutSecrets(a.Body)

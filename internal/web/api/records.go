@@ -21,7 +21,7 @@ func (a *API) addRecords() {
 			{name: "limit", doc: "most records of a page", min: 1, max: maxLimit, def: defaultLimit}, purposeParam},
 		errors: []int{403, 404, 410}}, a.records)
 	a.raw(operation{id: "get-records-by-client-id", method: http.MethodGet, path: "/api/v1/records/by-client-id/{id}", tag: tagRecords, answer: recordsBody{},
-		summary: "Read what the client named so, oldest first", doc: "messageId, sg_event_id, MessageSid …", errors: []int{404}}, a.recordsByClientID)
+		summary: "Read what the client named so, oldest first", doc: "messageId, sg_event_id, MessageSid …", params: []param{purposeParam}, errors: []int{403, 404}}, a.recordsByClientID)
 	a.raw(operation{id: "export-subject", method: http.MethodGet, path: "/api/v1/subjects/{subject}/export", tag: tagRecords, stream: []string{"application/x-ndjson", "application/zip"},
 		summary: "Export all that is held of a person",
 		doc: "ndjson is one record a line, as list-records gives them. zip holds records.ndjson, subject.json and manifest.json with counts and the SHA-256 of each file. " +
@@ -62,10 +62,15 @@ func (a *API) recordsByClientID(w http.ResponseWriter, r *http.Request, c *call)
 	if len(c.id) > maxClientIDBytes || !utf8.ValidString(c.id) {
 		return fault.New(fault.Invalid, "record.bad_client_id", "a client's id is UTF-8 of at most %d bytes", maxClientIDBytes)
 	}
-	if _, err := query(r.URL); err != nil {
+	in, err := query(r.URL, "purpose")
+	if err != nil {
 		return err
 	}
-	records, err := a.service.RecordsByClientID(r.Context(), c.caller, c.id)
+	purpose, err := parsePurpose(in.Get("purpose"))
+	if err != nil {
+		return err
+	}
+	records, err := a.service.RecordsByClientID(r.Context(), c.caller, c.id, purpose)
 	if err != nil {
 		return err
 	}

@@ -21,8 +21,9 @@ type Service interface {
 	// Records returns one page, newest first. Faults: Forbidden "subject.restricted" without a
 	// purpose of GDPR art. 18(2); Invalid for a cursor that isn't one.
 	Records(ctx context.Context, c *tenant.Caller, s id.Subject, q Query) (Page, error)
-	// RecordsByClientID returns what the client named so, oldest first; NotFound when there is none.
-	RecordsByClientID(ctx context.Context, c *tenant.Caller, clientID string) ([]RecordView, error)
+	// RecordsByClientID returns what the client named so, oldest first. Faults: NotFound when
+	// there is none; Forbidden when all that is left is of restricted people and there is no purpose.
+	RecordsByClientID(ctx context.Context, c *tenant.Caller, clientID, purpose string) ([]RecordView, error)
 	// Export calls each for every record of the person, in any order. It fails before the first
 	// call or, when the person is erased meanwhile, between two.
 	Export(ctx context.Context, c *tenant.Caller, s id.Subject, purpose string, each func(RecordView) error) (ExportSummary, error)

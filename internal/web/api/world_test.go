@@ -80,7 +80,7 @@ func (p *plane) Records(_ context.Context, c *tenant.Caller, _ id.Subject, q api
 	return api.Page{Records: p.records, Next: "cur_next"}, p.called("records", c)
 }
 
-func (p *plane) RecordsByClientID(_ context.Context, c *tenant.Caller, clientID string) ([]api.RecordView, error) {
+func (p *plane) RecordsByClientID(_ context.Context, c *tenant.Caller, clientID, purpose string) ([]api.RecordView, error) {
 	p.client = clientID
 	return p.records, p.called("by-client-id", c)
 }
