@@ -97,6 +97,9 @@ func Open(ctx context.Context, c *config.Node, opt Options) (n *Node, err error)
 			n = nil
 		}
 	}()
+	if n.rules, err = compile(opt.Programme); err != nil {
+		return n, err
+	}
 	keys := opt.Keys
 	if keys == nil {
 		if keys, err = OpenKeyring(c); err != nil {
@@ -125,10 +128,7 @@ func Open(ctx context.Context, c *config.Node, opt Options) (n *Node, err error)
 		urls[region] = p.URL
 	}
 	if n.Tenants, err = tenant.Open(ctx, n.db, sqlstore.Tenants{}, enterer{n.Ledger}, tenant.Options{Region: c.Region, Peers: urls,
-		Adapters: []string{term.AdapterSegment, term.AdapterNative}, OperatorToken: n.Operator, Log: n.log}); err != nil {
-		return n, err
-	}
-	if n.rules, err = compile(opt.Programme); err != nil {
+		Adapters: []string{term.AdapterSegment, term.AdapterNative}, Service: n.rules.serviceFor, OperatorToken: n.Operator, Log: n.log}); err != nil {
 		return n, err
 	}
 	po := plane.Options{Log: n.log}

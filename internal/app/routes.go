@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"os"
+	"path"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -21,7 +23,6 @@ import (
 // routes puts everything that a region answers under one handler.
 func (n *Node) routes(r *rules, ledgerPages http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/api/", n.api)
 	mux.Handle("/ledger/", ledgerPages)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(n.metrics, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
@@ -34,7 +35,15 @@ func (n *Node) routes(r *rules, ledgerPages http.Handler) http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		guard.Fail(w, fault.New(fault.NotFound, "path.unknown", "there is nothing here").WithHint("GET / lists what there is"))
 	})
-	return api.NewIngest(n.Tenants, n.Plane, r, api.IngestOptions{URL: n.Config.URL, Log: n.log}).First(mux)
+	// The API stands before the mux, which would redirect a doubled slash and turn a POST into a GET.
+	rest := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(path.Clean(r.URL.Path)+"/", "/api/") {
+			n.api.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+	return api.NewIngest(n.Tenants, n.Plane, r, api.IngestOptions{URL: n.Config.URL, Log: n.log}).First(rest)
 }
 
 // ready says whether the node can do its work: its store answers.

@@ -2,9 +2,12 @@ package app
 
 import (
 	"fmt"
+	"slices"
 
+	"domicile.dev/internal/fault"
 	"domicile.dev/internal/ingest"
 	"domicile.dev/internal/programme"
+	"domicile.dev/internal/term"
 )
 
 // rules is the programme as the data path asks it: kinds compiled once. It implements plane.Rules.
@@ -28,6 +31,37 @@ func compile(p *programme.Programme) (*rules, error) {
 		r.kinds[[2]string{k.Service, k.Kind}] = kind
 	}
 	return r, nil
+}
+
+// serviceFor says which service a source of an adapter belongs to: one that declares the kinds that
+// the adapter sends. With none given it is the one that does, if there is only one. Records of the
+// native adapter name their own.
+func (r *rules) serviceFor(adapter, service string) (string, error) {
+	if adapter != term.AdapterSegment {
+		if service != "" && r.p.Service(service) == nil {
+			return "", fault.New(fault.Invalid, "source.unknown_service", "the programme declares no service of that name").With("services", r.services(""))
+		}
+		return service, nil
+	}
+	fit := r.services("track")
+	switch {
+	case service == "" && len(fit) == 1:
+		return fit[0], nil
+	case slices.Contains(fit, service):
+		return service, nil
+	}
+	return "", fault.New(fault.Invalid, "source.unknown_service", "a segment source needs a service for which the programme declares the kind track").
+		With("services", fit).WithHint("give one of services")
+}
+
+// services returns the ids of the services that declare the kind, or of all.
+func (r *rules) services(kind string) (ids []string) {
+	for i := range r.p.Services {
+		if id := r.p.Services[i].ID; kind == "" || r.Kind(id, kind) != nil {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // Kind implements ingest.Kinds.

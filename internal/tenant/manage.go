@@ -2,7 +2,6 @@ package tenant
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -76,6 +75,9 @@ func (s *Service) SetTenant(ctx context.Context, c *Caller, tid string, off bool
 // CreateSource makes a source and returns its key, which is never shown again.
 func (s *Service) CreateSource(ctx context.Context, c *Caller, tid string, n NewSource) (Source, string, Change, error) {
 	n, err := n.check(s.opt.Adapters)
+	if err == nil && s.opt.Service != nil {
+		n.Service, err = s.opt.Service(n.Adapter, n.Service)
+	}
 	if err != nil {
 		return Source{}, "", Change{}, err
 	}
@@ -186,7 +188,8 @@ func (s *Service) commit(ctx context.Context, fn func(store.Tx, time.Time) (Tena
 	}
 	s.ledger.Entered()
 	if err := s.refresh(context.WithoutCancel(ctx)); err != nil {
-		return ch, fmt.Errorf("look at what was changed: %w", err)
+		// It is done, and what was made is shown only once: the node learns of it at its next look.
+		s.opt.Log.Error("a change to an account is not yet known to this node", "entry", ch.Entry.String(), "error", err)
 	}
 	return ch, nil
 }

@@ -20,6 +20,9 @@ type Options struct {
 	Peers map[string]string
 	// Adapters are those that sources can be made for.
 	Adapters []string
+	// Service checks the service of a new source against what its adapter sends, and fills it in
+	// where it is "" and only one fits. Default: anything goes.
+	Service func(adapter, service string) (string, error)
 	// OperatorToken is the credential of the region's operator, see OperatorToken. "" lets nobody
 	// in as operator.
 	OperatorToken string

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"runtime"
 	"strconv"
@@ -101,13 +102,24 @@ func (g *Guard) done(w *writer, r *http.Request, took time.Duration) {
 	attrs := []slog.Attr{slog.String("request", w.id), slog.String("route", route), slog.Int("status", w.status),
 		slog.Int64("bytes", w.bytes), slog.Duration("took", took)}
 	if w.err != nil {
-		attrs = append(attrs, slog.String("error", w.err.Error()))
+		attrs = append(attrs, slog.String("error", said(w.err)))
 	}
 	g.log.LogAttrs(r.Context(), level, "request", attrs...)
 }
 
+// said is err's text, but for trouble on the connection: that would name the client's address.
+func said(err error) string {
+	if op := new(net.OpError); errors.As(err, &op) {
+		return "connection: " + op.Op
+	}
+	return err.Error()
+}
+
 // inside says whether somebody should be woken for err.
-func inside(err error) bool { return Status(classify(err).Kind) == http.StatusInternalServerError }
+func inside(err error) bool {
+	op := new(net.OpError)
+	return !errors.As(err, &op) && Status(classify(err).Kind) == http.StatusInternalServerError
+}
 
 // panicked answers for a handler that panicked. A panic's value may hold anything, so of those that
 // aren't Go's own only the type is logged; a stack is logged without arguments, which hold values.
