@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"domicile.dev/internal/ingest/segment/segmenttest"
 )
 
 // bench measures one store.
@@ -259,8 +261,47 @@ func (b *bench) persons(ctx context.Context) error {
 			return err
 		}
 		b.add(atLeast("erase a person, 32 connections", b.store, erases, "a second", b.goals.erases))
-		return nil
+		return b.eraseOfMany(ctx, s)
 	})
+}
+
+// eraseOfMany erases one person of many records: it must not take longer for that.
+func (b *bench) eraseOfMany(ctx context.Context, s *server) error {
+	const records = 20_000
+	if _, err := many(ctx, s.addr, connections, records/batchEvents, func(w *wire, _ int) error {
+		one := prepare(7, 1, batchEvents, 1, s.write)
+		one[0].renew()
+		status, err := w.ask(one[0].request)
+		if err == nil && status != 200 {
+			err = fmt.Errorf("ingest answers %d %s", status, w.body)
+		}
+		return err
+	}); err != nil {
+		return err
+	}
+	w, err := dial(s.addr)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	if _, err := w.ask(post(nil, "/api/v1/subjects:find", s.read, []byte(`{"identifiers":[{"type":"user_id","value":"`+segmenttest.UserID(0)+`"}]}`))); err != nil {
+		return err
+	}
+	var found struct{ Subject string }
+	if err := json.Unmarshal(w.body, &found); err != nil {
+		return err
+	}
+	begin := time.Now()
+	status, err := w.ask(post(nil, "/api/v1/subjects/"+found.Subject+":erase", s.read, []byte(`{"reason":"request"}`)))
+	if err != nil {
+		return err
+	}
+	took := time.Since(begin)
+	if want := fmt.Sprintf(`"records":%d`, records); status != 200 || !strings.Contains(string(w.body), want) {
+		return fmt.Errorf("erasing %d records answers %d %s", records, status, w.body)
+	}
+	b.add(told(fmt.Sprintf("erase a person of %d records", records), b.store, float64(took.Microseconds())/1000, "ms"))
+	return nil
 }
 
 // sustained keeps the load up, then looks at what it left: bytes after merging, memory of a new

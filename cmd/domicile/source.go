@@ -46,7 +46,7 @@ func (o *owner) open(e *env) (*client.Client, string, error) {
 type sourceCreateCmd struct {
 	owner
 	Adapter string `required:"" help:"What speaks to it: segment (Segment and RudderStack SDKs) or native." placeholder:"NAME"`
-	Service string `help:"Service of the programme that the data belongs to. Default: each record names its own." placeholder:"NAME"`
+	Service string `help:"Service of the programme that the data belongs to. Default: the only one that fits; native records name their own." placeholder:"NAME"`
 	Public  bool   `help:"For a key that browsers hold: it claims identities and never joins people."`
 	Name    string `help:"Name for people." placeholder:"NAME"`
 }

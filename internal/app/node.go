@@ -216,7 +216,7 @@ func (n *Node) serveWeb(ctx context.Context, keys vault.Keyring, r *rules, opt O
 	n.metrics.MustRegister(ledgerMetrics(n.Ledger)...)
 	g := guard.New(n.log, n.metrics, guard.Options{TLS: n.Config.TLS != nil})
 	n.handler = g.Wrap(n.routes(r, tiles.New(n.Ledger)))
-	if opt.OTLP != "" {
+	if Endpoint(opt.OTLP) != "" {
 		n.handler = traced(n.handler)
 	}
 	return nil

@@ -282,6 +282,11 @@ func writeUpFile(path string, f UpFile) error {
 
 // Serve answers in all regions until ctx ends, drains, and closes everything.
 func (u *Up) Serve(ctx context.Context) error {
+	flush, err := startTracing(ctx, "", "up", "")
+	if err != nil {
+		return fmt.Errorf("start tracing: %w", err)
+	}
+	defer flush()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	errs := make([]error, len(u.Nodes))

@@ -46,6 +46,9 @@ func (l *Log) newRunWriter(ctx context.Context, f Family, first, last, keys uint
 
 // add appends an entry, greater than all before.
 func (w *runWriter) add(e *entry) error {
+	if e.pos < w.info.FirstPos || e.pos > w.info.LastPos {
+		panic(fmt.Sprintf("entry at %d in run %+v", e.pos, w.info))
+	}
 	before := w.blocks.keys
 	if err := w.blocks.add(e); err != nil {
 		return err
