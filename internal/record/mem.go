@@ -86,10 +86,10 @@ func (g *generation) apply(first, last uint64, body []byte) error {
 
 func (k key) slot(slots int) int { return int(k.hash()) & (slots - 1) }
 
-// clientSlot depends on the first 8 bytes of a client key alone, so that all keys of one client id
+// clientSlot depends on the first 6 bytes of a client key alone, so that all keys of one client id
 // are neighbours.
 func (k key) clientSlot(slots int) int {
-	return int(mix(k.hi<<32^k.hi>>32^k.lo>>32)) & (slots - 1)
+	return int(mix(k.hi<<16^k.hi>>32^k.lo>>48)) & (slots - 1)
 }
 
 // bySubject adds a location, which is newer than all before.
@@ -154,14 +154,14 @@ func (g *generation) hasClient(k key) bool {
 	return false
 }
 
-// clientsFrom appends the locations of client keys that share their first 8 bytes with k, in (after, through].
+// clientsFrom appends the locations of client keys that share their first 6 bytes with k, in (after, through].
 func (g *generation) clientsFrom(k key, after, through uint64, to []Location) []Location {
 	if len(g.cliSlots) == 0 {
 		return to
 	}
 	for at := k.clientSlot(len(g.cliSlots)); g.cliSlots[at] != 0; at = (at + 1) & (len(g.cliSlots) - 1) {
 		c := &g.clients[g.cliSlots[at]-1]
-		if pos := g.after + uint64(c.rel); c.key.hi == k.hi && c.key.lo>>32 == k.lo>>32 && pos > after && pos <= through {
+		if pos := g.after + uint64(c.rel); c.key.hi == k.hi && c.key.lo>>48 == k.lo>>48 && pos > after && pos <= through {
 			to = append(to, Location{pos, c.idx})
 		}
 	}

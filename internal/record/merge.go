@@ -264,6 +264,19 @@ func (l *Log) mergeRuns(ctx context.Context, f Family, inputs []*run) error {
 	inputs = slices.Clone(inputs)
 	slices.Reverse(inputs)
 	first, last := inputs[0].FirstPos, inputs[len(inputs)-1].LastPos
+	for i := range inputs {
+		if i > 0 && inputs[i].FirstPos != inputs[i-1].LastPos+1 {
+			out := ""
+			for _, r := range inputs {
+				out += fmt.Sprintf("%d: %d..%d %d; ", r.ID, r.FirstPos, r.LastPos, r.Entries)
+			}
+			out += "| "
+			for _, r := range l.state.Load().runs[f] {
+				out += fmt.Sprintf("%d: %d..%d %d; ", r.ID, r.FirstPos, r.LastPos, r.Entries)
+			}
+			panic(out)
+		}
+	}
 	var keys uint64
 	for _, r := range inputs {
 		keys += r.Keys

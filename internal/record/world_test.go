@@ -284,11 +284,11 @@ func (w *world) mustCount(tb testing.TB, node int, tenant uint32, s id.Subject) 
 	})
 }
 
-func (w *world) mustFindByClient(tb testing.TB, node int, tenant uint32, prefix [8]byte) {
+func (w *world) mustFindByClient(tb testing.TB, node int, tenant uint32, prefix [6]byte) {
 	w.t.Helper()
 	var want []*stored
 	for _, s := range w.model {
-		if s.tenant == tenant && [8]byte(s.key[:8]) == prefix && s.key != [12]byte{} && s.left() {
+		if s.tenant == tenant && [6]byte(s.key[:6]) == prefix && s.key != [12]byte{} && s.left() {
 			want = append(want, s)
 		}
 	}

@@ -52,8 +52,8 @@ func (b *Blinder) Identifier(typ string, canonical []byte) (v [16]byte) {
 	return v
 }
 
-// ClientPrefix returns the first eight bytes of every ClientKey of clientID, whatever sent it.
-func (b *Blinder) ClientPrefix(clientID []byte) (v [8]byte) {
+// ClientPrefix returns the first six bytes of every ClientKey of clientID, whatever sent it.
+func (b *Blinder) ClientPrefix(clientID []byte) (v [6]byte) {
 	m := b.macs.Get().(*mac)
 	copy(v[:], m.prefix(clientID))
 	b.macs.Put(m)
@@ -61,14 +61,14 @@ func (b *Blinder) ClientPrefix(clientID []byte) (v [8]byte) {
 }
 
 // ClientKey returns what two deliveries of one record have in common and nothing else has:
-// ClientPrefix, then four bytes that also depend on source, kind and qualifier.
+// ClientPrefix, then six bytes that also depend on source, kind and qualifier.
 func (b *Blinder) ClientKey(source, kind, qualifier string, clientID []byte) (v [12]byte) {
 	m := b.macs.Get().(*mac)
-	copy(v[:8], m.prefix(clientID))
+	copy(v[:6], m.prefix(clientID))
 	in := append(m.in[:0], blindClientKey)
 	in = seal.AppendName(seal.AppendName(seal.AppendName(in, source), kind), qualifier)
 	m.in = append(in, clientID...)
-	copy(v[8:], m.sum())
+	copy(v[6:], m.sum())
 	b.macs.Put(m)
 	return v
 }
