@@ -151,8 +151,8 @@ func build() vectors {
 			{"src_ie1_twilio", "message.status", "sent", "SM0123456789abcdef0123456789abcdef"},
 			{"src_ie1_twilio", "message.status", "delivered", "SM0123456789abcdef0123456789abcdef"},
 		} {
-			prefix := mac(index, []byte{2}, []byte(c[3]))[:8]
-			tail := mac(index, []byte{3}, name(c[0]), name(c[1]), name(c[2]), []byte(c[3]))[:4]
+			prefix := mac(index, []byte{2}, []byte(c[3]))[:6]
+			tail := mac(index, []byte{3}, name(c[0]), name(c[1]), name(c[2]), []byte(c[3]))[:6]
 			v.ClientKeys = append(v.ClientKeys, clientKey{tenant, c[0], c[1], c[2], c[3], prefix, join(prefix, tail)})
 		}
 		chunk := fill("chunk", 12)
