@@ -193,6 +193,10 @@ func (g *group) run() error {
 
 // catchUp learns who is gone since this node last looked.
 func (g *group) catchUp() error {
+	if g.p.Changes.ChangeSeq(g.tx) < g.p.changes {
+		return fault.New(fault.Unavailable, "store.went_back", "the store knows of fewer changes than this node").
+			WithHint("the store was restored or failed over: restart this node")
+	}
 	gone, whole, err := g.p.Changes.GoneSince(g.tx, g.p.changes)
 	if err != nil {
 		return err

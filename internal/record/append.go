@@ -67,6 +67,9 @@ func (l *Log) Append(tx store.Tx, chunks []*Chunk) (*Appended, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := l.ahead(v.pos); err != nil {
+		return nil, err
+	}
 	if err := check(chunks); err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"domicile.dev/internal/fault"
 	"domicile.dev/internal/store"
 )
 
@@ -31,11 +32,28 @@ func (l *Log) Duplicates(tx store.Tx, chunks []*Chunk) ([][]bool, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := l.ahead(v.pos); err != nil {
+		return nil, err
+	}
 	outcome := outcomes(chunks)
 	if err := l.duplicates(v, chunks, outcome); err != nil {
 		return nil, fmt.Errorf("find duplicates: %w", err)
 	}
 	return outcome, nil
+}
+
+// ahead refuses to go on when this node knows of more than the gate, which it holds: then the store
+// went back, as after a failover to a standby that lacked the last commits. What the node has in
+// memory could call a record a duplicate that is not stored.
+func (l *Log) ahead(pos uint64) error {
+	l.mem.mu.RLock()
+	have := l.mem.pos
+	l.mem.mu.RUnlock()
+	if have <= pos {
+		return nil
+	}
+	return fault.New(fault.Unavailable, "store.went_back", "the store is at position %d, this node knew it at %d", pos, have).
+		WithHint("the store was restored or failed over: restart this node, clients will send again what it took meanwhile")
 }
 
 // outcomes returns a false for each record.

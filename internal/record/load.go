@@ -42,6 +42,9 @@ func (l *Log) load(tx store.Tx, version uint64) (*state, error) {
 	for f := range st.runs {
 		slices.SortFunc(st.runs[f], func(a, b *run) int { return -Location{Pos: a.LastPos}.Compare(Location{Pos: b.LastPos}) })
 	}
+	if err := st.contiguous(); err != nil {
+		return nil, err
+	}
 	l.trim(st)
 	marks, err := l.store.Marks(tx)
 	if err != nil {
@@ -57,6 +60,24 @@ func (l *Log) load(tx store.Tx, version uint64) (*state, error) {
 		}
 	}
 	return st, nil
+}
+
+// contiguous says whether the runs of each family tell of all rows up to merged, each once: readers
+// walk one run after another and rely on it.
+func (st *state) contiguous() error {
+	for _, runs := range st.runs {
+		next := st.merged
+		for _, r := range runs {
+			if r.LastPos != next || r.FirstPos > r.LastPos {
+				return corrupt(fmt.Sprintf("run %d tells of rows %d to %d, want up to %d", r.ID, r.FirstPos, r.LastPos, next))
+			}
+			next = r.FirstPos - 1
+		}
+		if next != 0 {
+			return corrupt(fmt.Sprintf("no run tells of rows up to %d", next))
+		}
+	}
+	return nil
 }
 
 // trim leaves out pieces of filters, of the largest first, until the budget holds.

@@ -47,7 +47,7 @@ func (l *Log) newRunWriter(ctx context.Context, f Family, first, last, keys uint
 // add appends an entry, greater than all before.
 func (w *runWriter) add(e *entry) error {
 	if e.pos < w.info.FirstPos || e.pos > w.info.LastPos {
-		panic(fmt.Sprintf("entry at %d in run %+v", e.pos, w.info))
+		return corrupt(fmt.Sprintf("an entry of row %d in a run of %d to %d", e.pos, w.info.FirstPos, w.info.LastPos))
 	}
 	before := w.blocks.keys
 	if err := w.blocks.add(e); err != nil {
