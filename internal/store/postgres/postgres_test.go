@@ -2,7 +2,12 @@ package postgres
 
 import (
 	"context"
+	"crypto/rand"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/store"
@@ -99,6 +104,7 @@ func TestConflictsAreTriedAgain(t *testing.T) {
 func waiting(t *testing.T, server *pgtest.Server, on *DB, write func() error) (done chan error) {
 	t.Helper()
 	server.Set(t, "synchronous_standby_names", "'nobody'")
+	untilCommitsWait(t, server, on)
 	done = make(chan error, 1)
 	go func() { done <- write() }()
 	for !inReplication(t, on, `SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'`) {
@@ -109,6 +115,27 @@ func waiting(t *testing.T, server *pgtest.Server, on *DB, write func() error) (d
 		}
 	}
 	return done
+}
+
+// untilCommitsWait returns once commits wait for a standby. Sessions know of a setting before the
+// process does that makes them wait.
+func untilCommitsWait(t *testing.T, server *pgtest.Server, on *DB) {
+	t.Helper()
+	probe := func(sql string) error {
+		c, err := pgx.Connect(t.Context(), server.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close(context.Background())
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		defer cancel()
+		_, err = c.Exec(ctx, sql)
+		return err
+	}
+	for probe(`CREATE TABLE probe_`+strings.ToLower(rand.Text()[:12])+` (x integer)`) == nil {
+	}
+	for inReplication(t, on, `SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'`) { // the probe's own
+	}
 }
 
 func inReplication(t *testing.T, db *DB, sql string) (found bool) {
