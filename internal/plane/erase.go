@@ -390,7 +390,7 @@ func (g *group) tombs(e *erasure, r Receipt) []*subject.Tomb {
 	for i, row := range e.rows {
 		tombs[i] = &subject.Tomb{Key: row.Key, Head: e.head.Subject, Receipt: r.Receipt, ErasedAt: r.ErasedAt.UnixMilli(),
 			UnrecoverableBy: r.UnrecoverableBy.UnixMilli(), Records: r.Records, Entry: r.Ledger.Entry, Index: r.Ledger.Index,
-			ReasonChunk: first.chunk, Reason: reason}
+			ReasonChunk: first.chunk, Reason: reason, HadState: (e.head.State|row.State)&(subject.Restricted|subject.Held) != 0}
 	}
 	return tombs
 }

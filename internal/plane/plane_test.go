@@ -21,6 +21,7 @@ import (
 	"domicile.dev/internal/store/sqlite"
 	"domicile.dev/internal/store/sqlstore"
 	"domicile.dev/internal/store/storetest/pgtest"
+	"domicile.dev/internal/subject"
 	"domicile.dev/internal/tenant"
 	"domicile.dev/internal/term"
 	"domicile.dev/internal/vault"
@@ -371,6 +372,24 @@ func TestARecordKeepsItsNameWhenOneOfItsPeopleIsErased(t *testing.T) {
 		w.erase(w.find("phone", b))
 		_, err := w.RecordsByClientID(context.Background(), w.caller, "x1", "")
 		wantKind(t, "by client id after both erasures", err, fault.NotFound, "record.unknown")
+	})
+}
+
+func TestAnErasureTakesTheReasonsAlong(t *testing.T) {
+	eachStore(t, func(t *testing.T, w *world) {
+		w.send(w.src, "/v1/track", track("u1", "m1", "Paid"))
+		s := w.find("user_id", "u1")
+		if _, err := w.Restrict(context.Background(), w.caller, s, "accuracy contested"); err != nil {
+			t.Fatal(err)
+		}
+		w.erase(s)
+		if err := w.db.View(context.Background(), func(tx store.Tx) error {
+			return sqlstore.Subjects{}.Reasons(tx, subject.Key{Tenant: 1, Subject: s}, func(state string, _ []byte) {
+				t.Errorf("the reason of %s is still there", state)
+			})
+		}); err != nil {
+			t.Fatal(err)
+		}
 	})
 }
 

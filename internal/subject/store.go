@@ -65,4 +65,5 @@ type Tomb struct {
 	ReasonChunk     id.Chunk // names the key under which Reason is sealed
 	Reason          []byte   // sealed, nil when none was given
 	CompactedAt     int64    // 0 while sealed remains are in the log
+	HadState        bool     // a state was in force, so there may be reasons to delete; not stored
 }

@@ -246,8 +246,12 @@ func (Subjects) Erase(tx store.Tx, tombs []*subject.Tomb) error {
 	c := conn(tx)
 	keys := make([][]any, len(tombs))
 	rows := make([][]any, len(tombs))
+	var reasons [][]any
 	for i, t := range tombs {
 		keys[i] = []any{t.Tenant, t.Subject[:]}
+		if t.HadState {
+			reasons = append(reasons, keys[i])
+		}
 		var reason any
 		if t.Reason != nil {
 			reason = t.Reason
@@ -261,8 +265,10 @@ func (Subjects) Erase(tx store.Tx, tombs []*subject.Tomb) error {
 	if err := c.ExecEach(`DELETE FROM identifier`+by(c, "identifier_subject")+`WHERE tenant = $1 AND subject = $2`, keys); err != nil {
 		return err
 	}
-	if err := c.ExecEach(`DELETE FROM reason WHERE tenant = $1 AND subject = $2`, keys); err != nil {
-		return err
+	if len(reasons) > 0 {
+		if err := c.ExecEach(`DELETE FROM reason WHERE tenant = $1 AND subject = $2`, reasons); err != nil {
+			return err
+		}
 	}
 	return c.ExecEach(`INSERT INTO erased (tenant, subject, head, receipt, erased_at, unrecoverable_by, records,
 		entry, ledger_index, reason_chunk, reason, compacted_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`, rows)
