@@ -74,10 +74,11 @@ func ParseRecord(t string) (r Record, err error) {
 	return r, nil
 }
 
-// Entry names one ledger entry: 96 random bits, "led_" and 20 characters as text.
+// Entry names one ledger entry: its place in the log and 32 random bits (docs/formats/ledger.md), "led_" and
+// 20 characters as text.
 type Entry [12]byte
 
-// NewEntry returns a random entry id.
+// NewEntry returns an id of no entry in particular.
 func NewEntry() (e Entry) { _, _ = rand.Read(e[:]); return e }
 
 // String returns the text form, "led_…".

@@ -85,7 +85,7 @@ func (p *Plane) open(r *subject.Row) (*seal.Key, error) {
 
 // ingestAll stores what this group's requests brought.
 func (g *group) ingestAll() error {
-	var slow []*prepared
+	slow := false
 	var ops []*ingestOp
 	for _, o := range g.ops {
 		if o.ingest == nil {
@@ -96,16 +96,13 @@ func (g *group) ingestAll() error {
 		ops = append(ops, in)
 		for i := range in.events {
 			e := &in.events[i]
-			if e.fast && g.alive(e) {
-				continue
-			}
-			slow = append(slow, e)
+			slow = slow || !e.fast || !g.alive(e)
 		}
 	}
 	if len(ops) == 0 {
 		return nil
 	}
-	if len(slow) > 0 {
+	if slow {
 		if err := g.resolve(ops); err != nil {
 			return err
 		}

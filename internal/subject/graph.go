@@ -125,8 +125,7 @@ func (g *Graph) Head(k Key) *Row {
 	return g.rows[Key{k.Tenant, r.Head}]
 }
 
-// NewRows, NewBindings and Merges are what the graph changed.
-func (g *Graph) NewRows() []*Row         { return g.newRows }
+// NewBindings and Merges are what the graph changed, besides rows.
 func (g *Graph) NewBindings() []*Binding { return g.newBindings }
 func (g *Graph) Merges() []Merge         { return g.reheads }
 

@@ -1,6 +1,8 @@
 package sqlstore
 
 import (
+	"strconv"
+
 	"domicile.dev/internal/id"
 	"domicile.dev/internal/store"
 	"domicile.dev/internal/subject"
@@ -124,7 +126,7 @@ func by(c Conn, index string) string {
 
 // Bindings implements subject.Store.
 func (Subjects) Bindings(tx store.Tx, keys []subject.BindingKey, each func(subject.Binding)) error {
-	return conn(tx).QueryEach(bindingColumns+` WHERE tenant = $1 AND digest = $2 ORDER BY tenant, digest, flags, subject LIMIT 64`, bindingArgs(keys),
+	return conn(tx).QueryEach(bindingColumns+` WHERE tenant = $1 AND digest = $2 ORDER BY tenant, digest, flags, subject LIMIT `+strconv.Itoa(subject.MostBindings), bindingArgs(keys),
 		func(i int, r Row) error { each(scanBinding(keys[i].Tenant, r)); return nil })
 }
 
