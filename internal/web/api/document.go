@@ -26,7 +26,7 @@ const introduction = `Personal data of one region, by its tenants' say. Send Aut
 
 Errors are application/problem+json (RFC 9457): match on reason, read detail, do what hint says. They never repeat what was sent.
 
-Every POST takes an Idempotency-Key. For 24 hours the same key with the same body gives the same status and body again; with another body it is refused with 422. A key or token that was shown once is not shown again by that.`
+Every POST takes an Idempotency-Key. For 24 hours the same key with the same body gives the same status and body again, unless the state stood in the way (409): that is asked anew; with another body it is refused with 422. A key or token that was shown once is not shown again by that.`
 
 // newHuma returns huma's API with what every document has.
 func newHuma(a *API, opt Options) huma.API {

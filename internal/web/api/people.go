@@ -18,7 +18,7 @@ func (a *API) addPeople() {
 		errors:  []int{404, 409}, fresh: true}, a.find)
 	a.raw(operation{id: "erase-subject", method: http.MethodPost, path: "/api/v1/subjects/{subject}:erase", tag: tagPeople, body: eraseBody{}, optional: true, answer: receiptBody{},
 		summary: "Erase a person",
-		doc: "When it answers, no read, flow, export or restored backup brings the person back. Calling it again gives the same receipt with already. " +
+		doc: "When it answers, no read and no export brings the person back, nor does a copy of the store from before once unrecoverable_by has passed. Calling it again gives the same receipt with already. " +
 			"A legal hold keeps a person: 409 hold.in_force.",
 		errors: []int{404, 409}}, a.erase)
 	typed(a, operation{id: "get-subject", method: http.MethodGet, path: "/api/v1/subjects/{subject}", tag: tagPeople,
