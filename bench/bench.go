@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -63,6 +64,9 @@ func (b *bench) on(ctx context.Context, f func(s *server) error, env ...string) 
 		return err
 	}
 	defer s.remove()
+	if b.profiles != "" {
+		env = append(env, "DOMICILE_PPROF=1")
+	}
 	if err := s.start(ctx, env...); err != nil {
 		return err
 	}
@@ -119,6 +123,19 @@ func (b *bench) ingest(ctx context.Context) error {
 		atMost("resident memory under that load", b.store, memory, "MB", b.goals.loadMB),
 		atMost("ledger's share of ingest CPU", b.store, ledger, "%", b.goals.ledgerShare))
 	return nil
+}
+
+// profiled runs f while the server's CPU is profiled into a file of that name, when that was asked for.
+func (b *bench) profiled(s *server, name string, f func() (float64, error)) (float64, error) {
+	if b.profiles == "" {
+		return f()
+	}
+	took := make(chan error, 1)
+	go func() {
+		took <- fetch("http://"+s.addr+"/debug/pprof/profile?seconds=3", filepath.Join(b.profiles, b.store+"-"+name+".pprof"))
+	}()
+	n, err := f()
+	return n, errors.Join(err, <-took)
 }
 
 var accounting = regexp.MustCompile(`Showing nodes accounting for ([0-9.]+)ms, [0-9.]+% of ([0-9.]+)ms total`)
@@ -211,7 +228,9 @@ func (b *bench) persons(ctx context.Context) error {
 			return post(nil, "/v1/track", s.write, fmt.Appendf(nil, `{"userId":"person-%06d","event":"Signed Up","messageId":"p-%06d-%d","context":{"library":{"name":"bench","version":"1"}},`+
 				`"properties":{"plan":"pro","url":"https://shop.example.com/p/%06d"}}`, person, person, n, n))
 		}
-		creates, err := many(ctx, s.addr, conns, people, func(w *wire, i int) error { return expect(w, track(i, 0)) })
+		creates, err := b.profiled(s, "create", func() (float64, error) {
+			return many(ctx, s.addr, conns, people, func(w *wire, i int) error { return expect(w, track(i, 0)) })
+		})
 		if err != nil {
 			return err
 		}
@@ -240,12 +259,14 @@ func (b *bench) persons(ctx context.Context) error {
 			return err
 		}
 		var short atomic.Int64
-		reads, err := many(ctx, s.addr, conns, 2*people, func(w *wire, i int) error {
-			err := expect(w, get(nil, "/api/v1/subjects/"+subjects[i*7919%people]+"/records", s.read))
-			if bytes.Count(w.body, []byte(`"client_id"`)) != 10 {
-				short.Add(1)
-			}
-			return err
+		reads, err := b.profiled(s, "read", func() (float64, error) {
+			return many(ctx, s.addr, conns, 2*people, func(w *wire, i int) error {
+				err := expect(w, get(nil, "/api/v1/subjects/"+subjects[i*7919%people]+"/records", s.read))
+				if bytes.Count(w.body, []byte(`"client_id"`)) != 10 {
+					short.Add(1)
+				}
+				return err
+			})
 		})
 		if err != nil {
 			return err
@@ -254,8 +275,10 @@ func (b *bench) persons(ctx context.Context) error {
 			return fmt.Errorf("%d reads did not give ten records", short.Load())
 		}
 		b.add(atLeast("one subject's 10 records, 32 connections", b.store, reads, "a second", b.goals.reads))
-		erases, err := many(ctx, s.addr, conns, people, func(w *wire, i int) error {
-			return expect(w, post(nil, "/api/v1/subjects/"+subjects[i]+":erase", s.read, []byte(`{"reason":"request"}`)))
+		erases, err := b.profiled(s, "erase", func() (float64, error) {
+			return many(ctx, s.addr, conns, people, func(w *wire, i int) error {
+				return expect(w, post(nil, "/api/v1/subjects/"+subjects[i]+":erase", s.read, []byte(`{"reason":"request"}`)))
+			})
 		})
 		if err != nil {
 			return err

@@ -59,6 +59,8 @@ type plan struct {
 	people  int
 	records int // in the store when its idle memory is taken
 	only    string
+
+	profiles string // a folder for CPU profiles of the rows about people
 }
 
 func main() {
@@ -72,6 +74,7 @@ func main() {
 	flag.IntVar(&p.people, "people", 10_000, "whose events the load has")
 	flag.IntVar(&p.records, "records", 10_000_000, "records in the store when its idle memory is taken")
 	flag.StringVar(&p.only, "only", "", "measure only rows with this in their name: ingest, single, people, sustained, start")
+	flag.StringVar(&p.profiles, "profiles", "", "keep CPU profiles of the rows about people in this `folder`")
 	flag.Parse()
 	p.stores = strings.Split(stores, ",")
 
