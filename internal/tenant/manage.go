@@ -180,8 +180,10 @@ func (s *Service) commit(ctx context.Context, fn func(store.Tx, time.Time) (Tena
 		if err := s.store.PutTenant(tx, t); err != nil {
 			return err
 		}
-		ch.Entry, err = s.ledger.Enter(tx, kind, t.ID, body)
-		return err
+		if ch.Entry, err = s.ledger.Enter(tx, kind, t.ID, body); err != nil {
+			return err
+		}
+		return store.Effect(ctx, tx)
 	})
 	if err != nil {
 		return Change{}, err

@@ -16,7 +16,7 @@ CREATE TABLE idempotency (
 	key        bytea   NOT NULL, -- HMAC-SHA256 of the client's key
 	digest     bytea   NOT NULL, -- HMAC-SHA256 of method, path and body
 	started_at bigint  NOT NULL, -- ms
-	status     integer NOT NULL, -- 0 while the first request is under way
+	status     integer NOT NULL, -- of HTTP; 0: under way, 1: asked anew each time, 2: done, answer not kept yet
 	type       text    NOT NULL, -- media type of body
 	body       bytea   NOT NULL,
 	PRIMARY KEY (tenant, key)
@@ -29,7 +29,7 @@ type Answer struct {
 	Tenant      uint32
 	Key, Digest []byte
 	StartedAt   time.Time
-	Status      int // 0 while the first request is under way
+	Status      int // of HTTP; below 200 as the column says
 	Type        string
 	Body        []byte
 }
@@ -57,9 +57,9 @@ func (Idempotency) PutAnswer(tx store.Tx, a Answer) error {
 	return err
 }
 
-// DropAnswer forgets a request that had no answer worth keeping.
+// DropAnswer forgets a request that had no answer worth keeping and no effect.
 func (Idempotency) DropAnswer(tx store.Tx, tenant uint32, key []byte) error {
-	_, err := conn(tx).Exec(`DELETE FROM idempotency WHERE tenant = $1 AND key = $2`, tenant, key)
+	_, err := conn(tx).Exec(`DELETE FROM idempotency WHERE tenant = $1 AND key = $2 AND status = 0`, tenant, key)
 	return err
 }
 

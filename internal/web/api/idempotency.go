@@ -86,7 +86,8 @@ func (i *idempotency) serve(w http.ResponseWriter, r *http.Request, c *call, key
 }
 
 // begin puts first in place, or returns what was answered before. Faults: Unprocessable when the
-// key came with another request; Conflict while the first one is under way.
+// key came with another request; Conflict while the first one is under way, and when it was carried
+// out by a node that died before it kept the answer.
 func (i *idempotency) begin(ctx context.Context, first sqlstore.Answer) (kept *sqlstore.Answer, err error) {
 	now := i.now()
 	first.StartedAt = now
@@ -103,26 +104,35 @@ func (i *idempotency) begin(ctx context.Context, first sqlstore.Answer) (kept *s
 				WithHint("use a new key for a new request")
 		case old.Status == statusAsk:
 			return nil
-		case old.Status != 0:
+		case old.Status >= 200:
 			kept = &old
 			return nil
 		case now.Before(old.StartedAt.Add(keyLease)):
 			f := fault.New(fault.Conflict, "idempotency.under_way", "a request with this Idempotency-Key is under way").WithHint("send it again a little later")
 			f.RetryAfterSeconds = 1
 			return f
+		case old.Status == statusMade:
+			return fault.New(fault.Conflict, "idempotency.answer_lost", "the request with this Idempotency-Key was carried out, and its answer is lost").
+				WithHint("list what there is; what was made and can't be used without its secret can be rotated or disabled")
 		}
-		return i.answers.PutAnswer(tx, first) // the node that began it is gone
+		return i.answers.PutAnswer(tx, first) // the node that began it is gone, and nothing was made
 	})
 	return kept, err
 }
 
-// statusAsk is kept where the answer is to be asked for again.
-const statusAsk = 1
+// What is kept in place of an answer's status.
+const (
+	statusAsk  = 1 // the answer is to be asked for again
+	statusMade = 2 // what was asked is done, and its answer is not kept yet
+)
 
 // answer lets the operation answer and keeps that before the client sees it. Trouble on our side is
 // not kept: the retry is to find out anew.
 func (i *idempotency) answer(w http.ResponseWriter, r *http.Request, c *call, a sqlstore.Answer) error {
 	a.StartedAt = i.now()
+	made := a // entered with the effect, so that a node that dies in between leaves a trace of it
+	made.Status = statusMade
+	r = r.WithContext(store.OnEffect(r.Context(), func(tx store.Tx) error { return i.answers.PutAnswer(tx, made) }))
 	rec := &recorder{ResponseWriter: w}
 	keep := false
 	defer func() {

@@ -9,6 +9,7 @@ import (
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/store"
 	"domicile.dev/internal/store/postgres"
+	"domicile.dev/internal/store/sqlstore"
 	"domicile.dev/internal/store/storetest/pgtest"
 )
 
@@ -21,7 +22,7 @@ func TestIdempotencyOnPostgreSQL(t *testing.T) {
 	defer func() { openStore = onSQLite }()
 	for name, run := range map[string]func(*testing.T){"same answer": TestTheSameKeyGivesTheSameAnswer, "one request": TestAKeyBelongsToOneRequest,
 		"under way": TestWhileOneIsUnderWayAnotherIsToldToWait, "trouble": TestRefusalsAreKeptAndTroubleIsNot, "a day": TestAKeyLivesADay,
-		"find": TestFindIsAskedAgain, "secrets": TestAReplayShowsNoSecretAgain} {
+		"find": TestFindIsAskedAgain, "secrets": TestAReplayShowsNoSecretAgain, "died": TestWhatWasMadeIsNotMadeAgain} {
 		t.Run(name, run)
 	}
 }
@@ -164,5 +165,41 @@ func TestAReplayShowsNoSecretAgain(t *testing.T) {
 	}
 	if again.status != 201 || again.json(t)["api_token"] != nil || again.json(t)["tenant"] == nil {
 		t.Errorf("%d %s, want the tenant without its token", again.status, again.body)
+	}
+}
+
+// forgetful keeps no final answer, as if the node had died before it could.
+type forgetful struct{ sqlstore.Idempotency }
+
+func (f forgetful) PutAnswer(tx store.Tx, a sqlstore.Answer) error {
+	if a.Status >= 200 {
+		return errors.New("died")
+	}
+	return f.Idempotency.PutAnswer(tx, a)
+}
+
+func TestWhatWasMadeIsNotMadeAgain(t *testing.T) {
+	openAnswers = forgetful{}
+	defer func() { openAnswers = sqlstore.Idempotency{} }()
+	w := newWorld(t)
+	clock := now
+	w.now = func() time.Time { return clock }
+	create := func() reply {
+		return w.do("POST", "/api/v1/tenants/acme/sources", `{"name":"n","adapter":"native"}`, keyHeader, "k1")
+	}
+	sources := func() int {
+		list, _ := w.do("GET", "/api/v1/tenants/acme/sources", "").json(t)["sources"].([]any)
+		return len(list)
+	}
+	had := sources()
+	if r := create(); r.status != 201 || sources() != had+1 {
+		t.Fatalf("%d %s, %d sources", r.status, r.body, sources())
+	}
+	if r := create(); r.status != 409 || r.problem(t) != "idempotency.under_way" {
+		t.Errorf("at once: %d %s", r.status, r.body)
+	}
+	clock = now.Add(2 * time.Minute)
+	if r := create(); r.status != 409 || r.problem(t) != "idempotency.answer_lost" || sources() != had+1 {
+		t.Errorf("later: %d %s, %d sources, want %d", r.status, r.body, sources(), had+1)
 	}
 }

@@ -188,6 +188,9 @@ var openStore = func(t testing.TB) (store.DB, error) {
 	return sqlite.Open(t.Context(), t.TempDir(), sqlite.Options{})
 }
 
+// openAnswers is where answers are kept.
+var openAnswers api.Answers = sqlstore.Idempotency{}
+
 func handler(t testing.TB, p api.Service, log io.Writer, clock func() time.Time) (http.Handler, string) {
 	t.Helper()
 	db, err := openStore(t)
@@ -204,7 +207,7 @@ func handler(t testing.TB, p api.Service, log io.Writer, clock func() time.Time)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := api.New(p, accounts, api.Options{Region: "ie1", Programme: func() string { return "sha256:00" }, DB: db, Answers: sqlstore.Idempotency{},
+	a, err := api.New(p, accounts, api.Options{Region: "ie1", Programme: func() string { return "sha256:00" }, DB: db, Answers: openAnswers,
 		Secret: bytes.Repeat([]byte{7}, 32), Now: clock})
 	if err != nil {
 		t.Fatal(err)
