@@ -11,10 +11,10 @@ import (
 // shape is what a webhook can be: the kind of its record and which parameters name it.
 type shape struct {
 	service, kind string
-	ids           []string // of what it is about, best first; the record's client id
-	marks         []string // what tells webhooks about the same thing apart
-	enough        []string // with one of these the marks do so; nil is always. Else its content does
-	parent        string   // what it is part of, when it has no id of its own yet
+	ids           []string              // of what it is about, best first; the record's client id
+	parent        string                // what it is part of, when it has no id of its own yet
+	marks         []string              // what tells webhooks about the same thing apart
+	enough        func(w *webhook) bool // whether the marks do; nil is always. Else its content does
 	people        func(w *webhook)
 }
 
@@ -75,7 +75,7 @@ func (w *webhook) client(s *shape) (wrong string) {
 			parts = append(parts, v)
 		}
 	}
-	if !own || s.enough != nil && w.p.text(s.enough...) == nil {
+	if !own || s.enough != nil && !s.enough(w) {
 		parts = append(parts, []byte(w.print()))
 	}
 	w.e.Qualifier = string(bytes.Join(parts, []byte("/")))
@@ -84,26 +84,26 @@ func (w *webhook) client(s *shape) (wrong string) {
 
 var (
 	message       = &shape{service: "messaging", kind: "message", ids: messageIDs, people: sides}
-	messageStatus = &shape{service: "messaging", kind: "message.status", ids: messageIDs, people: sides, marks: []string{"MessageStatus", "SmsStatus", "EventType"}}
+	messageStatus = &shape{service: "messaging", kind: "message.status", ids: messageIDs, people: sides, marks: []string{"MessageStatus", "EventType"}, enough: with("MessageStatus")}
 	callStatus    = &shape{service: "voice", kind: "call.status", ids: []string{"CallSid"}, people: sides,
-		marks: []string{"CallStatus", "SequenceNumber"}, enough: []string{"SequenceNumber"}}
+		marks: []string{"CallStatus", "SequenceNumber"}, enough: with("SequenceNumber")}
 	recording     = &shape{service: "voice", kind: "recording", ids: []string{"RecordingSid"}, people: sides, marks: []string{"RecordingStatus"}}
 	transcription = &shape{service: "voice", kind: "transcription", ids: []string{"TranscriptionSid"}, people: sides,
-		marks: []string{"TranscriptionStatus", "TranscriptionEvent", "SequenceId"}, enough: []string{"TranscriptionStatus", "SequenceId"}}
+		marks: []string{"TranscriptionStatus", "TranscriptionEvent", "SequenceId"}, enough: with("TranscriptionStatus", "SequenceId")}
 	transcript = &shape{service: "voice", kind: "transcription", ids: []string{"transcript_sid"}, people: customer, marks: []string{"event_type"}}
 
-	chatMessage     = &shape{service: "chat", kind: "conversation.message", ids: []string{"MessageSid"}, parent: "ConversationSid", people: author, marks: chatMarks, enough: chatMarks[1:3]}
-	chatDelivery    = &shape{service: "chat", kind: "conversation.delivery", ids: []string{"DeliveryReceiptSid", "MessageSid"}, parent: "ConversationSid", people: author, marks: chatMarks, enough: chatMarks[1:3]}
-	chatParticipant = &shape{service: "chat", kind: "conversation.participant", ids: []string{"ParticipantSid"}, parent: "ConversationSid", people: participant, marks: chatMarks, enough: chatMarks[1:3]}
-	chatUser        = &shape{service: "chat", kind: "conversation.user", ids: []string{"UserSid"}, parent: "ChatServiceSid", people: participant, marks: chatMarks, enough: chatMarks[1:3]}
-	conversation    = &shape{service: "chat", kind: "conversation", ids: []string{"ConversationSid"}, parent: "ChatServiceSid", people: author, marks: chatMarks, enough: chatMarks[1:3]}
+	chatMessage     = &shape{service: "chat", kind: "conversation.message", ids: []string{"MessageSid"}, parent: "ConversationSid", people: author, marks: chatMarks, enough: chatOnce}
+	chatDelivery    = &shape{service: "chat", kind: "conversation.delivery", ids: []string{"DeliveryReceiptSid", "MessageSid"}, parent: "ConversationSid", people: author, marks: chatMarks, enough: chatOnce}
+	chatParticipant = &shape{service: "chat", kind: "conversation.participant", ids: []string{"ParticipantSid"}, parent: "ConversationSid", people: participant, marks: chatMarks, enough: chatOnce}
+	chatUser        = &shape{service: "chat", kind: "conversation.user", ids: []string{"UserSid"}, parent: "ChatServiceSid", people: participant, marks: chatMarks, enough: chatOnce}
+	conversation    = &shape{service: "chat", kind: "conversation", ids: []string{"ConversationSid"}, parent: "ChatServiceSid", people: author, marks: chatMarks, enough: chatOnce}
 
-	room            = &shape{service: "video", kind: "video.room", ids: roomIDs, people: participant, marks: roomMarks, enough: roomMarks[1:]}
-	roomParticipant = &shape{service: "video", kind: "video.participant", ids: roomIDs, people: participant, marks: roomMarks, enough: roomMarks[1:]}
-	roomRecording   = &shape{service: "video", kind: "video.recording", ids: roomIDs, people: participant, marks: roomMarks, enough: roomMarks[1:]}
+	room            = &shape{service: "video", kind: "video.room", ids: roomIDs, people: participant, marks: roomMarks, enough: with("SequenceNumber")}
+	roomParticipant = &shape{service: "video", kind: "video.participant", ids: roomIDs, people: participant, marks: roomMarks, enough: with("SequenceNumber")}
+	roomRecording   = &shape{service: "video", kind: "video.recording", ids: roomIDs, people: participant, marks: roomMarks, enough: with("SequenceNumber")}
 
-	task   = &shape{service: "flex", kind: "task", ids: []string{"TaskSid"}, people: taskCustomer, marks: taskMarks, enough: taskMarks[1:]}
-	worker = &shape{service: "flex", kind: "worker", ids: []string{"ResourceSid", "WorkerSid", "WorkspaceSid"}, people: noPeople, marks: taskMarks, enough: taskMarks[1:]}
+	task   = &shape{service: "flex", kind: "task", ids: []string{"TaskSid"}, people: taskCustomer, marks: taskMarks, enough: with("Sid", "ReservationSid")}
+	worker = &shape{service: "flex", kind: "worker", ids: []string{"ResourceSid", "WorkerSid", "WorkspaceSid"}, people: noPeople, marks: taskMarks, enough: with("Sid", "ReservationSid")}
 
 	verification = &shape{service: "verify", kind: "verification", people: verified}
 	callSummary  = &shape{service: "voice", kind: "call", people: sides}
@@ -116,6 +116,17 @@ var (
 	roomMarks  = []string{"StatusCallbackEvent", "SequenceNumber"}
 	taskMarks  = []string{"EventType", "Sid", "ReservationSid"}
 )
+
+// with says that the marks are enough when one of the parameters is there.
+func with(names ...string) func(*webhook) bool {
+	return func(w *webhook) bool { return w.p.text(names...) != nil }
+}
+
+// chatOnce says that for what happens once, or has a time of its own.
+func chatOnce(w *webhook) bool {
+	event := w.p.text("EventType")
+	return bytes.HasSuffix(event, []byte("Added")) || bytes.HasSuffix(event, []byte("Removed")) || w.p.text("DateUpdated") != nil
+}
 
 // tell says which webhook this is by the parameters it has, nil when it is none that is known.
 // The order counts: what comes first has parameters of what comes later.
