@@ -3,6 +3,7 @@ package twilio_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -132,6 +133,7 @@ func FuzzDecode(f *testing.F) {
 		contentType, body := fixture(f, name)
 		f.Add(contentType, body)
 	}
+	f.Add(formType, []byte("MessageSid=1&a=+%C3%A9&a=\"&b&&=x"))
 	f.Add("", []byte("CallSid=1&CallStatus=%22%00&CallSid.x=1&A.b=%C3%A9&A.b=2&a=%"))
 	f.Add("", []byte(`[{"type":"com.twilio.taskrouter.task.created","id":"\ud800","source":"s","data":{"payload":{"task_attributes":"{\"from\":1}"}}},7]`))
 	e := env(f)
@@ -166,6 +168,11 @@ func FuzzDecode(f *testing.F) {
 				}
 			}
 			got := data(t, ev)
+			if values, err := url.ParseQuery(string(body)); err == nil && contentType == formType && !strings.Contains(string(body), "%2") && !strings.Contains(string(body), ".") {
+				if diff := cmp.Diff(asMembers(values), got); diff != "" {
+					t.Fatal(diff)
+				}
+			}
 			if stream {
 				var want map[string]any
 				if err := json.Unmarshal(sent[i], &want); err != nil || !cmp.Equal(want, got) {
@@ -174,6 +181,21 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 	})
+}
+
+// asMembers is what the values of a form without dotted names become.
+func asMembers(values url.Values) map[string]any {
+	m := map[string]any{}
+	for name, list := range values {
+		if m[name] = list[0]; len(list) > 1 {
+			var all []any
+			for _, v := range list {
+				all = append(all, v)
+			}
+			m[name] = all
+		}
+	}
+	return m
 }
 
 // refusals lists what a batch refused.
