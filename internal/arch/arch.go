@@ -31,6 +31,7 @@ var Levels = map[string]int{
 	"internal/config":         8, // a node's configuration
 	"internal/ingest/native":  8, // adapters and keyrings import only the port they implement
 	"internal/ingest/segment": 8,
+	"internal/ingest/twilio":  8,
 	"internal/store/sqlstore": 8, // all SQL text, once, for both engines
 	"internal/vault/keyring":  8,
 	"internal/web/guard":      8, // faults → RFC 9457, limits, headers

@@ -1,0 +1,142 @@
+package twilio_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"domicile.dev/examples"
+	"domicile.dev/internal/ingest"
+	"domicile.dev/internal/ingest/twilio"
+	"domicile.dev/internal/programme"
+)
+
+const (
+	formType = "application/x-www-form-urlencoded; charset=UTF-8"
+	jsonType = "application/json"
+)
+
+var received = time.Date(2026, 1, 6, 0, 0, 0, 0, time.UTC)
+
+type kinds map[string]*ingest.Kind
+
+func (k kinds) Kind(service, name string) *ingest.Kind { return k[service+"/"+name] }
+
+// env has the kinds of the example programme.
+func env(t testing.TB) ingest.Env {
+	t.Helper()
+	p, err := programme.Load(examples.Communications())
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := kinds{}
+	for kind, fields := range p.KindRules() {
+		var rules []ingest.Rule
+		for _, f := range fields {
+			rules = append(rules, ingest.Rule{Path: f.Path, Category: f.Category, Owner: f.OwnerOrDefault()})
+		}
+		compiled, err := ingest.Compile(kind.Service, kind.Kind, rules)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k[kind.Service+"/"+kind.Kind] = compiled
+	}
+	return ingest.Env{ReceivedAt: received, Kinds: k}
+}
+
+// fixture returns the content type and body of a file of testdata.
+func fixture(t testing.TB, name string) (contentType string, body []byte) {
+	t.Helper()
+	raw, err := os.ReadFile("testdata/" + name + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var x struct {
+		Request struct {
+			Headers map[string]string
+			Body    json.RawMessage
+		}
+	}
+	var form struct{ Raw string }
+	if err := json.Unmarshal(raw, &x); err != nil {
+		t.Fatal(err)
+	}
+	if json.Unmarshal(x.Request.Body, &form) == nil && form.Raw != "" {
+		return x.Request.Headers["content-type"], []byte(form.Raw)
+	}
+	return x.Request.Headers["content-type"], x.Request.Body
+}
+
+// form encodes names and values in turn.
+func form(pairs ...string) string {
+	var parts []string
+	for i := 0; i < len(pairs); i += 2 {
+		parts = append(parts, url.QueryEscape(pairs[i])+"="+url.QueryEscape(pairs[i+1]))
+	}
+	return strings.Join(parts, "&")
+}
+
+// kept is what became of a webhook, as a test writes it down.
+type kept struct {
+	Kind, ID, Qualifier, At string
+	People                  []string // role, type and value
+	Parts                   []string // owner, category and the names in it
+}
+
+func describe(t testing.TB, b *ingest.Batch, i int) kept {
+	t.Helper()
+	e := &b.Events[i]
+	if e.Refused != nil {
+		return kept{Kind: strings.TrimSpace("refused: " + e.Refused.Reason + " " + b.Path(e))}
+	}
+	k := kept{Kind: e.Kind.Service + "/" + e.Kind.Name, ID: string(e.ClientID), Qualifier: e.Qualifier,
+		At: time.UnixMilli(e.OccurredAt).UTC().Format("2006-01-02T15:04:05")}
+	if e.OccurredAt == received.UnixMilli() {
+		k.At = "received"
+	}
+	for _, id := range e.Identifiers {
+		k.People = append(k.People, fmt.Sprintf("%s %s %s", id.Role, id.Type, id.Value))
+	}
+	for _, f := range e.Fragments {
+		var members map[string]json.RawMessage
+		if err := json.Unmarshal(f.JSON, &members); err != nil {
+			t.Fatalf("%s: %v", f.JSON, err)
+		}
+		var names []string
+		for name := range members {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		k.Parts = append(k.Parts, fmt.Sprintf("%s %s: %s", f.Owner, f.Category, strings.Join(names, " ")))
+	}
+	return k
+}
+
+// data returns the content of an event as it was kept.
+func data(t testing.TB, e *ingest.Event) map[string]any {
+	t.Helper()
+	var parts [][]byte
+	for _, f := range e.Fragments {
+		parts = append(parts, f.JSON)
+	}
+	merged, err := ingest.Merge(parts)
+	var v map[string]any
+	if err != nil || json.Unmarshal(merged, &v) != nil {
+		t.Fatalf("%s: %v", merged, err)
+	}
+	return v
+}
+
+func decode(t testing.TB, e ingest.Env, contentType string, body string) *ingest.Batch {
+	t.Helper()
+	b, err := twilio.Decode(contentType, []byte(body), e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
