@@ -74,11 +74,8 @@ func (p params) unquote(n int) (content []byte, whole bool) {
 	if p.doc == &p.b.Doc {
 		return p.b.Text(n)
 	}
-	var scratch []byte
-	if content, whole = p.doc.Text(n, &scratch); whole {
-		content = p.b.Hold(content)
-	}
-	return content, whole
+	var scratch []byte // kept by what is made of it
+	return p.doc.Text(n, &scratch)
 }
 
 // in returns the parameters below the named one; ok says whether it is an object.

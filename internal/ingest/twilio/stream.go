@@ -69,7 +69,7 @@ func inner(data params) params {
 // streamShape tells what an event is by its type, such as com.twilio.messaging.message.sent.
 func (w *webhook) streamShape(typ []byte) *shape {
 	vendors, ok := bytes.CutPrefix(typ, []byte("com.twilio."))
-	if !ok || len(typ) > maxSourceBytes {
+	if !ok {
 		return nil
 	}
 	product, rest, _ := strings.Cut(string(vendors), ".")

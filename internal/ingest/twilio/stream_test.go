@@ -83,6 +83,7 @@ func TestABadEventCostsOnlyItself(t *testing.T) {
 		{strings.Replace(good, `"EZ1"`, `"`+strings.Repeat("x", 257)+`"`, 1), "1 event.bad_id id 0"},
 		{strings.Replace(good, `"EZ1"`, `"\ud800"`, 1), "1 event.bad_id id 0"},
 		{strings.Replace(good, `"/v1/x"`, `null`, 1), "1 event.bad_source source 0"},
+		{strings.Replace(good, `"/v1/x"`, `"`+strings.Repeat("x", 1025)+`"`, 1), "1 event.bad_source source 0"},
 		{strings.Replace(good, `"data":{`, `"date":{`, 1), "1 event.bad_data data 0"},
 		{strings.Replace(good, `"to":`, `"aoife":1,"aoife":`, 1), "1 event.duplicate_member data.* 0"},
 		{strings.Replace(good, `"to":`, `"a":`+strings.Repeat("[", 70)+strings.Repeat("]", 70)+`,"to":`, 1), "1 event.too_deep data.* 0"},

@@ -134,6 +134,8 @@ func TestForms(t *testing.T) {
 	}{
 		{"a read receipt", []string{"MessageSid", "SM1", "MessageStatus", "read", "EventType", "READ", "From", "whatsapp:" + to, "To", "whatsapp:" + from, "ChannelPrefix", "whatsapp"},
 			"messaging/message.status SM1 read/READ", []string{"own phone " + to, "recipient phone " + from}},
+		{"a status with the number of its WhatsApp", []string{"MessageSid", "SM1", "MessageStatus", "sent", "To", "whatsapp:" + from, "WaId", "447700900001"},
+			"messaging/message.status SM1 sent", []string{"recipient phone " + from}},
 		{"a status by its old name", []string{"SmsSid", "SM1", "SmsStatus", "sent", "To", from}, "messaging/message.status SM1 #", []string{"recipient phone " + from}},
 		{"from a short code", []string{"MessageSid", "SM1", "SmsStatus", "received", "From", "32665", "To", to}, "messaging/message SM1 ", []string{"own phone " + to}},
 		{"from a name", []string{"MessageSid", "SM1", "SmsStatus", "received", "From", "ACMEBANK", "To", to}, "messaging/message SM1 ", []string{"own phone " + to}},
@@ -161,6 +163,8 @@ func TestForms(t *testing.T) {
 			"chat/conversation.message IM1 onMessageUpdated/2026-01-05T10:00:00Z", []string{"sender identity user-ie-0001"}},
 		{"no author but a client", []string{"EventType", "onMessageRemoved", "ConversationSid", "CH1", "MessageSid", "IM1", "Author", "system", "ClientIdentity", "user-ie-0001"},
 			"chat/conversation.message IM1 onMessageRemoved", []string{"sender identity user-ie-0001"}},
+		{"an author who withheld a number", []string{"EventType", "onMessageAdded", "ConversationSid", "CH1", "MessageSid", "IM1", "Author", "+266696687"},
+			"chat/conversation.message IM1 onMessageAdded", nil},
 		{"before a message", []string{"EventType", "onMessageAdd", "ConversationSid", "CH1", "Author", "user-ie-0001", "Body", "Hello"},
 			"chat/conversation.message CH1 onMessageAdd/#", []string{"sender identity user-ie-0001"}},
 		{"a participant by address", []string{"EventType", "onParticipantAdded", "ConversationSid", "CH1", "ParticipantSid", "MB1", "MessagingBinding.Type", "sms", "MessagingBinding.Address", from, "MessagingBinding.ProxyAddress", to},
