@@ -24,7 +24,7 @@ func TestStoreFull(t *testing.T) {
 	w.start()
 	ie1 := w.region("ie1")
 	ballast := filepath.Join(disk.seen, "ballast")
-	disk.fill(t, ballast, 24<<20)
+	disk.fill(t, ballast, 360<<20) // more than the load can write before it is stopped, log and database
 	l := newLoad(t, w, "ie1")
 	ie1.segment(t, "/v1/track", m{"userId": "early", "event": "Seen", "messageId": "early"})
 
@@ -87,7 +87,7 @@ type disk struct {
 	seen   string   // where we see it
 }
 
-// smallDisk mounts 48 MB at dir for those who enter.
+// smallDisk mounts 384 MB at dir for those who enter.
 func smallDisk(t *testing.T, dir string) *disk {
 	t.Helper()
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -97,7 +97,7 @@ func smallDisk(t *testing.T, dir string) *disk {
 	if os.Getuid() != 0 {
 		how = []string{"--user", "--map-root-user", "--mount"}
 	}
-	script := `mount -t tmpfs -o size=48m,mode=0700 tmpfs "$0" && echo ready && exec sleep 3600`
+	script := `mount -t tmpfs -o size=384m,mode=0700 tmpfs "$0" && echo ready && exec sleep 3600`
 	holder := exec.Command("unshare", append(how, "sh", "-c", script, dir)...)
 	holder.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	var errs bytes.Buffer
