@@ -31,6 +31,7 @@ type stateOp struct {
 	until   time.Time
 	reason  string // may name people: kept sealed under the person's key, and in no ledger entry
 	answer  StateChange
+	effect  func(store.Tx) error // store.Effect of the request
 }
 
 // Restrict marks the person as restricted (GDPR art. 18): still collected and stored, not used. To
@@ -60,6 +61,7 @@ func (p *Plane) Release(ctx context.Context, c *tenant.Caller, s id.Subject, rea
 
 func (p *Plane) setState(ctx context.Context, o *stateOp) (StateChange, error) {
 	p.name(o.caller.Tenant, o.caller.TenantID)
+	o.effect = func(tx store.Tx) error { return store.Effect(ctx, tx) }
 	if err := p.submit(ctx, &op{state: o}); err != nil {
 		return StateChange{}, err
 	}
@@ -90,11 +92,10 @@ func (g *group) changeState(o *op) error {
 	s := o.state
 	head, err := g.p.headOf(g.tx, s.caller.Tenant, s.subject)
 	if err != nil {
-		if fault.KindOf(err) == fault.Internal {
-			return err
-		}
-		o.err = err
-		return nil
+		return o.failed(err)
+	}
+	if err := s.effect(g.tx); err != nil { // before any write: the group goes on without this op
+		return o.failed(err)
 	}
 	head.State = head.State&^s.unset | s.set
 	if s.set&subject.Held != 0 {
@@ -119,6 +120,15 @@ func (g *group) changeState(o *op) error {
 		return fmt.Errorf("enter %s of %s: %w", s.verb, head.Subject, err)
 	}
 	s.answer.Ledger = refs[0]
+	return nil
+}
+
+// failed makes a fault the op's own answer; what is no fault, or the store's, is the group's.
+func (o *op) failed(err error) error {
+	if k := fault.KindOf(err); k == fault.Internal || k == fault.Unavailable {
+		return err
+	}
+	o.err = err
 	return nil
 }
 

@@ -5,7 +5,8 @@ import "context"
 type effectKey struct{}
 
 // OnEffect returns a ctx under which a change calls mark in the transaction that makes it, so that
-// whoever asked can find out, after a crash, that it was made. mark may run twice.
+// whoever asked can find out, after a crash, that it was made. mark may run twice; when it fails, the
+// change is not made.
 func OnEffect(ctx context.Context, mark func(tx Tx) error) context.Context {
 	return context.WithValue(ctx, effectKey{}, mark)
 }

@@ -108,9 +108,7 @@ func (i *idempotency) begin(ctx context.Context, first sqlstore.Answer) (kept *s
 			kept = &old
 			return nil
 		case now.Before(old.StartedAt.Add(keyLease)):
-			f := fault.New(fault.Conflict, "idempotency.under_way", "a request with this Idempotency-Key is under way").WithHint("send it again a little later")
-			f.RetryAfterSeconds = 1
-			return f
+			return underWay()
 		case old.Status == statusMade:
 			return fault.New(fault.Conflict, "idempotency.answer_lost", "the request with this Idempotency-Key was carried out, and its answer is lost").
 				WithHint("list what there is; what was made and can't be used without its secret can be rotated or disabled")
@@ -126,13 +124,32 @@ const (
 	statusMade = 2 // what was asked is done, and its answer is not kept yet
 )
 
+// mark enters a that its effect is had, in the transaction of the effect. A request that waited for
+// longer than its lease finds here that another with its key came first.
+func (i *idempotency) mark(tx store.Tx, a sqlstore.Answer) error {
+	old, found, err := i.answers.Answer(tx, a.Tenant, a.Key)
+	if err != nil {
+		return err
+	}
+	if found && old.Status != 0 {
+		return underWay()
+	}
+	return i.answers.PutAnswer(tx, a)
+}
+
+func underWay() error {
+	f := fault.New(fault.Conflict, "idempotency.under_way", "a request with this Idempotency-Key is under way").WithHint("send it again a little later")
+	f.RetryAfterSeconds = 1
+	return f
+}
+
 // answer lets the operation answer and keeps that before the client sees it. Trouble on our side is
 // not kept: the retry is to find out anew.
 func (i *idempotency) answer(w http.ResponseWriter, r *http.Request, c *call, a sqlstore.Answer) error {
 	a.StartedAt = i.now()
 	made := a // entered with the effect, so that a node that dies in between leaves a trace of it
 	made.Status = statusMade
-	r = r.WithContext(store.OnEffect(r.Context(), func(tx store.Tx) error { return i.answers.PutAnswer(tx, made) }))
+	r = r.WithContext(store.OnEffect(r.Context(), func(tx store.Tx) error { return i.mark(tx, made) }))
 	rec := &recorder{ResponseWriter: w}
 	keep := false
 	defer func() {

@@ -22,7 +22,8 @@ func TestIdempotencyOnPostgreSQL(t *testing.T) {
 	defer func() { openStore = onSQLite }()
 	for name, run := range map[string]func(*testing.T){"same answer": TestTheSameKeyGivesTheSameAnswer, "one request": TestAKeyBelongsToOneRequest,
 		"under way": TestWhileOneIsUnderWayAnotherIsToldToWait, "trouble": TestRefusalsAreKeptAndTroubleIsNot, "a day": TestAKeyLivesADay,
-		"find": TestFindIsAskedAgain, "secrets": TestAReplayShowsNoSecretAgain, "died": TestWhatWasMadeIsNotMadeAgain} {
+		"find": TestFindIsAskedAgain, "secrets": TestAReplayShowsNoSecretAgain, "died": TestWhatWasMadeIsNotMadeAgain,
+		"slow": TestASlowRequestAndItsRepetitionDoItOnce} {
 		t.Run(name, run)
 	}
 }
