@@ -148,44 +148,62 @@ func (v *Vault) finish(ctx context.Context, now time.Time, r *RotateReport) erro
 	return broken.fault()
 }
 
-// rewrapAll wraps anew all keys of epochs before n, a batch a transaction.
+// rewrapAll wraps anew all keys of epochs before n. It looks for them without the gate, a page at a
+// time, and holds the gate only to write what a page had: a rotation that goes on after a crash
+// passes those that are done already without keeping commits waiting.
 func (v *Vault) rewrapAll(ctx context.Context, n uint32, r *RotateReport) (broken, error) {
 	all := broken{epochs: map[uint32]bool{}}
-	tenant, subject := 0, id.Subject{}
-	for {
-		var rows, good []KeyRow
-		var bad broken
-		if err := v.db.Do(ctx, func(tx store.Tx) (err error) {
-			good, bad = nil, broken{} // it may run twice
-			if err := v.holdLease(tx); err != nil {
-				return err
-			}
-			if rows, err = v.store.KeysBefore(tx, n, tenant, subject, v.opt.Batch); err != nil {
-				return err
-			}
-			for _, row := range rows {
-				w, err := v.Rewrap(row.TenantID, row.Subject, row.Wrapped)
-				switch k := fault.KindOf(err); {
-				case err == nil:
-					row.Wrapped = w
-					good = append(good, row)
-				case k == fault.Invalid || fault.ReasonOf(err) == destroyedReason:
-					bad.add(row, err)
-				default: // the keyring doesn't answer
-					return err
-				}
-			}
-			return v.store.PutKeys(tx, good)
+	var p KeyPage
+	renewed := v.opt.Now()
+	for p.More = true; p.More; {
+		if err := v.db.View(ctx, func(tx store.Tx) (err error) {
+			p, err = v.store.KeysBefore(tx, n, p.Tenant, p.Subject, v.opt.Batch)
+			return err
 		}); err != nil {
-			return all, fmt.Errorf("wrap a batch of keys: %w", err)
+			return all, fmt.Errorf("look for keys of earlier epochs: %w", err)
+		}
+		good, bad, err := v.rewrapPage(p.Rows)
+		if err != nil {
+			return all, fmt.Errorf("wrap a page of keys: %w", err)
+		}
+		if now := v.opt.Now(); len(good) > 0 || now.Sub(renewed) > leaseLength/4 {
+			if err := v.putKeys(ctx, good); err != nil {
+				return all, fmt.Errorf("put a page of keys: %w", err)
+			}
+			renewed = now
 		}
 		r.Rewrapped += len(good)
 		all.join(bad)
-		if len(rows) < v.opt.Batch {
-			return all, nil
-		}
-		tenant, subject = rows[len(rows)-1].Tenant, rows[len(rows)-1].Subject
 	}
+	return all, nil
+}
+
+// rewrapPage wraps keys anew and sorts out those that don't unwrap.
+func (v *Vault) rewrapPage(rows []KeyRow) (good []KeyRow, bad broken, err error) {
+	for _, row := range rows {
+		w, err := v.Rewrap(row.TenantID, row.Subject, row.Wrapped)
+		switch k := fault.KindOf(err); {
+		case err == nil:
+			row.Wrapped = w
+			good = append(good, row)
+		case k == fault.Invalid || fault.ReasonOf(err) == destroyedReason:
+			bad.add(row, err)
+		default: // the keyring doesn't answer
+			return nil, broken{}, err
+		}
+	}
+	return good, bad, nil
+}
+
+// putKeys writes keys wrapped anew, under the lease: while it is this node's, nobody else has
+// replaced what they were made from. Whoever was erased meanwhile has no row to take one.
+func (v *Vault) putKeys(ctx context.Context, rows []KeyRow) error {
+	return v.db.Do(ctx, func(tx store.Tx) error {
+		if err := v.holdLease(tx); err != nil {
+			return err
+		}
+		return v.store.PutKeys(tx, rows)
+	})
 }
 
 // Reasons of faults that are also branched on.

@@ -25,6 +25,14 @@ type KeyRow struct {
 	Wrapped  Wrapped
 }
 
+// KeyPage is what KeysBefore found on one page.
+type KeyPage struct {
+	Rows    []KeyRow
+	Tenant  int // the last person looked at, for the next page
+	Subject id.Subject
+	More    bool // there may be another page
+}
+
 // Store is what the vault needs of the region's database.
 type Store interface {
 	// CurrentEpoch returns the epoch under which keys are wrapped; 0 before the first start.
@@ -36,13 +44,14 @@ type Store interface {
 	// MarkDestroyed enters when the key of epoch n was destroyed.
 	MarkDestroyed(tx store.Tx, n uint32, at time.Time) error
 
-	// KeysBefore returns at most limit keys wrapped under an epoch before epoch, in order of
-	// tenant and subject, those after the given pair. Erased persons have none.
-	KeysBefore(tx store.Tx, epoch uint32, afterTenant int, after id.Subject, limit int) ([]KeyRow, error)
+	// KeysBefore looks at limit persons, in order of tenant and subject, those after the given
+	// pair, and returns the keys that are wrapped under an epoch before epoch. It costs the same
+	// however many of them are. Erased persons have no key.
+	KeysBefore(tx store.Tx, epoch uint32, afterTenant int, after id.Subject, limit int) (KeyPage, error)
 	// PutKeys replaces the wrapped keys of persons who still have one, of an earlier epoch. It
 	// never gives one to a person without.
 	PutKeys(tx store.Tx, rows []KeyRow) error
-	// CountBefore counts what KeysBefore would return.
+	// CountBefore counts what all pages of KeysBefore would return.
 	CountBefore(tx store.Tx, epoch uint32) (int, error)
 
 	// Meta returns a value of the table meta, nil when there is none.

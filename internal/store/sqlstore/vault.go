@@ -64,16 +64,22 @@ func (Vaults) MarkDestroyed(tx store.Tx, n uint32, at time.Time) error {
 }
 
 // KeysBefore implements vault.Store. It walks the table by its key, so that a rotation reads each
-// page about once and needs no index that every commit would have to keep.
-func (Vaults) KeysBefore(tx store.Tx, epoch uint32, afterTenant int, after id.Subject, limit int) (rows []vault.KeyRow, err error) {
+// page about once and needs no index that every commit would have to keep. Which are of an earlier
+// epoch is not asked of the database: it would walk on until it had found limit of them.
+func (Vaults) KeysBefore(tx store.Tx, epoch uint32, afterTenant int, after id.Subject, limit int) (p vault.KeyPage, err error) {
+	n := 0
 	err = conn(tx).Query(`SELECT tenant, (SELECT t.id FROM tenant t WHERE t.cell = 1 AND t.tenant = subject.tenant), subject, key_epoch, wrapped
-		FROM subject WHERE (tenant, subject) > ($1, $2) AND key_epoch < $3 ORDER BY tenant, subject LIMIT $4`, func(r Row) error {
-		row := vault.KeyRow{Tenant: int(r.Int(0)), TenantID: r.Text(1), Wrapped: vault.Wrapped{Epoch: uint32(r.Int(3)), Bytes: r.Bytes(4)}}
-		copy(row.Subject[:], r.Bytes(2))
-		rows = append(rows, row)
+		FROM subject WHERE (tenant, subject) > ($1, $2) ORDER BY tenant, subject LIMIT $3`, func(r Row) error {
+		n++
+		p.Tenant = int(r.Int(0))
+		copy(p.Subject[:], r.Bytes(2))
+		if e := uint32(r.Int(3)); e < epoch {
+			p.Rows = append(p.Rows, vault.KeyRow{Tenant: p.Tenant, TenantID: r.Text(1), Subject: p.Subject, Wrapped: vault.Wrapped{Epoch: e, Bytes: r.Bytes(4)}})
+		}
 		return nil
-	}, afterTenant, after[:], epoch, limit)
-	return rows, err
+	}, afterTenant, after[:], limit)
+	p.More = n == limit
+	return p, err
 }
 
 // PutKeys implements vault.Store. A person who was erased has no row, and gets none.
