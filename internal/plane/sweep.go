@@ -3,8 +3,10 @@ package plane
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
+	"domicile.dev/internal/fault"
 	"domicile.dev/internal/id"
 	"domicile.dev/internal/store"
 	"domicile.dev/internal/subject"
@@ -16,7 +18,8 @@ const (
 	RemainsFor   = 30 * 24 * time.Hour
 	remainsWait  = time.Hour // so that people erased together are cleared together
 	sweepEvery   = 10 * time.Minute
-	sweepBatch   = 512
+	sweepBatch   = 8192 // people whose remains are cleared together: each batch makes nodes read all marks anew
+	clearedPage  = 512  // of whom one transaction notes that they are cleared
 	changesLive  = 24 * time.Hour
 	sweepLease   = "sweep"
 	sweepLeaseIs = 30 * time.Minute
@@ -66,30 +69,47 @@ func (p *Plane) SweepOnce(ctx context.Context, before time.Time) error {
 		if len(keys) == 0 {
 			return err
 		}
-		if err := p.DB.Do(ctx, func(tx store.Tx) error { return p.Subjects.Compacted(tx, keys, p.now().UnixMilli()) }); err != nil {
-			return fmt.Errorf("mark as cleared: %w", err)
+		for page := range slices.Chunk(keys, clearedPage) {
+			if err := p.DB.Do(ctx, func(tx store.Tx) error { return p.Subjects.Compacted(tx, page, p.now().UnixMilli()) }); err != nil {
+				return fmt.Errorf("mark as cleared: %w", err)
+			}
 		}
 	}
 }
 
-// compact clears what is left of subjects and returns those that it cleared. Where a damaged row
-// stands in the way of many, it goes one by one, so that the others' remains go in time.
+// compact clears what is left of subjects and returns those that it cleared.
 func (p *Plane) compact(ctx context.Context, dead map[uint32][]id.Subject) (cleared []subject.Key, err error) {
 	for tenant, subjects := range dead {
-		if err := p.Log.Compact(ctx, tenant, subjects); err == nil {
-			for _, s := range subjects {
-				cleared = append(cleared, subject.Key{Tenant: tenant, Subject: s})
-			}
-			continue
-		}
-		for _, s := range subjects {
-			if one := p.Log.Compact(ctx, tenant, []id.Subject{s}); one != nil {
-				err = fmt.Errorf("compact %s: %w", s, one)
-				p.log.Error("what an erasure left can't be cleared", "subject", s.String(), "error", one)
-				continue
-			}
+		some, one := p.compactOf(ctx, tenant, subjects)
+		for _, s := range some {
 			cleared = append(cleared, subject.Key{Tenant: tenant, Subject: s})
+		}
+		if one != nil {
+			err = one
 		}
 	}
 	return cleared, err
+}
+
+// compactOf clears what is left of a tenant's subjects. Where a damaged row stands in the way of
+// many, it halves them until those are found that can't be cleared, so that the others' remains go
+// in time.
+func (p *Plane) compactOf(ctx context.Context, tenant uint32, subjects []id.Subject) (cleared []id.Subject, err error) {
+	if err = p.Log.Compact(ctx, tenant, subjects); err == nil {
+		return subjects, nil
+	}
+	if ctx.Err() != nil || fault.KindOf(err) == fault.Unavailable { // all of them would fail alike
+		return nil, fmt.Errorf("compact: %w", err)
+	}
+	if len(subjects) == 1 {
+		p.log.Error("what an erasure left can't be cleared", "subject", subjects[0].String(), "error", err)
+		return nil, fmt.Errorf("compact %s: %w", subjects[0], err)
+	}
+	half := len(subjects) / 2
+	cleared, err = p.compactOf(ctx, tenant, subjects[:half])
+	more, second := p.compactOf(ctx, tenant, subjects[half:])
+	if err == nil {
+		err = second
+	}
+	return append(slices.Clone(cleared), more...), err
 }

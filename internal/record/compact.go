@@ -15,6 +15,8 @@ const (
 	compactSubjects = 64
 	// compactRows is how many base rows one transaction rewrites: some milliseconds under the gate.
 	compactRows = 64
+	// markPage is how many marks one transaction puts.
+	markPage = 1024
 	// dropRows is how many rows one transaction drops.
 	dropRows = 256
 )
@@ -23,10 +25,38 @@ const (
 // without those parts. A record of which nothing is left goes with its header; the others keep their
 // locations. The index forgets the dead when runs are next merged, and does not return them from now
 // on; client keys stay. It may be called again after an error.
+//
+// Each call makes every node read all marks anew, once: who has many dead hands them over together.
 func (l *Log) Compact(ctx context.Context, tenant uint32, dead []id.Subject) error {
 	for some := range slices.Chunk(dead, compactSubjects) {
 		if err := l.compact(ctx, tenant, some); err != nil {
 			return fmt.Errorf("compact: %w", err)
+		}
+	}
+	if err := l.markDead(ctx, tenant, dead); err != nil {
+		return fmt.Errorf("compact: %w", err)
+	}
+	return nil
+}
+
+// markDead puts a mark for each of the dead. Nodes look at them when the last are put; until then
+// readers pass over what the rows no longer have.
+func (l *Log) markDead(ctx context.Context, tenant uint32, dead []id.Subject) error {
+	for len(dead) > 0 {
+		page := dead[:min(len(dead), markPage)]
+		dead = dead[len(page):]
+		if err := l.db.Do(ctx, func(tx store.Tx) error {
+			g := l.store.Gate(tx)
+			marks := make([]Mark, len(page))
+			for i := range page {
+				marks[i] = Mark{Tenant: tenant, Subject: page[i][:], Pos: g.Pos}
+			}
+			if len(dead) > 0 {
+				return l.store.PutMarks(tx, marks)
+			}
+			return l.mark(tx, g, marks)
+		}); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -43,20 +73,12 @@ func (l *Log) compact(ctx context.Context, tenant uint32, dead []id.Subject) err
 			return err
 		}
 		if len(rows) == 0 {
-			break
+			return nil
 		}
 		if err := l.db.Do(ctx, func(tx store.Tx) error { return l.rewrite(tx, tenant, rows, dead) }); err != nil {
 			return err
 		}
 	}
-	return l.db.Do(ctx, func(tx store.Tx) error {
-		g := l.store.Gate(tx)
-		marks := make([]Mark, len(dead))
-		for i := range dead {
-			marks[i] = Mark{Tenant: tenant, Subject: dead[i][:], Pos: g.Pos}
-		}
-		return l.mark(tx, g, marks)
-	})
 }
 
 // mark puts marks and makes all nodes look at them, and read rows anew.

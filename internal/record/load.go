@@ -26,15 +26,16 @@ func (l *Log) load(tx store.Tx, version uint64) (*state, error) {
 	for id, r := range l.fresh {
 		known[id] = r
 	}
-	for _, info := range infos {
-		if info.State != RunPublished {
-			continue
-		}
+	infos = slices.DeleteFunc(infos, func(r RunInfo) bool { return r.State != RunPublished })
+	pieces := l.budget(infos, known)
+	for i, info := range infos {
 		r := known[info.ID]
 		if r == nil {
-			if r, err = l.loadRun(tx, info); err != nil {
+			if r, err = l.loadRun(tx, info, pieces[i]); err != nil {
 				return nil, err
 			}
+		} else {
+			r = r.with(pieces[i])
 		}
 		st.merged = max(st.merged, info.LastPos)
 		st.runs[info.Family] = append(st.runs[info.Family], r)
@@ -45,7 +46,6 @@ func (l *Log) load(tx store.Tx, version uint64) (*state, error) {
 	if err := st.contiguous(); err != nil {
 		return nil, err
 	}
-	l.trim(st)
 	marks, err := l.store.Marks(tx)
 	if err != nil {
 		return nil, fmt.Errorf("read marks: %w", err)
@@ -80,37 +80,49 @@ func (st *state) contiguous() error {
 	return nil
 }
 
-// trim leaves out pieces of filters, of the largest first, until the budget holds.
-func (l *Log) trim(st *state) {
+// budget says how many pieces of its filter each run may have in memory. It leaves out pieces of the
+// largest first, until FilterBytes hold them all, and before any is read: what is left out was
+// never in memory. A run that is there already keeps at most what it has.
+func (l *Log) budget(infos []RunInfo, known map[int64]*run) (pieces []int) {
+	pieces = make([]int, len(infos))
+	size := func(i int) int64 { return int64(infos[i].FilterLines) * lineWords * 8 }
 	var bytes int64
-	for _, family := range st.runs {
-		for _, r := range family {
-			bytes += r.filter.bytes()
+	for i, info := range infos {
+		if r := known[info.ID]; r != nil {
+			pieces[i] = len(r.filter.pieces)
+		} else if info.FilterBlocks > 0 {
+			pieces[i] = piecesOf(info.Family)
 		}
+		bytes += int64(pieces[i]) * size(i)
 	}
 	for bytes > l.opt.FilterBytes {
-		var most *[]*run
-		at := -1
-		for f := range st.runs {
-			for i, r := range st.runs[f] {
-				if r.filter.bytes() > 0 && (at < 0 || r.filter.bytes() > (*most)[at].filter.bytes()) {
-					most, at = &st.runs[f], i
-				}
+		most := -1
+		for i := range infos {
+			if pieces[i] > 0 && (most < 0 || int64(pieces[i])*size(i) > int64(pieces[most])*size(most)) {
+				most = i
 			}
 		}
-		if at < 0 {
-			return
+		if most < 0 {
+			break
 		}
-		less := *(*most)[at]
-		n := len(less.filter.pieces) - 1
-		bytes -= int64(less.filter.pieceBytes())
-		less.filter.pieces = slices.Clone(less.filter.pieces[:n])
-		(*most)[at] = &less
+		pieces[most]--
+		bytes -= size(most)
 	}
+	return pieces
 }
 
-// loadRun reads fences and filter of a run from the store.
-func (l *Log) loadRun(tx store.Tx, info RunInfo) (*run, error) {
+// with returns r with at most pieces of its filter.
+func (r *run) with(pieces int) *run {
+	if len(r.filter.pieces) <= pieces {
+		return r
+	}
+	less := *r
+	less.filter.pieces = slices.Clone(less.filter.pieces[:pieces])
+	return &less
+}
+
+// loadRun reads from the store a run's fences and the first pieces of its filter.
+func (l *Log) loadRun(tx store.Tx, info RunInfo, pieces int) (*run, error) {
 	r := &run{RunInfo: info, fences: make([]key, 0, info.Blocks)}
 	size := 16
 	if info.Family == BySubject {
@@ -134,29 +146,38 @@ func (l *Log) loadRun(tx store.Tx, info RunInfo) (*run, error) {
 		return nil, corrupt("number of fences of a run")
 	}
 	r.filter.lines = info.FilterLines
-	if info.FilterBlocks == 0 {
-		return r, nil
-	}
-	pieces := piecesOf(info.Family)
-	for range pieces {
-		r.filter.pieces = append(r.filter.pieces, make([]uint64, info.FilterLines*lineWords))
-	}
-	from, at := info.Blocks+info.FenceBlocks, 0
-	if err := l.store.Blocks(tx, info.ID, from, from+info.FilterBlocks-1, func(_ int, b []byte) error {
-		for len(b) > 0 {
-			p, in := at/r.filter.pieceBytes(), at%r.filter.pieceBytes()
-			n := min(len(b), r.filter.pieceBytes()-in)
-			if p >= pieces || !decodePiece(r.filter.pieces[p], in, b[:n]) {
-				return corrupt("filter of a run")
-			}
-			b, at = b[n:], at+n
-		}
-		return nil
-	}); err != nil {
+	if err := l.loadFilter(tx, r, pieces); err != nil {
 		return nil, fmt.Errorf("read filter of run %d: %w", info.ID, err)
 	}
-	if at != pieces*r.filter.pieceBytes() {
-		return nil, corrupt("length of a run's filter")
-	}
 	return r, nil
+}
+
+// loadFilter reads the first pieces of r's filter. Each piece begins a block of its own.
+func (l *Log) loadFilter(tx store.Tx, r *run, pieces int) error {
+	if pieces == 0 {
+		return nil
+	}
+	size := r.filter.pieceBytes()
+	each := (size + metaBytes - 1) / metaBytes // blocks of a piece
+	if size == 0 || r.FilterBlocks != each*piecesOf(r.Family) {
+		return corrupt("number of blocks of a run's filter")
+	}
+	for range pieces {
+		r.filter.pieces = append(r.filter.pieces, make([]uint64, r.FilterLines*lineWords))
+	}
+	from, at := r.Blocks+r.FenceBlocks, 0
+	if err := l.store.Blocks(tx, r.ID, from, from+pieces*each-1, func(_ int, b []byte) error {
+		p, in := at/size, at%size
+		if p >= pieces || len(b) > size-in || !decodePiece(r.filter.pieces[p], in, b) {
+			return corrupt("filter of a run")
+		}
+		at += len(b)
+		return nil
+	}); err != nil {
+		return err
+	}
+	if at != pieces*size {
+		return corrupt("length of a run's filter")
+	}
+	return nil
 }
