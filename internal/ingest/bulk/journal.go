@@ -52,12 +52,13 @@ type identity struct {
 
 // Journal remembers what of a file is durable at the node, and lists bad lines.
 type Journal struct {
-	path  string // "" keeps it in memory
-	bad   string
-	state state
-	list  *os.File
-	out   *bufio.Writer
-	saved time.Time
+	path   string // "" keeps it in memory
+	bad    string
+	state  state
+	list   *os.File
+	out    *bufio.Writer
+	saved  time.Time
+	broken bool // the list holds part of a batch: what was saved last is good, and nothing newer
 }
 
 // saveEvery is how often the state is written while batches come in. What is newer is sent again
@@ -88,6 +89,9 @@ func OpenJournal(path, bad string, in *os.File, to ...[]byte) (*Journal, error) 
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		j.state.Input, j.state.To = id, target
+		if err := os.Truncate(bad, 0); err != nil && !errors.Is(err, fs.ErrNotExist) { // what an earlier import listed
+			return nil, j.noList(err)
+		}
 		return j, nil
 	}
 	if err != nil || json.Unmarshal(text, &j.state) != nil || j.state.Version != 1 || j.state.Counts.Refused == nil {
@@ -134,15 +138,16 @@ func (j *Journal) Done() bool { return j.state.Done }
 // enter adds a batch: what of it was taken, and all its bad lines, in order of line, among them
 // those that the node refused.
 func (j *Journal) enter(b *Batch, t Taken) error {
+	if err := j.note(b.Bad); err != nil {
+		j.broken = true
+		return err
+	}
 	c := &j.state.Counts
 	c.Accepted += t.Accepted
 	c.Duplicate += t.Duplicate
 	c.Lines += t.Accepted + t.Duplicate + int64(len(b.Bad))
 	for _, bad := range b.Bad {
 		c.Refused[bad.Reason]++
-	}
-	if err := j.note(b.Bad); err != nil {
-		return err
 	}
 	j.state.Next = b.Next
 	if time.Since(j.saved) < saveEvery {
@@ -165,10 +170,10 @@ func (j *Journal) note(bad []Bad) (err error) {
 		if err != nil {
 			return fmt.Errorf("encode a bad line: %w", err)
 		}
-		n, err := j.out.Write(append(line, '\n'))
-		if j.state.BadBytes += int64(n); err != nil {
+		if _, err := j.out.Write(append(line, '\n')); err != nil {
 			return j.noList(err)
 		}
+		j.state.BadBytes += int64(len(line)) + 1
 	}
 	return nil
 }
@@ -177,24 +182,30 @@ func (j *Journal) openList() (err error) {
 	if j.list != nil {
 		return nil
 	}
-	if j.list, err = os.OpenFile(j.bad, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+	f, err := os.OpenFile(j.bad, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
 		return j.noList(err)
 	}
-	size, err := j.list.Seek(0, io.SeekEnd)
+	defer func() {
+		if err != nil {
+			_ = f.Close()
+		}
+	}()
+	size, err := f.Seek(0, io.SeekEnd)
 	if err == nil && size < j.state.BadBytes {
 		return fault.New(fault.Invalid, "import.list_short", "%s has lost bad lines that were listed before", j.bad).
 			WithHint("put it back, or delete the state file to import from the start")
 	}
 	if err == nil {
-		err = errors.Join(j.list.Chmod(0o600), j.list.Truncate(j.state.BadBytes))
+		err = errors.Join(f.Chmod(0o600), f.Truncate(j.state.BadBytes))
 	}
 	if err == nil {
-		_, err = j.list.Seek(j.state.BadBytes, io.SeekStart)
+		_, err = f.Seek(j.state.BadBytes, io.SeekStart)
 	}
 	if err != nil {
 		return j.noList(err)
 	}
-	j.out = bufio.NewWriter(j.list)
+	j.list, j.out = f, bufio.NewWriter(f)
 	return nil
 }
 
@@ -213,6 +224,9 @@ func (j *Journal) finish() error {
 
 // save makes what was entered durable: the list first, since the state says how long it is.
 func (j *Journal) save() error {
+	if j.broken {
+		return nil
+	}
 	if j.list != nil {
 		if err := errors.Join(j.out.Flush(), j.list.Sync()); err != nil {
 			return j.noList(err)
