@@ -63,7 +63,7 @@ type Journal struct {
 
 // saveEvery is how often the state is written while batches come in. What is newer is sent again
 // after a crash, and counted as duplicate then.
-const saveEvery = 250 * time.Millisecond
+const saveEvery = 50 * time.Millisecond
 
 // NewJournal returns one that is forgotten with the process, for input that can't be read twice.
 func NewJournal(bad string) *Journal {
