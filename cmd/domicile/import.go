@@ -247,7 +247,7 @@ func (c *importCmd) sum(e *env, j *bulk.Journal) error {
 		err = e.table(rows...)
 	}
 	if err == nil && bad > 0 {
-		e.say("%d lines were not kept; %s lists them", bad, sum.BadLines)
+		e.say("not kept: %d of %d lines; %s lists them", bad, sum.Lines, sum.BadLines)
 		err = &exitError{code: exitBad}
 	}
 	return err
