@@ -20,6 +20,7 @@ Which node:
   --region ID        its region, the first by default
   DOMICILE_URL       address of a node, with
   DOMICILE_TOKEN     a tenant's token (dtk_…), or the operator's (dok_…) to manage tenants
+  DOMICILE_WRITE_KEY a native source's key, for domicile import
 
 People:
   Identifiers of people are read from stdin, a line each, and are never arguments:

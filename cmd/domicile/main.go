@@ -24,6 +24,8 @@ type commands struct {
 	Up    upCmd    `cmd:"" help:"Run three regions in one process, for trying and developing." group:"run"`
 	Serve serveCmd `cmd:"" help:"Run one node of one region." group:"run"`
 
+	Import importCmd `cmd:"" help:"Bring in a file of records, NDJSON or CSV, of any size; the same call goes on where it stopped." group:"data"`
+
 	Subject subjectCmd `cmd:"" help:"Find, read, export, erase or restrict a person's data." group:"people"`
 
 	Tenant    tenantCmd    `cmd:"" help:"Create, list, rotate, disable and enable tenants." group:"access"`
@@ -40,6 +42,7 @@ type commands struct {
 
 var groups = kong.Groups{
 	"run":    "Run it",
+	"data":   "Data",
 	"people": "People",
 	"access": "Tenants and sources",
 	"proof":  "Programme and proof",

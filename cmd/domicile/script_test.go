@@ -35,7 +35,8 @@ func TestScripts(t *testing.T) {
 			e.Setenv("DOMICILE_URL", s.URL)
 			e.Setenv("DOMICILE_TOKEN", "dtk_ie1_secret")
 			up, err := json.Marshal(map[string]any{"version": 1, "regions": []map[string]any{
-				{"id": "ie1", "url": s.URL, "tenant": "acme", "api_token": "dtk_ie1_up"}, {"id": "us1", "url": s.URL, "tenant": "acme", "api_token": "dtk_us1_up"}}})
+				{"id": "ie1", "url": s.URL, "tenant": "acme", "api_token": "dtk_ie1_up"}, {"id": "us1", "url": s.URL, "tenant": "acme", "api_token": "dtk_us1_up",
+					"sources": map[string]any{"native": map[string]string{"token": "dwk_us1_native"}}}}})
 			if err != nil {
 				return err
 			}

@@ -37,6 +37,7 @@ var Levels = map[string]int{
 	"internal/web/guard":      8, // faults → RFC 9457, limits, headers
 
 	"internal/client":         9, // the tenant API's client, for the CLI
+	"internal/ingest/bulk":    9, // files as batches of native records, and the journal of an import
 	"internal/store/postgres": 9,
 	"internal/store/sqlite":   9,
 	"internal/web/api":        9,

@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"domicile.dev/internal/fault"
@@ -58,6 +60,19 @@ func (u *Up) Region(id string) (Region, error) {
 	}
 	return Region{}, fault.New(fault.Invalid, "up.no_region", "%s has no region %s", filepath.Join(u.dir, "up.json"), id).
 		WithHint("it has " + strings.Join(ids, ", "))
+}
+
+// Key returns the key of the source called name: a write key or, of a native source, a token.
+func (r Region) Key(name string) (string, error) {
+	var s struct {
+		WriteKey string `json:"write_key"`
+		Token    string `json:"token"`
+	}
+	if err := json.Unmarshal(r.Sources[name], &s); err != nil || s.WriteKey+s.Token == "" {
+		return "", fault.New(fault.Invalid, "up.no_source", "region %s has no source %s", r.ID, name).
+			WithHint("it has " + strings.Join(slices.Sorted(maps.Keys(r.Sources)), ", "))
+	}
+	return s.WriteKey + s.Token, nil
 }
 
 // Tenant returns a client with the token of a region's tenant.
