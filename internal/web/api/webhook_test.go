@@ -439,3 +439,56 @@ func TestWhatIsNoWebhookGoesOn(t *testing.T) {
 		t.Errorf("the other ways in: %d %s", w.Code, w.Body)
 	}
 }
+
+func TestSourcesOfVendorsWhoSign(t *testing.T) {
+	w := newWorld(t)
+	const sources = "/api/v1/tenants/acme/sources"
+	made := func(r reply, status int) (id string) {
+		t.Helper()
+		if r.status != status || strings.Contains(string(r.body), hookToken) || strings.Contains(string(r.body), oldHookToken) {
+			t.Fatalf("%d %s, want %d without the vendor's secret", r.status, r.body, status)
+		}
+		id, _ = r.json(t)["source"].(map[string]any)["id"].(string)
+		return id
+	}
+	r := w.do("POST", sources, `{"adapter":"twilio","account_sid":"AC01","secret":"`+oldHookToken+`"}`)
+	id := made(r, 201)
+	if m := r.json(t); m["write_key"] != nil || m["verify_token"] != nil || m["source"].(map[string]any)["path"] != "/twilio/"+id ||
+		m["source"].(map[string]any)["account_sid"] != "AC01" {
+		t.Errorf("twilio: %s", r.body)
+	}
+	r = w.do("POST", sources+"/"+id+":rotate", `{"grace_seconds":60,"secret":"`+hookToken+`"}`)
+	if made(r, 200) != id || r.json(t)["source"].(map[string]any)["old_key_valid_to"] == nil {
+		t.Errorf("rotated: %s", r.body)
+	}
+	const meta = `{"adapter":"whatsapp","secret":"` + hookToken + `"}`
+	r = w.do("POST", sources, meta, keyHeader, "k1")
+	id = made(r, 201)
+	token, _ := r.json(t)["verify_token"].(string)
+	if !strings.HasPrefix(token, "dwv_ie1_") || r.json(t)["write_key"] != nil {
+		t.Errorf("whatsapp: %s", r.body)
+	}
+	again := w.do("POST", sources, meta, keyHeader, "k1")
+	if made(again, 201) != id || strings.Contains(string(again.body), token) {
+		t.Errorf("a replay: %s", again.body)
+	}
+	list := w.do("GET", sources, "")
+	if list.status != 200 || strings.Contains(string(list.body), token) || strings.Contains(string(list.body), hookToken) {
+		t.Errorf("the list shows a secret: %s", list.body)
+	}
+	for body, why := range map[string]string{
+		`{"adapter":"twilio"}`:                                        "source.secret_missing",
+		`{"adapter":"twilio","secret":"kanarienvogel"}`:               "source.bad_secret",
+		`{"adapter":"native","secret":"kanarienvogel-kanarienvogel"}`: "source.secret_unwanted",
+		`{"adapter":"twilio","secret":["kanarienvogel"]}`:             "request.invalid",
+		`{"adapter":"fax","secret":"kanarienvogel-kanarienvogel"}`:    "source.unknown_adapter",
+	} {
+		r := w.do("POST", sources, body)
+		if r.problem(t) != why || r.status != 400 && r.status != 422 || strings.Contains(string(r.body), "kanarienvogel") {
+			t.Errorf("%s: %d %s, want %s", body, r.status, r.body, why)
+		}
+	}
+	if strings.Contains(w.log.String(), hookToken) || strings.Contains(w.log.String(), "kanarienvogel") {
+		t.Error("the log holds a secret")
+	}
+}

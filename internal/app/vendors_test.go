@@ -1,0 +1,293 @@
+package app_test
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha1"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"domicile.dev/internal/app"
+	"domicile.dev/internal/fault"
+	"domicile.dev/internal/ingest/native"
+	"domicile.dev/internal/tenant"
+	"domicile.dev/internal/web/api"
+)
+
+// otherVendors are those whose decoders have a door and no room yet: enough of them to have sources.
+func otherVendors(t *testing.T) {
+	no := errors.New("not signed")
+	app.WithVendors(t,
+		api.SendGridWebhook(1<<10, func(string, string, string, []byte, time.Time) error { return no }, native.Decode),
+		api.WhatsAppWebhook(1<<10, func(string, string, []byte) error { return no }, native.Decode))
+}
+
+func TestUpMakesASourceForEachVendorAndKeepsIt(t *testing.T) {
+	otherVendors(t)
+	dir := t.TempDir()
+	up, stop := startUp(t, dir)
+	first := up.File
+	for i, r := range first.Regions {
+		for name, s := range r.Sources {
+			if src, err := up.Nodes[i].Tenants.Sources(tenant.Operator, "acme"); err != nil || len(src) != len(r.Sources) {
+				t.Errorf("%s: %d sources, %v", r.ID, len(src), err)
+			}
+			if !strings.HasPrefix(s.ID, "src_"+r.ID+"_") {
+				t.Errorf("%s/%s has the id %q", r.ID, name, s.ID)
+			}
+			if hook := slices.Contains([]string{"twilio", "sendgrid", "whatsapp"}, name); hook != (s.URL == r.URL+"/"+name+"/"+s.ID) {
+				t.Errorf("%s/%s has the url %q", r.ID, name, s.URL)
+			}
+		}
+		tw, sg, wa := r.Sources["twilio"], r.Sources["sendgrid"], r.Sources["whatsapp"]
+		if len(tw.AuthToken) != 32 || !strings.HasPrefix(tw.AccountSID, "AC") || len(tw.AccountSID) != 34 {
+			t.Errorf("%s: twilio lacks its account or token", r.ID)
+		}
+		if r.Sources["rudderstack"].WriteKey == "" || len(wa.AppSecret) != 32 || wa.VerifyToken == "" {
+			t.Errorf("%s: rudderstack or whatsapp lacks its secrets", r.ID)
+		}
+		der, err := base64.StdEncoding.DecodeString(sg.PrivateKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := x509.ParsePKCS8PrivateKey(der); err != nil {
+			t.Errorf("%s: sendgrid's private key: %v", r.ID, err)
+		}
+		h, err := up.Nodes[i].Tenants.Hook(wa.ID)
+		if err != nil || h.Secrets[0].VerifyToken != wa.VerifyToken || h.Source.Service != "messaging" {
+			t.Errorf("%s: the whatsapp source: %v", r.ID, err)
+		}
+	}
+	stop()
+
+	up, stop = startUp(t, dir)
+	for i, r := range up.File.Regions {
+		for name, s := range r.Sources {
+			was := first.Regions[i].Sources[name]
+			was.URL, s.URL = "", "" // another port
+			if s != was {
+				t.Errorf("%s/%s has new credentials after a restart", r.ID, name)
+			}
+		}
+	}
+	stop()
+
+	// As the version before this left it: other sources only.
+	path := filepath.Join(dir, "up.json")
+	f := first
+	for i := range f.Regions {
+		old := map[string]app.UpSource{}
+		for _, name := range []string{"segment", "browser", "native"} {
+			old[name] = f.Regions[i].Sources[name]
+		}
+		f.Regions[i].Sources = old
+	}
+	b, err := json.Marshal(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	up, stop = startUp(t, dir)
+	defer stop()
+	for i, r := range up.File.Regions {
+		if r.Sources["segment"] != f.Regions[i].Sources["segment"] || len(r.Sources) != 7 {
+			t.Errorf("%s: %d sources, or segment has a new key", r.ID, len(r.Sources))
+		}
+		h, err := up.Nodes[i].Tenants.Hook(r.Sources["twilio"].ID)
+		if err != nil || h.Secrets[0].Secret != r.Sources["twilio"].AuthToken {
+			t.Errorf("%s: the token in up.json is not the source's: %v", r.ID, err)
+		}
+	}
+}
+
+// fixture is a captured exchange.
+type fixture struct {
+	Request struct {
+		Headers map[string]string
+		Body    struct {
+			Form map[string]string
+			Raw  string
+		}
+	}
+}
+
+func sign(token, target string, form map[string]string) string {
+	var names []string
+	for name := range form {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	m := hmac.New(sha1.New, []byte(token))
+	m.Write([]byte(target))
+	for _, name := range names {
+		m.Write([]byte(name + form[name]))
+	}
+	return base64.StdEncoding.EncodeToString(m.Sum(nil))
+}
+
+func post(t *testing.T, target, body string, headers map[string]string) (int, []byte) {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodPost, target, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range headers {
+		req.Header.Set(name, value)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, b
+}
+
+func TestATwilioMessageComesInAndIsReadBack(t *testing.T) {
+	b, err := os.ReadFile("../ingest/twilio/testdata/sms-inbound.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var f fixture
+	if err := json.Unmarshal(b, &f); err != nil {
+		t.Fatal(err)
+	}
+	up, stop := startUp(t, t.TempDir())
+	defer stop()
+	r := up.File.Regions[0]
+	tw := r.Sources["twilio"]
+	form, body := f.Request.Body.Form, f.Request.Body.Raw
+	target := tw.URL + "/sms?tenant=eu&q=a%20b"
+	send := func(target, signature string) (int, []byte) {
+		return post(t, target, body, map[string]string{"Content-Type": f.Request.Headers["content-type"], "X-Twilio-Signature": signature})
+	}
+	status, answer := send(target, sign(tw.AuthToken, target, form))
+	if status != 200 || !bytes.Contains(answer, []byte("<Response/>")) {
+		t.Fatalf("%d %s, want empty TwiML", status, answer)
+	}
+	if status, _ := send(target, sign(tw.AuthToken, target, form)); status != 200 { // a retry
+		t.Errorf("a retry: %d", status)
+	}
+	if status, answer := send(target, sign(up.File.Regions[1].Sources["twilio"].AuthToken, target, form)); status != 403 || bytes.Contains(answer, []byte(form["From"])) {
+		t.Errorf("another region's token: %d %s", status, answer)
+	}
+	elsewhere := strings.Replace(target, r.URL, up.File.Regions[1].URL, 1)
+	status, answer = send(elsewhere, sign(tw.AuthToken, elsewhere, form))
+	if status != 421 || !bytes.Contains(answer, []byte(r.URL)) {
+		t.Errorf("in another region: %d %s, want 421 with %s", status, answer, r.URL)
+	}
+
+	auth := map[string]string{"Authorization": "Bearer " + r.APIToken}
+	status, answer = post(t, r.URL+"/api/v1/subjects:find", `{"identifiers":[{"type":"phone","value":"`+form["From"]+`"}]}`, auth)
+	var found struct{ Subject string }
+	if json.Unmarshal(answer, &found) != nil || status != 200 {
+		t.Fatalf("find: %d %s", status, answer)
+	}
+	get := func(path string, into any) {
+		t.Helper()
+		req, _ := http.NewRequest(http.MethodGet, r.URL+path, nil)
+		req.Header.Set("Authorization", "Bearer "+r.APIToken)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if err := json.NewDecoder(resp.Body).Decode(into); err != nil || resp.StatusCode != 200 {
+			t.Fatalf("%s: %d, %v", path, resp.StatusCode, err)
+		}
+	}
+	var records struct {
+		Records []struct {
+			Kind, Service string
+			ClientID      string `json:"client_id"`
+			Data          map[string]any
+		}
+	}
+	for _, path := range []string{"/api/v1/subjects/" + found.Subject + "/records", "/api/v1/records/by-client-id/" + url.PathEscape(form["MessageSid"])} {
+		get(path, &records)
+		if len(records.Records) != 1 {
+			t.Fatalf("%s: %d records, want one though it came twice", path, len(records.Records))
+		}
+		x := records.Records[0]
+		if x.Kind != "message" || x.Service != "messaging" || x.ClientID != form["MessageSid"] || x.Data["Body"] != form["Body"] || x.Data["From"] != form["From"] {
+			t.Errorf("%s: the record is not what was sent", path)
+		}
+	}
+	var stats struct {
+		Counts []struct {
+			Kind, Outcome string
+			Count         int
+		}
+	}
+	get("/api/v1/stats", &stats)
+	outcomes := map[string]int{}
+	for _, c := range stats.Counts {
+		outcomes[c.Kind+" "+c.Outcome] += c.Count
+	}
+	if outcomes["message accepted"] != 1 || outcomes["message duplicate"] != 1 {
+		t.Errorf("counts %v, want one accepted and one duplicate", outcomes)
+	}
+}
+
+// A vendor's secret works after the node was closed and opened again, and is in none of its files.
+func TestAVendorsSecretIsSealedAtRest(t *testing.T) {
+	dir := t.TempDir()
+	n, err := open(t, node(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const secret = "kanarienvogel0123456789abcdef012"
+	if _, _, _, _, err := n.Tenants.CreateTenant(t.Context(), tenant.Operator, "acme", ""); err != nil {
+		t.Fatal(err)
+	}
+	s, _, _, err := n.Tenants.CreateSource(t.Context(), tenant.Operator, "acme", tenant.NewSource{Adapter: "twilio", Secret: secret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, _, err := n.Tenants.CreateSource(t.Context(), tenant.Operator, "acme", tenant.NewSource{Adapter: "sendgrid", Secret: secret}); fault.ReasonOf(err) != "source.unknown_adapter" {
+		t.Errorf("an adapter that has no decoder: %v, want source.unknown_adapter", err)
+	}
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	seen := false
+	err = filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		seen = seen || bytes.Contains(b, []byte(s.ID))
+		if bytes.Contains(b, []byte(secret)) {
+			t.Errorf("%s holds the secret", filepath.Base(path))
+		}
+		return err
+	})
+	if err != nil || !seen {
+		t.Errorf("the source's id is in no file: %v", err)
+	}
+	n, err = open(t, node(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	h, err := n.Tenants.Hook(s.ID)
+	if err != nil || len(h.Secrets) != 1 || h.Secrets[0].Secret != secret {
+		t.Errorf("after a restart: %v", err)
+	}
+}
