@@ -46,7 +46,7 @@ type door struct {
 	ecdsa   *ecdsa.PrivateKey
 	hooks   map[string]*tenant.Hook
 	hookErr error
-	reached bool // the mux behind the door
+	reached bool // what is behind the door
 	pattern string
 }
 
@@ -97,9 +97,8 @@ func newDoor(t testing.TB) *door {
 		api.CloudEventsWebhook(1<<10, func(_ http.Header, body []byte, env ingest.Env) (*ingest.Batch, error) {
 			return native.Decode(body, env)
 		}))
-	mux := http.NewServeMux()
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { d.reached = true; w.WriteHeader(http.StatusTeapot) })
-	next := h.First(in.First(mux))
+	rest := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { d.reached = true; w.WriteHeader(http.StatusTeapot) })
+	next := h.First(in.First(rest))
 	d.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, r); d.pattern = r.Pattern })
 	return d
 }
@@ -491,4 +490,37 @@ func TestSourcesOfVendorsWhoSign(t *testing.T) {
 	if strings.Contains(w.log.String(), hookToken) || strings.Contains(w.log.String(), "kanarienvogel") {
 		t.Error("the log holds a secret")
 	}
+}
+
+// FuzzWebhooks: whatever comes unsigned, nothing is kept, nothing is redirected and nothing panics.
+func FuzzWebhooks(f *testing.F) {
+	for _, s := range []struct{ method, target, contentType, signature, body string }{
+		{"POST", "/twilio/src_ie1_twilio", formType, "c2lnbmF0dXJl", anSMS},
+		{"POST", "//twilio//src_ie1_twilio/%2e%2e/x?bodySHA256=00", "application/json", "", "[{}]"},
+		{"GET", "/whatsapp/src_ie1_whatsapp?hub.mode=subscribe&hub.verify_token=x&hub.challenge=1", "", "sha256=00", ""},
+		{"OPTIONS", "/cloudevents/src_ie1_cloudevents", "", "", ""},
+		{"POST", "/sendgrid/src_us1_x?%zz", "", "\x1f\x8b", "\x1f\x8b\x08"},
+	} {
+		f.Add(s.method, s.target, s.contentType, s.signature, s.body)
+	}
+	d := newDoor(f)
+	f.Fuzz(func(t *testing.T, method, target, contentType, signature, body string) {
+		u, err := url.ParseRequestURI(target)
+		if err != nil || u.Host != "" || !strings.HasPrefix(u.Path, "/") {
+			return
+		}
+		r := httptest.NewRequest("POST", "/", strings.NewReader(body))
+		r.Method, r.URL, r.RequestURI = method, u, target
+		r.Header = http.Header{"Content-Type": {contentType}, "X-Twilio-Signature": {signature}, "X-Hub-Signature-256": {signature},
+			"X-Twilio-Email-Event-Webhook-Signature": {signature}, "Webhook-Request-Origin": {contentType}, "Authorization": {"Bearer " + signature}}
+		w := httptest.NewRecorder()
+		d.reached = false
+		d.handler.ServeHTTP(w, r)
+		if took := d.took(); len(took) > 0 && signature != eventsKey {
+			t.Fatalf("took %q", took)
+		}
+		if w.Code/100 == 3 {
+			t.Fatalf("answered %d", w.Code)
+		}
+	})
 }
