@@ -83,6 +83,7 @@ type Batch struct {
 	Words func(name string) bool
 
 	splitter    splitter
+	element     scan.Doc // one of the subjects of the event at hand
 	identifiers []Identifier
 	fragments   []Fragment
 	arena       []byte
@@ -108,7 +109,7 @@ func (b *Batch) Release() {
 	clear(b.Events)
 	clear(b.identifiers)
 	clear(b.fragments)
-	b.Doc.Src = nil
+	b.Doc.Src, b.element.Src = nil, nil
 	b.Events, b.identifiers, b.fragments, b.arena = b.Events[:0], b.identifiers[:0], b.fragments[:0], b.arena[:0]
 	b.WriteKey, b.Words, b.own = nil, nil, 0
 	pool.Put(b)
