@@ -35,7 +35,8 @@ func compile(p *programme.Programme) (*rules, error) {
 
 // sends is a kind that the adapter sends and that its source's service has to declare. Records of
 // other adapters name their service themselves.
-var sends = map[string]string{term.AdapterSegment: "track", term.AdapterSendGrid: "email.event", term.AdapterWhatsApp: "message"}
+var sends = map[string]string{term.AdapterSegment: "track", term.AdapterSendGrid: "email.event", term.AdapterWhatsApp: "message",
+	term.AdapterCloudEvents: "cloudevent"}
 
 // serviceFor says which service a source of an adapter belongs to: one that declares the kinds that
 // the adapter sends. With none given it is the one that does, if there is only one.
@@ -51,7 +52,7 @@ func (r *rules) serviceFor(adapter, service string) (string, error) {
 	switch {
 	case service == "" && len(fit) == 1:
 		return fit[0], nil
-	case slices.Contains(fit, service):
+	case slices.Contains(fit, service), adapter == term.AdapterCloudEvents && r.p.Service(service) != nil: // which may have kinds for each type
 		return service, nil
 	}
 	return "", fault.New(fault.Invalid, "source.unknown_service", "a source of %s needs a service for which the programme declares the kind %s", adapter, kind).

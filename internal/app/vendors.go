@@ -10,13 +10,14 @@ import (
 	"encoding/hex"
 	"fmt"
 
+	"domicile.dev/internal/ingest/sendgrid"
 	"domicile.dev/internal/tenant"
 	"domicile.dev/internal/term"
 	"domicile.dev/internal/web/api"
 )
 
 // vendors are those whose webhooks are taken. An adapter that is not here can have no source.
-var vendors = []api.Webhook{api.TwilioWebhook()}
+var vendors = []api.Webhook{api.TwilioWebhook(), api.SendGridWebhook(), api.WhatsAppWebhook()}
 
 // adapters are all that sources can be made for.
 func adapters() []string {
@@ -28,7 +29,9 @@ func adapters() []string {
 }
 
 // secretChecks look closer at the secrets of new sources, by adapter.
-var secretChecks = map[string]func(secret string) error{}
+var secretChecks = map[string]func(secret string) error{
+	term.AdapterSendGrid: func(secret string) error { _, err := sendgrid.ParseKey(secret); return err },
+}
 
 func checkSecret(adapter, secret string) error {
 	if check := secretChecks[adapter]; check != nil {

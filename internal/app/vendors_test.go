@@ -7,7 +7,6 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -16,24 +15,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"domicile.dev/internal/app"
-	"domicile.dev/internal/ingest/native"
 	"domicile.dev/internal/tenant"
-	"domicile.dev/internal/web/api"
 )
 
-// otherVendors are those whose decoders have a door and no room yet: enough of them to have sources.
-func otherVendors(t *testing.T) {
-	no := errors.New("not signed")
-	app.WithVendors(t,
-		api.SendGridWebhook(1<<10, func(string, string, string, []byte, time.Time) error { return no }, native.Decode),
-		api.WhatsAppWebhook(1<<10, func(string, string, []byte) error { return no }, native.Decode))
-}
-
 func TestUpMakesASourceForEachVendorAndKeepsIt(t *testing.T) {
-	otherVendors(t)
 	dir := t.TempDir()
 	up, stop := startUp(t, dir)
 	first := up.File

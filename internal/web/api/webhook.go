@@ -188,7 +188,7 @@ func signed(v *webhook, d *Delivery, secrets []tenant.Secrets) error {
 	}
 	// Whatever is wrong with it, the answer is the same: it is not the vendor who sends this.
 	f := fault.New(fault.Forbidden, "signature.mismatch", "the signature does not fit the request").Because(err)
-	if was, ok := fault.As(err); ok && was.Kind != fault.Internal {
+	if was, ok := fault.As(err); ok && was.Kind == fault.Unauthenticated {
 		f.Reason, f.Public, f.Hint = was.Reason, was.Public, was.Hint
 	}
 	return f

@@ -6,11 +6,12 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"time"
 
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/ingest"
+	"domicile.dev/internal/ingest/sendgrid"
 	"domicile.dev/internal/ingest/twilio"
+	"domicile.dev/internal/ingest/whatsapp"
 	"domicile.dev/internal/tenant"
 	"domicile.dev/internal/term"
 )
@@ -54,26 +55,27 @@ func answerTwilio(w http.ResponseWriter, d *Delivery) {
 	}
 }
 
-// SendGridWebhook takes SendGrid's event webhook. verify is given the source's public key as it was
-// entered, and the two headers of the signature.
-func SendGridWebhook(maxBodyBytes int, verify func(publicKey, timestamp, signature string, body []byte, now time.Time) error,
-	decode func(body []byte, env ingest.Env) (*ingest.Batch, error)) Webhook {
-	return Webhook{Adapter: term.AdapterSendGrid, MaxBodyBytes: maxBodyBytes,
+// SendGridWebhook takes SendGrid's event webhook.
+func SendGridWebhook() Webhook {
+	const header = "X-Twilio-Email-Event-Webhook-"
+	return Webhook{Adapter: term.AdapterSendGrid, MaxBodyBytes: sendgrid.MaxBodyBytes,
 		Verify: func(d *Delivery, s tenant.Secrets) error {
-			return verify(s.Secret, d.Header.Get("X-Twilio-Email-Event-Webhook-Timestamp"), d.Header.Get("X-Twilio-Email-Event-Webhook-Signature"), d.Body, d.Now)
+			key, err := sendgrid.ParseKey(s.Secret)
+			if err != nil {
+				return err
+			}
+			return sendgrid.Verify(key, d.Header.Get(header+"Timestamp"), d.Header.Get(header+"Signature"), d.Body, d.Now)
 		},
-		Decode: func(d *Delivery, env ingest.Env) (*ingest.Batch, error) { return decode(d.Body, env) }}
+		Decode: func(d *Delivery, env ingest.Env) (*ingest.Batch, error) { return sendgrid.Decode(d.Body, env) }}
 }
 
-// WhatsAppWebhook takes the webhooks of Meta's WhatsApp Cloud API. verify is given the app secret and
-// the header X-Hub-Signature-256.
-func WhatsAppWebhook(maxBodyBytes int, verify func(appSecret, header string, body []byte) error,
-	decode func(body []byte, env ingest.Env) (*ingest.Batch, error)) Webhook {
-	return Webhook{Adapter: term.AdapterWhatsApp, MaxBodyBytes: maxBodyBytes, GreetMethod: http.MethodGet, Greet: greetMeta,
+// WhatsAppWebhook takes the webhooks of Meta's WhatsApp Cloud API.
+func WhatsAppWebhook() Webhook {
+	return Webhook{Adapter: term.AdapterWhatsApp, MaxBodyBytes: whatsapp.MaxBodyBytes, GreetMethod: http.MethodGet, Greet: greetMeta,
 		Verify: func(d *Delivery, s tenant.Secrets) error {
-			return verify(s.Secret, d.Header.Get("X-Hub-Signature-256"), d.Body)
+			return whatsapp.Verify(s.Secret, d.Header.Get("X-Hub-Signature-256"), d.Body)
 		},
-		Decode: func(d *Delivery, env ingest.Env) (*ingest.Batch, error) { return decode(d.Body, env) }}
+		Decode: func(d *Delivery, env ingest.Env) (*ingest.Batch, error) { return whatsapp.Decode(d.Body, env) }}
 }
 
 // challenge is what Meta wants to read again: a number so far.
