@@ -2,10 +2,14 @@ package app_test
 
 import (
 	"bytes"
+	"crypto/ecdsa"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha1"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -13,10 +17,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"domicile.dev/internal/app"
+	"domicile.dev/internal/fault"
 	"domicile.dev/internal/tenant"
 )
 
@@ -272,5 +279,78 @@ func TestAVendorsSecretIsSealedAtRest(t *testing.T) {
 	h, err := n.Tenants.Hook(s.ID)
 	if err != nil || len(h.Secrets) != 1 || h.Secrets[0].Secret != secret {
 		t.Errorf("after a restart: %v", err)
+	}
+}
+
+func TestSendGridAndWhatsAppComeIn(t *testing.T) {
+	up, stop := startUp(t, t.TempDir())
+	defer stop()
+	r := up.File.Regions[0]
+	sg, wa := r.Sources["sendgrid"], r.Sources["whatsapp"]
+	byClientID := func(id string) (n int) {
+		req, _ := http.NewRequest(http.MethodGet, r.URL+"/api/v1/records/by-client-id/"+id, nil)
+		req.Header.Set("Authorization", "Bearer "+r.APIToken)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		var all struct{ Records []json.RawMessage }
+		_ = json.NewDecoder(resp.Body).Decode(&all)
+		return len(all.Records)
+	}
+
+	der, err := base64.StdEncoding.DecodeString(sg.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := x509.ParsePKCS8PrivateKey(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := `[{"email":"aoife.synthetic@example.com","timestamp":1767607200,"event":"delivered","sg_event_id":"sg-e2e-1"},{"event":7}]` + "\r\n"
+	at := strconv.FormatInt(time.Now().Unix(), 10)
+	sum := sha256.Sum256([]byte(at + events))
+	sig, err := ecdsa.SignASN1(rand.Reader, key.(*ecdsa.PrivateKey), sum[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	headers := map[string]string{"X-Twilio-Email-Event-Webhook-Timestamp": at, "X-Twilio-Email-Event-Webhook-Signature": base64.StdEncoding.EncodeToString(sig)}
+	for range 2 { // a bad event among good ones costs itself alone, and a retry is the same record
+		if status, answer := post(t, sg.URL, events, headers); status != 200 || byClientID("sg-e2e-1") != 1 {
+			t.Errorf("sendgrid: %d %s, %d records", status, answer, byClientID("sg-e2e-1"))
+		}
+	}
+	if status, _ := post(t, sg.URL, strings.TrimSpace(events), headers); status != 403 {
+		t.Errorf("sendgrid without the body's last line end: %d, want 403", status)
+	}
+
+	message := `{"object":"whatsapp_business_account","entry":[{"id":"1","changes":[{"field":"messages","value":{"messaging_product":"whatsapp",
+		"metadata":{"display_phone_number":"447700900001","phone_number_id":"2"},"contacts":[{"wa_id":"447700900101","user_id":"IE.1"}],
+		"messages":[{"from":"447700900101","id":"wamid.e2e1","timestamp":"1767607200","type":"text","text":{"body":"Hello"}}]}}]}]}`
+	hub := func(secret string) map[string]string {
+		m := hmac.New(sha256.New, []byte(secret))
+		m.Write([]byte(message))
+		return map[string]string{"X-Hub-Signature-256": "sha256=" + hex.EncodeToString(m.Sum(nil))}
+	}
+	if status, answer := post(t, wa.URL, message, hub(wa.AppSecret)); status != 200 || byClientID("wamid.e2e1") != 1 {
+		t.Errorf("whatsapp: %d %s, %d records", status, answer, byClientID("wamid.e2e1"))
+	}
+	if status, _ := post(t, wa.URL, message, hub(up.File.Regions[1].Sources["whatsapp"].AppSecret)); status != 403 {
+		t.Errorf("whatsapp under another region's secret: %d, want 403", status)
+	}
+	resp, err := http.Get(wa.URL + "?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token=" + wa.VerifyToken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if b, _ := io.ReadAll(resp.Body); resp.StatusCode != 200 || string(b) != "1158201444" {
+		t.Errorf("Meta's handshake: %d %q", resp.StatusCode, b)
+	}
+
+	const notAKey = "bm90IGEga2V5IG5vdCBhIGtleQ=="
+	_, _, _, err = up.Nodes[0].Tenants.CreateSource(t.Context(), tenant.Operator, "acme", tenant.NewSource{Adapter: "sendgrid", Secret: notAKey})
+	if fault.ReasonOf(err) != "source.bad_key" {
+		t.Errorf("a sendgrid source without a key: %v, want source.bad_key", err)
 	}
 }
