@@ -28,16 +28,17 @@ var Levels = map[string]int{
 
 	"internal/plane": 5, // ingest, read, erase, export: one file each
 
-	"internal/config":            8, // a node's configuration
-	"internal/ingest/native":     8, // adapters and keyrings import only the port they implement
-	"internal/ingest/segment":    8,
-	"internal/ingest/twilio":     8,
-	"internal/ingest/ingesttest": 2,
-	"internal/ingest/sendgrid":   8,
-	"internal/ingest/whatsapp":   8,
-	"internal/store/sqlstore":    8, // all SQL text, once, for both engines
-	"internal/vault/keyring":     8,
-	"internal/web/guard":         8, // faults → RFC 9457, limits, headers
+	"internal/config":             8, // a node's configuration
+	"internal/ingest/native":      8, // adapters and keyrings import only the port they implement
+	"internal/ingest/segment":     8,
+	"internal/ingest/twilio":      8,
+	"internal/ingest/ingesttest":  2,
+	"internal/ingest/sendgrid":    8,
+	"internal/ingest/cloudevents": 8,
+	"internal/ingest/whatsapp":    8,
+	"internal/store/sqlstore":     8, // all SQL text, once, for both engines
+	"internal/vault/keyring":      8,
+	"internal/web/guard":          8, // faults → RFC 9457, limits, headers
 
 	"internal/client":         9, // the tenant API's client, for the CLI
 	"internal/store/postgres": 9,

@@ -81,7 +81,7 @@ func Read(t testing.TB, file string) Request {
 type Kept struct {
 	Kind, ID, Qualifier, At string
 	People                  []string // role, type and value
-	Parts                   []string // owner, category and the names in it
+	Parts                   []string // owner, category and the names in it, sorted
 }
 
 var short = strings.NewReplacer("electronic_communications_metadata", "metadata", "customer_content", "content", "contact_data", "contact",
@@ -128,6 +128,7 @@ func Describe(t testing.TB, b *ingest.Batch, i int) Kept {
 		slices.Sort(names)
 		k.Parts = append(k.Parts, fmt.Sprintf("%s %s: %s", f.Owner, short.Replace(f.Category), strings.Join(names, " ")))
 	}
+	slices.Sort(k.Parts)
 	return k
 }
 
