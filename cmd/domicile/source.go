@@ -45,7 +45,7 @@ func (o *owner) open(e *env) (*client.Client, string, error) {
 
 type sourceCreateCmd struct {
 	owner
-	Adapter string `required:"" help:"What speaks to it: segment (Segment and RudderStack SDKs), native, or a vendor, with its secret on stdin: twilio (AuthToken), sendgrid (public key of the signed event webhook), whatsapp (app secret)." placeholder:"NAME"`
+	Adapter string `required:"" help:"What speaks to it: segment (Segment and RudderStack SDKs), native, cloudevents, or a vendor, with its secret on stdin: twilio (AuthToken), sendgrid (public key of the signed event webhook), whatsapp (app secret)." placeholder:"NAME"`
 	Service string `help:"Service of the programme that the data belongs to. Default: the only one that fits; native records name their own." placeholder:"NAME"`
 	Public  bool   `help:"For a key that browsers hold: it claims identities and never joins people."`
 	Name    string `help:"Name for people." placeholder:"NAME"`

@@ -6,6 +6,7 @@ import (
 
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/ingest"
+	"domicile.dev/internal/ingest/cloudevents"
 	"domicile.dev/internal/programme"
 	"domicile.dev/internal/term"
 )
@@ -36,7 +37,7 @@ func compile(p *programme.Programme) (*rules, error) {
 // sends is a kind that the adapter sends and that its source's service has to declare. Records of
 // other adapters name their service themselves.
 var sends = map[string]string{term.AdapterSegment: "track", term.AdapterSendGrid: "email.event", term.AdapterWhatsApp: "message",
-	term.AdapterCloudEvents: "cloudevent"}
+	term.AdapterCloudEvents: cloudevents.DefaultKind}
 
 // serviceFor says which service a source of an adapter belongs to: one that declares the kinds that
 // the adapter sends. With none given it is the one that does, if there is only one.

@@ -17,7 +17,7 @@ import (
 )
 
 // vendors are those whose webhooks are taken. An adapter that is not here can have no source.
-var vendors = []api.Webhook{api.TwilioWebhook(), api.SendGridWebhook(), api.WhatsAppWebhook()}
+var vendors = []api.Webhook{api.TwilioWebhook(), api.SendGridWebhook(), api.WhatsAppWebhook(), api.CloudEventsWebhook()}
 
 // adapters are all that sources can be made for.
 func adapters() []string {

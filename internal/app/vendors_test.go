@@ -354,3 +354,36 @@ func TestSendGridAndWhatsAppComeIn(t *testing.T) {
 		t.Errorf("a sendgrid source without a key: %v, want source.bad_key", err)
 	}
 }
+
+func TestCloudEventsComeInUnderTheSourcesKey(t *testing.T) {
+	up, stop := startUp(t, t.TempDir())
+	defer stop()
+	r, n := up.File.Regions[0], up.Nodes[0]
+	s, key, _, err := n.Tenants.CreateSource(t.Context(), tenant.Operator, "acme", tenant.NewSource{Adapter: "cloudevents"})
+	if err != nil || s.Service != "custom" || !strings.HasPrefix(key, "dwk_ie1_") {
+		t.Fatalf("%v, service %q: want that of the kind cloudevent, and a key", err, s.Service)
+	}
+	for service, ok := range map[string]bool{"messaging": true, "nowhere": false} {
+		_, _, _, err := n.Tenants.CreateSource(t.Context(), tenant.Operator, "acme", tenant.NewSource{Adapter: "cloudevents", Service: service})
+		if (err == nil) != ok {
+			t.Errorf("a source of service %s: %v", service, err)
+		}
+	}
+	target := r.URL + "/cloudevents/" + s.ID
+	headers := map[string]string{"Authorization": "Bearer " + key, "Content-Type": "application/json", "Ce-Specversion": "1.0", "Ce-Id": "ce-1",
+		"Ce-Type": "com.example.customer.updated", "Ce-Source": "/crm/eu", "Ce-Subjecttype": "email", "Ce-Subjectid": "marek.synthetic@example.org"}
+	for range 2 {
+		if status, answer := post(t, target, `{"city":"Gdansk"}`, headers); status != 204 {
+			t.Fatalf("%d %s, want 204", status, answer)
+		}
+	}
+	headers["Authorization"] = "Bearer " + r.Sources["segment"].WriteKey
+	if status, answer := post(t, target, `{"city":"Gdansk"}`, headers); status != 403 {
+		t.Errorf("another source's key: %d %s, want 403", status, answer)
+	}
+	status, answer := post(t, r.URL+"/api/v1/subjects:find", `{"identifiers":[{"type":"email","value":"marek.synthetic@example.org"}]}`,
+		map[string]string{"Authorization": "Bearer " + r.APIToken})
+	if status != 200 {
+		t.Errorf("find: %d %s", status, answer)
+	}
+}

@@ -22,8 +22,6 @@ import (
 	"time"
 
 	"domicile.dev/internal/fault"
-	"domicile.dev/internal/ingest"
-	"domicile.dev/internal/ingest/native"
 	dataplane "domicile.dev/internal/plane"
 	"domicile.dev/internal/tenant"
 	"domicile.dev/internal/term"
@@ -87,14 +85,13 @@ func newDoor(t testing.TB) *door {
 		h := &tenant.Hook{Source: &tenant.Source{Tenant: 1, TenantID: "acme", ID: "src_ie1_" + adapter, Adapter: adapter, Trust: term.Server}}
 		if secret != "" {
 			h.Secrets = []tenant.Secrets{{Secret: secret, VerifyToken: "dwv_ie1_new"}, {Secret: oldHookToken, VerifyToken: "dwv_ie1_old"}}
+		} else {
+			h.Source.Service = "custom"
 		}
 		d.hooks[h.Source.ID] = h
 	}
 	in := api.NewIngest(eventSources{d.intake}, d.intake, d.intake, api.IngestOptions{URL: hookURL, Now: func() time.Time { return now }})
-	h := api.NewWebhooks(in, d, api.TwilioWebhook(), api.SendGridWebhook(), api.WhatsAppWebhook(),
-		api.CloudEventsWebhook(1<<10, func(_ http.Header, body []byte, env ingest.Env) (*ingest.Batch, error) {
-			return native.Decode(body, env)
-		}))
+	h := api.NewWebhooks(in, d, api.TwilioWebhook(), api.SendGridWebhook(), api.WhatsAppWebhook(), api.CloudEventsWebhook())
 	rest := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { d.reached = true; w.WriteHeader(http.StatusTeapot) })
 	next := h.First(in.First(rest))
 	d.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, r); d.pattern = r.Pattern })
@@ -166,7 +163,8 @@ var bodies = map[string]struct{ body, kept string }{
 	"whatsapp": {`{"object":"whatsapp_business_account","entry":[{"id":"1","changes":[{"field":"messages","value":{"messaging_product":"whatsapp",
 		"metadata":{"display_phone_number":"447700900001","phone_number_id":"2"},"contacts":[{"wa_id":"447700900101","user_id":"IE.1"}],
 		"messages":[{"from":"447700900101","id":"wamid.1","timestamp":"1772368100","type":"text","text":{"body":"Hello"}}]}}]}]}`, "message wamid.1"},
-	"cloudevents": {`[{"id":"r-1","kind":"message","service":"messaging","subjects":[{"type":"email","value":"a@example.com","role":"sender"}],"data":{}}]`, "message r-1"},
+	"cloudevents": {`{"specversion":"1.0","id":"ce-1","type":"com.example.customer.updated","source":"/crm/eu","subjecttype":"user_id","subjectid":"user-1","data":{"city":"Cork"}}`,
+		"cloudevent ce-1"},
 }
 
 // signed sends body to the vendor's source with a good signature, or key.
@@ -184,7 +182,7 @@ func (d *door) signed(t testing.TB, vendor, path, body string) *httptest.Respons
 	case "whatsapp":
 		return d.ask(t, "POST", path, body, "X-Hub-Signature-256", hub(hookToken, body))
 	case "cloudevents":
-		return d.ask(t, "POST", path, body, "Authorization", "Bearer "+eventsKey)
+		return d.ask(t, "POST", path, body, "Authorization", "Bearer "+eventsKey, "Content-Type", "application/cloudevents+json")
 	}
 	return d.ask(t, "POST", path, body, "Content-Type", formType, "X-Twilio-Signature", signTwilio(hookToken, hookURL+path, body))
 }
@@ -234,7 +232,7 @@ func TestWebhooksOfEveryVendor(t *testing.T) {
 			if w := d.garbage(t, vendor, path); w.Code != 400 || len(d.took()) != 0 {
 				t.Errorf("garbage: %d %s", w.Code, w.Body)
 			}
-			none("too large", d.signed(t, vendor, path, strings.Repeat("x", 5<<20)), 413, "body.too_large")
+			none("too large", d.signed(t, vendor, path, strings.Repeat("x", 9<<20)), 413, "body.too_large")
 			none("another method", d.ask(t, "PUT", path, bodyOf(vendor)), 405, "method.not_allowed")
 			other := vendors[(slices.Index(vendors, vendor)+1)%4]
 			none("another vendor's source", d.signed(t, vendor, "/"+vendor+"/src_ie1_"+other, bodyOf(vendor)), 403, "source.wrong_adapter")

@@ -9,6 +9,7 @@ import (
 
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/ingest"
+	"domicile.dev/internal/ingest/cloudevents"
 	"domicile.dev/internal/ingest/sendgrid"
 	"domicile.dev/internal/ingest/twilio"
 	"domicile.dev/internal/ingest/whatsapp"
@@ -106,9 +107,11 @@ func greetMeta(w http.ResponseWriter, r *http.Request, h *tenant.Hook) error {
 
 // CloudEventsWebhook takes events in the HTTP binding of CloudEvents, with the source's key as
 // bearer token.
-func CloudEventsWebhook(maxBodyBytes int, decode func(header http.Header, body []byte, env ingest.Env) (*ingest.Batch, error)) Webhook {
-	return Webhook{Adapter: term.AdapterCloudEvents, MaxBodyBytes: maxBodyBytes, GreetMethod: http.MethodOptions, Greet: greetCloudEvents,
-		Decode: func(d *Delivery, env ingest.Env) (*ingest.Batch, error) { return decode(d.Header, d.Body, env) },
+func CloudEventsWebhook() Webhook {
+	return Webhook{Adapter: term.AdapterCloudEvents, MaxBodyBytes: cloudevents.MaxBodyBytes, GreetMethod: http.MethodOptions, Greet: greetCloudEvents,
+		Decode: func(d *Delivery, env ingest.Env) (*ingest.Batch, error) {
+			return cloudevents.Decode(d.Header, d.Body, env)
+		},
 		Answer: func(w http.ResponseWriter, _ *Delivery) { w.WriteHeader(http.StatusNoContent) }}
 }
 
