@@ -42,19 +42,10 @@ func twilioForm(c call, token, target string) (body []byte, h header) {
 		"X-Twilio-Signature": base64.StdEncoding.EncodeToString(mac.Sum(nil))}
 }
 
-// twilioSource makes a source whose secret is a canary, too: the store has it sealed only.
-func (v *visit) twilioSource(t *testing.T, r *region) (path, token string) {
-	t.Helper()
-	token = v.c.text("a vendor's secret")
-	var made struct{ Source struct{ Path string } }
-	r.api(t, "POST", "/tenants/"+r.Tenant+"/sources", m{"adapter": "twilio", "secret": token}).want(t, 201).into(t, &made)
-	return made.Source.Path, token
-}
-
 // sendTwilio sends a message, and again as a retry.
 func (v *visit) sendTwilio(t *testing.T, ie1 *region) {
 	t.Helper()
-	path, token := v.twilioSource(t, ie1)
+	path, token, _ := v.vendor(t, ie1, "twilio")
 	c := twilioMessage(v.c)
 	v.good = append(v.good, c)
 	path += "/" + v.c.text("path suffix") + "?user=" + v.c.text("query of a webhook")
@@ -70,7 +61,7 @@ func (v *visit) sendTwilio(t *testing.T, ie1 *region) {
 // sendBadTwilio sends webhooks that must be refused.
 func (v *visit) sendBadTwilio(t *testing.T, ie1, us1 *region) {
 	t.Helper()
-	path, token := v.twilioSource(t, ie1)
+	path, token, _ := v.vendor(t, ie1, "twilio")
 	elsewhere := path
 	if us1.URL == ie1.URL { // a node alone, asked for a source of a region that isn't its own
 		elsewhere = strings.Replace(path, "_ie1_", "_us1_", 1)
