@@ -1,21 +1,33 @@
 package e2e
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
 	"encoding/hex"
+	"strconv"
 	"testing"
+	"time"
 )
 
 // vendor makes a source whose secret is a canary, too: the store has it sealed only. Of cloudevents
 // it returns the key that the node made; of that the store has the SHA-256.
 func (v *visit) vendor(t *testing.T, r *region, adapter string) (path, secret, key string) {
 	t.Helper()
-	body := m{"adapter": adapter}
 	if adapter != "cloudevents" {
 		secret = v.c.text("a vendor's secret")
-		body["secret"] = secret
 	}
+	path, key = v.source(t, r, m{"adapter": adapter, "secret": secret})
+	return path, secret, key
+}
+
+// source makes a source as body says.
+func (v *visit) source(t *testing.T, r *region, body m) (path, key string) {
+	t.Helper()
 	var made struct {
 		Source      struct{ Path string }
 		WriteKey    string `json:"write_key"`
@@ -25,7 +37,44 @@ func (v *visit) vendor(t *testing.T, r *region, adapter string) (path, secret, k
 	if made.VerifyToken != "" {
 		v.c.add("a verify token", made.VerifyToken)
 	}
-	return made.Source.Path, secret, made.WriteKey
+	return made.Source.Path, made.WriteKey
+}
+
+// sendSendGrid sends an event, and one with a bad signature.
+func (v *visit) sendSendGrid(t *testing.T, ie1 *region) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spki, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, _ := v.source(t, ie1, m{"adapter": "sendgrid", "secret": base64.StdEncoding.EncodeToString(spki)})
+	event := func() call {
+		return v.c.collect(func() (m, string) {
+			id := v.c.text("sg_event_id")
+			return m{"email": v.c.email("SendGrid email"), "timestamp": 1767607200, "event": "click", "sg_event_id": id, "sg_message_id": v.c.text("sg_message_id"),
+				"url": v.c.odd("SendGrid url"), "ip": v.c.ip("SendGrid ip"), "useragent": v.c.text("SendGrid useragent"),
+				"category": []string{v.c.text("SendGrid category")}, v.c.text("custom argument's name"): v.c.odd("custom argument")}, id
+		})
+	}
+	send := func(c call, change string) answer {
+		body := append(encode(t, []m{c.body}), "\r\n"...)
+		at := strconv.FormatInt(time.Now().Unix(), 10)
+		sum := sha256.Sum256(append([]byte(at+change), body...))
+		sig, err := ecdsa.SignASN1(rand.Reader, key, sum[:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ie1.send(t, "POST", path, header{"Content-Type": "application/json", "X-Twilio-Email-Event-Webhook-Timestamp": at,
+			"X-Twilio-Email-Event-Webhook-Signature": base64.StdEncoding.EncodeToString(sig)}, body)
+	}
+	good := event()
+	v.good = append(v.good, good)
+	send(good, "").want(t, 200)
+	send(event(), "!").want(t, 403)
 }
 
 // sendWhatsApp sends a message as Meta does, and one with a bad signature.

@@ -87,6 +87,7 @@ func (v *visit) sendGood(t *testing.T) {
 	h["Content-Type"] = "application/x-ndjson"
 	ie1.send(t, "POST", "/v1/records", h, lines.Bytes()).want(t, 200)
 	v.sendTwilio(t, ie1)
+	v.sendSendGrid(t, ie1)
 	v.sendWhatsApp(t, ie1)
 	v.sendCloudEvent(t, ie1)
 }
