@@ -29,12 +29,11 @@ var Levels = map[string]int{
 	"internal/plane": 5, // ingest, read, erase, export: one file each
 
 	"internal/config":             8, // a node's configuration
-	"internal/ingest/native":      8, // adapters and keyrings import only the port they implement
+	"internal/ingest/cloudevents": 8, // adapters and keyrings import only the port they implement
+	"internal/ingest/native":      8,
 	"internal/ingest/segment":     8,
-	"internal/ingest/twilio":      8,
-	"internal/ingest/ingesttest":  2,
 	"internal/ingest/sendgrid":    8,
-	"internal/ingest/cloudevents": 8,
+	"internal/ingest/twilio":      8,
 	"internal/ingest/whatsapp":    8,
 	"internal/store/sqlstore":     8, // all SQL text, once, for both engines
 	"internal/vault/keyring":      8,
@@ -55,6 +54,7 @@ var Levels = map[string]int{
 	"internal/arch":                       12,
 	"testkit/keys":                        12, // public vectors, read without our own code
 	"testkit/seal":                        12,
+	"internal/ingest/ingesttest":          2, // what tests of adapters share
 	"internal/ingest/segment/segmenttest": 8, // requests as SDKs send them
 	"internal/store/storetest":            9, // the suite that both engines pass
 	"internal/store/storetest/pgtest":     0, // a private PostgreSQL server

@@ -14,7 +14,8 @@ import (
 // Op is what an event says about identity, beyond being about someone.
 type Op uint8
 
-// The operations. An alias joins the identifier of RolePrevious to the others.
+// The operations. Both say that all identifiers of the subject are one person's, and all of the
+// sender; an alias also joins the identifier of RolePrevious, where its type isn't known.
 const (
 	OpNone Op = iota
 	OpIdentify
