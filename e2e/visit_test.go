@@ -86,6 +86,10 @@ func (v *visit) sendGood(t *testing.T) {
 	h := bearer(ie1.Sources["native"].Token)
 	h["Content-Type"] = "application/x-ndjson"
 	ie1.send(t, "POST", "/v1/records", h, lines.Bytes()).want(t, 200)
+	v.sendTwilio(t, ie1)
+	v.sendSendGrid(t, ie1)
+	v.sendWhatsApp(t, ie1)
+	v.sendCloudEvent(t, ie1)
 }
 
 // readBack makes sure that the canaries are in the store: what was dropped can't leak. The
@@ -197,6 +201,7 @@ func (v *visit) sendBad(t *testing.T, us1 *region) {
 			t.Errorf("%s: answer %v", b.what, a)
 		}
 	}
+	v.sendBadTwilio(t, ie1, us1)
 }
 
 // ask calls the tenant API with canaries in every place of a question, most of them wrongly.

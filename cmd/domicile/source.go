@@ -9,7 +9,7 @@ import (
 )
 
 type sourceCmd struct {
-	Create  sourceCreateCmd  `cmd:"" help:"Create a source and print its key, this once."`
+	Create  sourceCreateCmd  `cmd:"" help:"Create a source and print its key, this once. A vendor's secret comes on stdin."`
 	List    sourceListCmd    `cmd:"" help:"List a tenant's sources."`
 	Rotate  sourceRotateCmd  `cmd:"" help:"Give a source a new key and print it, this once."`
 	Disable sourceDisableCmd `cmd:"" help:"Disable a source: its key ceases to work."`
@@ -45,11 +45,16 @@ func (o *owner) open(e *env) (*client.Client, string, error) {
 
 type sourceCreateCmd struct {
 	owner
-	Adapter string `required:"" help:"What speaks to it: segment (Segment and RudderStack SDKs) or native." placeholder:"NAME"`
+	Adapter string `required:"" help:"What speaks to it: segment (Segment and RudderStack SDKs), native, cloudevents, or a vendor, with its secret on stdin: twilio (AuthToken), sendgrid (public key of the signed event webhook), whatsapp (app secret)." placeholder:"NAME"`
 	Service string `help:"Service of the programme that the data belongs to. Default: the only one that fits; native records name their own." placeholder:"NAME"`
 	Public  bool   `help:"For a key that browsers hold: it claims identities and never joins people."`
 	Name    string `help:"Name for people." placeholder:"NAME"`
+
+	AccountSid string `help:"Account at the vendor, such as Twilio's AC…." placeholder:"SID"`
 }
+
+// signed are the adapters whose sources have a secret that the vendor made.
+var signed = map[string]bool{"twilio": true, "sendgrid": true, "whatsapp": true}
 
 // Run creates a source.
 func (c *sourceCreateCmd) Run(e *env) error {
@@ -57,7 +62,12 @@ func (c *sourceCreateCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	n := client.NewSource{Adapter: c.Adapter, Service: c.Service, Name: c.Name}
+	n := client.NewSource{Adapter: c.Adapter, Service: c.Service, Name: c.Name, AccountSID: c.AccountSid}
+	if signed[c.Adapter] {
+		if n.Secret, err = readSecret(e); err != nil {
+			return err
+		}
+	}
 	if c.Public {
 		n.Trust = "public"
 	}
@@ -88,6 +98,7 @@ type sourceRotateCmd struct {
 	owner
 	ID    string        `arg:"" help:"The source's id, src_…."`
 	Grace time.Duration `help:"How long the old key goes on working, such as 24h. Default: not at all." placeholder:"TIME"`
+	Stdin bool          `help:"The vendor's new secret comes on stdin: for sources whose vendor signs."`
 }
 
 // Run rotates a source's key.
@@ -96,7 +107,13 @@ func (c *sourceRotateCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	ch, err := cl.RotateSource(e.ctx, tenant, c.ID, c.Grace)
+	secret := ""
+	if c.Stdin {
+		if secret, err = readSecret(e); err != nil {
+			return err
+		}
+	}
+	ch, err := cl.RotateSource(e.ctx, tenant, c.ID, secret, c.Grace)
 	return printChange(e, ch, err)
 }
 

@@ -59,6 +59,27 @@ func readIdentifiers(e *env) ([]client.Identifier, error) {
 	return ids, err
 }
 
+// readSecret reads a vendor's secret from stdin, a line: arguments can be read by everybody on the
+// machine and stay in the shell's history. It never says what it read.
+func readSecret(e *env) (string, error) {
+	if f, ok := e.in.(*os.File); ok && xterm.IsTerminal(int(f.Fd())) {
+		e.say("the secret that the vendor signs with, a line; it is shown as you type (ctrl-D ends)")
+	}
+	b, err := io.ReadAll(io.LimitReader(e.in, maxStdin))
+	if err != nil {
+		return "", fault.New(fault.Invalid, "stdin.unreadable", "stdin cannot be read").Because(err)
+	}
+	secret := strings.TrimSpace(string(b))
+	switch {
+	case secret == "":
+		return "", fault.New(fault.Invalid, "stdin.empty", "there is no secret on stdin").
+			WithHint("as in: domicile source create --adapter twilio <auth-token.txt")
+	case strings.ContainsAny(secret, "\r\n"):
+		return "", fault.New(fault.Invalid, "stdin.bad_secret", "stdin has more than one line, a secret is one")
+	}
+	return secret, nil
+}
+
 // parseIdentifiers never says what it read: it is somebody's.
 func parseIdentifiers(b []byte) (ids []client.Identifier, err error) {
 	b = bytes.TrimSpace(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")))

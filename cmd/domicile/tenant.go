@@ -102,14 +102,14 @@ func printChange(e *env, ch client.Change, err error) error {
 		pairs = append(pairs, "tenant", t.ID, "state", t.State)
 	}
 	if s := ch.Source; s != nil {
-		pairs = append(pairs, "source", s.ID, "tenant", s.Tenant, "adapter", s.Adapter, "service", s.Service, "trust", s.Trust, "state", s.State,
+		pairs = append(pairs, "source", s.ID, "tenant", s.Tenant, "adapter", s.Adapter, "service", s.Service, "trust", s.Trust, "account", s.AccountSID, "path", s.Path, "state", s.State,
 			"old key until", clockOf(s.OldKeyValidTo))
 	}
 	if t := ch.Token; t != nil {
 		pairs = append(pairs, "token", t.ID, "old token until", clockOf(t.OldTokenValidTo))
 	}
-	pairs = append(pairs, "ledger entry", ch.Ledger.Entry, "write key", ch.WriteKey, "api token", ch.APIToken)
-	if ch.WriteKey+ch.APIToken != "" {
+	pairs = append(pairs, "ledger entry", ch.Ledger.Entry, "write key", ch.WriteKey, "api token", ch.APIToken, "verify token", ch.VerifyToken)
+	if ch.WriteKey+ch.APIToken+ch.VerifyToken != "" {
 		e.say("the secret is shown this once: keep it where secrets are kept")
 	}
 	return e.facts(pairs...)

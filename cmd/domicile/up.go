@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"text/tabwriter"
 
 	"domicile.dev/examples"
@@ -60,7 +61,7 @@ func (c *upCmd) tell(e *env, up *app.Up) {
 	w := tabwriter.NewWriter(e.out, 0, 4, 3, ' ', 0)
 	_, _ = fmt.Fprintln(w, "REGION\tURL\tDATA\tTENANT\tSOURCES")
 	for _, r := range up.File.Regions {
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\tsegment, browser, native\n", r.ID, r.URL, r.Data, r.Tenant)
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.ID, r.URL, r.Data, r.Tenant, strings.Join(app.UpSourceNames(), ", "))
 	}
 	_ = w.Flush()
 	_, _ = fmt.Fprintf(e.out, "\nready; credentials are in %s, programme %s\n", file, up.File.Programme)

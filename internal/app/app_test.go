@@ -341,7 +341,7 @@ func TestUpFileHasTheFixedShape(t *testing.T) {
 		if m["id"] != app.UpRegions[i] || m["tenant"] != "acme" {
 			t.Errorf("region %d is %v of %v", i, m["id"], m["tenant"])
 		}
-		for _, s := range []string{"segment", "browser", "native"} {
+		for _, s := range []string{"segment", "browser", "rudderstack", "twilio", "sendgrid", "whatsapp", "native"} {
 			if m["sources"].(map[string]any)[s] == nil {
 				t.Errorf("region %v has no source %s", m["id"], s)
 			}

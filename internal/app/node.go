@@ -30,7 +30,6 @@ import (
 	"domicile.dev/internal/store/sqlite"
 	"domicile.dev/internal/store/sqlstore"
 	"domicile.dev/internal/tenant"
-	"domicile.dev/internal/term"
 	"domicile.dev/internal/vault"
 	"domicile.dev/internal/vault/keyring"
 	"domicile.dev/internal/web/api"
@@ -128,7 +127,7 @@ func Open(ctx context.Context, c *config.Node, opt Options) (n *Node, err error)
 		urls[region] = p.URL
 	}
 	if n.Tenants, err = tenant.Open(ctx, n.db, sqlstore.Tenants{}, enterer{n.Ledger}, tenant.Options{Region: c.Region, Peers: urls,
-		Adapters: []string{term.AdapterSegment, term.AdapterNative}, Service: n.rules.serviceFor, OperatorToken: n.Operator, Log: n.log}); err != nil {
+		Adapters: adapters(), Service: n.rules.serviceFor, Keys: n.vault, Secret: checkSecret, OperatorToken: n.Operator, Log: n.log}); err != nil {
 		return n, err
 	}
 	po := plane.Options{Log: n.log}

@@ -43,7 +43,8 @@ func (n *Node) routes(r *rules, ledgerPages http.Handler) http.Handler {
 		}
 		mux.ServeHTTP(w, r)
 	})
-	return api.NewIngest(n.Tenants, n.Plane, r, api.IngestOptions{URL: n.Config.URL, Log: n.log}).First(rest)
+	in := api.NewIngest(n.Tenants, n.Plane, r, api.IngestOptions{URL: n.Config.URL, Log: n.log})
+	return api.NewWebhooks(in, n.Tenants, vendors...).First(in.First(rest))
 }
 
 // ready says whether the node can do its work: its store answers.

@@ -6,6 +6,7 @@ import (
 
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/ingest"
+	"domicile.dev/internal/ingest/cloudevents"
 	"domicile.dev/internal/programme"
 	"domicile.dev/internal/term"
 )
@@ -33,24 +34,29 @@ func compile(p *programme.Programme) (*rules, error) {
 	return r, nil
 }
 
+// sends is a kind that the adapter sends and that its source's service has to declare. Records of
+// other adapters name their service themselves.
+var sends = map[string]string{term.AdapterSegment: "track", term.AdapterSendGrid: "email.event", term.AdapterWhatsApp: "message",
+	term.AdapterCloudEvents: cloudevents.DefaultKind}
+
 // serviceFor says which service a source of an adapter belongs to: one that declares the kinds that
-// the adapter sends. With none given it is the one that does, if there is only one. Records of the
-// native adapter name their own.
+// the adapter sends. With none given it is the one that does, if there is only one.
 func (r *rules) serviceFor(adapter, service string) (string, error) {
-	if adapter != term.AdapterSegment {
+	kind, bound := sends[adapter]
+	if !bound {
 		if service != "" && r.p.Service(service) == nil {
 			return "", fault.New(fault.Invalid, "source.unknown_service", "the programme declares no service of that name").With("services", r.services(""))
 		}
 		return service, nil
 	}
-	fit := r.services("track")
+	fit := r.services(kind)
 	switch {
 	case service == "" && len(fit) == 1:
 		return fit[0], nil
-	case slices.Contains(fit, service):
+	case slices.Contains(fit, service), adapter == term.AdapterCloudEvents && r.p.Service(service) != nil: // which may have kinds for each type
 		return service, nil
 	}
-	return "", fault.New(fault.Invalid, "source.unknown_service", "a segment source needs a service for which the programme declares the kind track").
+	return "", fault.New(fault.Invalid, "source.unknown_service", "a source of %s needs a service for which the programme declares the kind %s", adapter, kind).
 		With("services", fit).WithHint("give one of services")
 }
 

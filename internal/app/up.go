@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -57,11 +58,17 @@ type UpRegion struct {
 	LedgerKey string              `json:"ledger_key"`
 }
 
-// UpSource is one source of up.json.
+// UpSource is one source of up.json: where it is and what a client needs, or whoever plays the vendor.
 type UpSource struct {
-	ID       string `json:"id"`
-	WriteKey string `json:"write_key,omitempty"`
-	Token    string `json:"token,omitempty"`
+	ID          string `json:"id"`
+	WriteKey    string `json:"write_key,omitempty"`
+	Token       string `json:"token,omitempty"`
+	AccountSID  string `json:"account_sid,omitempty"`
+	AuthToken   string `json:"auth_token,omitempty"`
+	PrivateKey  string `json:"private_key,omitempty"` // PKCS#8, base64: what SendGrid would sign with
+	AppSecret   string `json:"app_secret,omitempty"`
+	VerifyToken string `json:"verify_token,omitempty"`
+	URL         string `json:"url,omitempty"`
 }
 
 func (s UpSource) key() string { return s.WriteKey + s.Token }
@@ -74,15 +81,28 @@ type Up struct {
 	listeners []net.Listener
 }
 
-// upSources are the sources that `domicile up` makes in each region. The others of design 9 come
-// with their adapters.
+// upSources are the sources that `domicile up` makes in each region, of the adapters that it has.
 var upSources = []struct {
 	name string
 	new  tenant.NewSource
 }{
 	{"segment", tenant.NewSource{Name: "segment", Adapter: term.AdapterSegment, Service: "cdp", Trust: term.Server}},
 	{"browser", tenant.NewSource{Name: "browser", Adapter: term.AdapterSegment, Service: "cdp", Trust: term.Public}},
+	{"rudderstack", tenant.NewSource{Name: "rudderstack", Adapter: term.AdapterSegment, Service: "cdp", Trust: term.Server}},
+	{"twilio", tenant.NewSource{Name: "twilio", Adapter: term.AdapterTwilio, Trust: term.Server}},
+	{"sendgrid", tenant.NewSource{Name: "sendgrid", Adapter: term.AdapterSendGrid, Trust: term.Server}},
+	{"whatsapp", tenant.NewSource{Name: "whatsapp", Adapter: term.AdapterWhatsApp, Trust: term.Server}},
 	{"native", tenant.NewSource{Name: "native", Adapter: term.AdapterNative, Trust: term.Server}},
+}
+
+// UpSourceNames returns the names of the sources of up.json, in order.
+func UpSourceNames() (names []string) {
+	for _, s := range upSources {
+		if slices.Contains(adapters(), s.new.Adapter) {
+			names = append(names, s.name)
+		}
+	}
+	return names
 }
 
 // StartUp opens three nodes on consecutive ports and writes up.json when all are ready. A start on
@@ -211,7 +231,14 @@ func furnish(ctx context.Context, n *Node, before UpRegion) (UpRegion, error) {
 		return r, err
 	}
 	for _, want := range upSources {
-		s, err := furnishSource(ctx, n, have, before.Sources[want.name], want.new)
+		if !slices.Contains(adapters(), want.new.Adapter) {
+			continue
+		}
+		furnish := furnishSource
+		if tenant.Signed(want.new.Adapter) {
+			furnish = furnishHook
+		}
+		s, err := furnish(ctx, n, have, before.Sources[want.name], want.new)
 		if err != nil {
 			return r, err
 		}
@@ -225,14 +252,8 @@ func furnishSource(ctx context.Context, n *Node, have []tenant.Source, before Up
 	src, err := n.Tenants.SourceByKey(key)
 	if err != nil {
 		var made tenant.Source
-		var old string
-		for _, s := range have {
-			if s.Name == want.Name && s.Adapter == want.Adapter {
-				old = s.ID
-			}
-		}
-		if old != "" {
-			made, key, _, err = n.Tenants.RotateSource(ctx, tenant.Operator, UpTenant, old, 0)
+		if old := named(have, want); old != nil {
+			made, key, _, err = n.Tenants.RotateSource(ctx, tenant.Operator, UpTenant, old.ID, "", 0)
 		} else {
 			made, key, _, err = n.Tenants.CreateSource(ctx, tenant.Operator, UpTenant, want)
 		}
@@ -245,6 +266,16 @@ func furnishSource(ctx context.Context, n *Node, have []tenant.Source, before Up
 		return UpSource{ID: src.ID, Token: key}, nil
 	}
 	return UpSource{ID: src.ID, WriteKey: key}, nil
+}
+
+// named returns the newest source that an earlier start made for want.
+func named(have []tenant.Source, want tenant.NewSource) (old *tenant.Source) {
+	for i, s := range have {
+		if s.Name == want.Name && s.Adapter == want.Adapter {
+			old = &have[i]
+		}
+	}
+	return old
 }
 
 func readUpFile(path string) map[string]UpRegion {

@@ -28,13 +28,16 @@ var Levels = map[string]int{
 
 	"internal/plane": 5, // ingest, read, erase, export: one file each
 
-	"internal/config":         8, // a node's configuration
-	"internal/ingest/native":  8, // adapters and keyrings import only the port they implement
-	"internal/ingest/segment": 8,
-	"internal/ingest/twilio":  8,
-	"internal/store/sqlstore": 8, // all SQL text, once, for both engines
-	"internal/vault/keyring":  8,
-	"internal/web/guard":      8, // faults → RFC 9457, limits, headers
+	"internal/config":             8, // a node's configuration
+	"internal/ingest/cloudevents": 8, // adapters and keyrings import only the port they implement
+	"internal/ingest/native":      8,
+	"internal/ingest/segment":     8,
+	"internal/ingest/sendgrid":    8,
+	"internal/ingest/twilio":      8,
+	"internal/ingest/whatsapp":    8,
+	"internal/store/sqlstore":     8, // all SQL text, once, for both engines
+	"internal/vault/keyring":      8,
+	"internal/web/guard":          8, // faults → RFC 9457, limits, headers
 
 	"internal/client":         9, // the tenant API's client, for the CLI
 	"internal/ingest/bulk":    9, // files as batches of native records, and the journal of an import
@@ -52,6 +55,7 @@ var Levels = map[string]int{
 	"internal/arch":                       12,
 	"testkit/keys":                        12, // public vectors, read without our own code
 	"testkit/seal":                        12,
+	"internal/ingest/ingesttest":          2, // what tests of adapters share
 	"internal/ingest/segment/segmenttest": 8, // requests as SDKs send them
 	"internal/store/storetest":            9, // the suite that both engines pass
 	"internal/store/storetest/pgtest":     0, // a private PostgreSQL server

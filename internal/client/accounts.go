@@ -22,6 +22,8 @@ type Source struct {
 	Adapter       string     `json:"adapter"`
 	Service       string     `json:"service,omitempty"`
 	Trust         string     `json:"trust"`
+	AccountSID    string     `json:"account_sid,omitempty"`
+	Path          string     `json:"path,omitempty"` // of its webhooks, below the region's address
 	State         string     `json:"state"`
 	CreatedAt     time.Time  `json:"created_at"`
 	OldKeyValidTo *time.Time `json:"old_key_valid_to,omitempty"`
@@ -40,22 +42,25 @@ type Token struct {
 // Change is what a change made. Members that do not concern it are missing; secrets are shown this
 // once.
 type Change struct {
-	Tenant   *Tenant `json:"tenant,omitempty"`
-	Source   *Source `json:"source,omitempty"`
-	Token    *Token  `json:"token,omitempty"`
-	APIToken string  `json:"api_token,omitempty"`
-	WriteKey string  `json:"write_key,omitempty"`
-	Ledger   struct {
+	Tenant      *Tenant `json:"tenant,omitempty"`
+	Source      *Source `json:"source,omitempty"`
+	Token       *Token  `json:"token,omitempty"`
+	APIToken    string  `json:"api_token,omitempty"`
+	WriteKey    string  `json:"write_key,omitempty"`
+	VerifyToken string  `json:"verify_token,omitempty"` // for Meta's webhook set-up
+	Ledger      struct {
 		Entry string `json:"entry"`
 	} `json:"ledger"`
 }
 
 // NewSource is what a source is made from. Trust is "server" when it is empty.
 type NewSource struct {
-	Adapter string `json:"adapter"`
-	Service string `json:"service,omitempty"`
-	Trust   string `json:"trust,omitempty"`
-	Name    string `json:"name,omitempty"`
+	Adapter    string `json:"adapter"`
+	Service    string `json:"service,omitempty"`
+	Trust      string `json:"trust,omitempty"`
+	Name       string `json:"name,omitempty"`
+	AccountSID string `json:"account_sid,omitempty"`
+	Secret     string `json:"secret,omitempty"` // what the vendor signs with
 }
 
 // OnlyToken stands for a tenant's only token.
@@ -105,9 +110,14 @@ func (c *Client) Sources(ctx context.Context, tenant string) ([]Source, error) {
 	return b.Sources, err
 }
 
-// RotateSource gives a source a new key. The old one works until grace is over.
-func (c *Client) RotateSource(ctx context.Context, tenant, source string, grace time.Duration) (ch Change, err error) {
-	return ch, c.post(ctx, sourcePath(tenant, source)+":rotate", graceBody(grace), &ch)
+// RotateSource gives a source a new key, or the vendor's new secret where the vendor signs; secret is
+// "" for the others. The old one works until grace is over.
+func (c *Client) RotateSource(ctx context.Context, tenant, source, secret string, grace time.Duration) (ch Change, err error) {
+	b := struct {
+		GraceSeconds int64  `json:"grace_seconds"`
+		Secret       string `json:"secret,omitempty"`
+	}{int64(grace / time.Second), secret}
+	return ch, c.post(ctx, sourcePath(tenant, source)+":rotate", b, &ch)
 }
 
 // SetSource disables or enables a source; verb is "disable" or "enable".

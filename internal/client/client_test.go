@@ -50,7 +50,7 @@ func TestCallsAreThoseOfTheAPI(t *testing.T) {
 	note(c.Erase(ctx, "sub_a", "why", true))
 	note(c.Hold(ctx, "sub_a", "", time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)))
 	note(c.Stats(ctx, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)))
-	note(c.RotateSource(ctx, "acme", "src_x", time.Minute))
+	note(c.RotateSource(ctx, "acme", "src_x", "", time.Minute))
 	note(c.RotateToken(ctx, "acme", client.OnlyToken, 0))
 	note(c.SetTenant(ctx, "acme", "disable"))
 	for i, err := range errs {

@@ -14,7 +14,8 @@ import (
 // Op is what an event says about identity, beyond being about someone.
 type Op uint8
 
-// The operations. An alias joins the identifier of RolePrevious to the others.
+// The operations. Both say that all identifiers of the subject are one person's, and all of the
+// sender; an alias also joins the identifier of RolePrevious, where its type isn't known.
 const (
 	OpNone Op = iota
 	OpIdentify
@@ -83,6 +84,7 @@ type Batch struct {
 	Words func(name string) bool
 
 	splitter    splitter
+	element     scan.Doc // one of the subjects of the event at hand
 	identifiers []Identifier
 	fragments   []Fragment
 	arena       []byte
@@ -108,7 +110,7 @@ func (b *Batch) Release() {
 	clear(b.Events)
 	clear(b.identifiers)
 	clear(b.fragments)
-	b.Doc.Src = nil
+	b.Doc.Src, b.element.Src = nil, nil
 	b.Events, b.identifiers, b.fragments, b.arena = b.Events[:0], b.identifiers[:0], b.fragments[:0], b.arena[:0]
 	b.WriteKey, b.Words, b.own = nil, nil, 0
 	pool.Put(b)

@@ -13,7 +13,7 @@ type index struct {
 	mu       sync.RWMutex
 	version  int64               // guarded by mu, as all below
 	accounts map[string]*Account // by tenant id; an account is replaced, never changed
-	sources  map[string]*Source  // by source id
+	hooks    map[string]hook     // by source id
 	keys     map[hash]credential // current and old ones
 	owned    map[string][]hash   // by tenant id: its hashes in keys
 }
@@ -27,7 +27,7 @@ type credential struct {
 }
 
 func newIndex() *index {
-	return &index{accounts: map[string]*Account{}, sources: map[string]*Source{}, keys: map[hash]credential{}, owned: map[string][]hash{}}
+	return &index{accounts: map[string]*Account{}, hooks: map[string]hook{}, keys: map[hash]credential{}, owned: map[string][]hash{}}
 }
 
 // find returns what h stands for at now.
@@ -47,11 +47,11 @@ func (x *index) seen() int64 {
 	return x.version
 }
 
-func (x *index) source(id string) (*Source, bool) {
+func (x *index) hook(id string) (hook, bool) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	s, ok := x.sources[id]
-	return s, ok
+	h, ok := x.hooks[id]
+	return h, ok
 }
 
 func (x *index) account(id string) (*Account, bool) {
@@ -73,8 +73,9 @@ func (x *index) tenants() []Tenant {
 	return all
 }
 
-// put replaces accounts by what the store has now.
-func (x *index) put(accounts []Account) {
+// put replaces accounts by what the store has now. secrets are those of their sources, opened, by the
+// source's id.
+func (x *index) put(accounts []Account, secrets map[string]opened) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for i := range accounts {
@@ -88,8 +89,9 @@ func (x *index) put(accounts []Account) {
 		x.accounts[a.ID], x.owned[a.ID] = a, nil
 		for j := range a.Sources {
 			s := &a.Sources[j]
-			x.sources[s.ID] = &s.Source
-			x.own(a, s.Secret, credential{source: &s.Source, fault: disabled(a.Disabled, s.Disabled, "source")})
+			off := disabled(a.Disabled, s.Disabled, "source")
+			x.hooks[s.ID] = hook{source: &s.Source, opened: secrets[s.ID], oldEnds: s.OldEnds, disabled: off}
+			x.own(a, s.Secret, credential{source: &s.Source, fault: off})
 		}
 		for j := range a.Tokens {
 			t := &a.Tokens[j]

@@ -58,12 +58,10 @@ func (s *Service) place(credential string, kinds ...string) (h hash, kind string
 		return h, "", unknown()
 	}
 	if region != s.opt.Region {
-		url, known := s.opt.Peers[region]
-		if !known {
-			return h, "", unknown()
+		if err := s.elsewhere("credential", region); err != nil {
+			return h, "", err
 		}
-		return h, "", fault.New(fault.WrongRegion, "residency.wrong_region", "this credential belongs to region %s, this is %s", region, s.opt.Region).
-			WithHint("send to the address in url").With("url", url).With("region", region)
+		return h, "", unknown()
 	}
 	for _, k := range kinds {
 		if k == kind {
@@ -72,6 +70,16 @@ func (s *Service) place(credential string, kinds ...string) (h hash, kind string
 	}
 	return h, "", fault.New(fault.Unauthenticated, "credential.wrong_kind", "this credential is for something else").
 		WithHint("dwk_… keys bring data, dtk_… tokens ask for it, the dok_… token manages tenants")
+}
+
+// elsewhere is the fault of what belongs to another region, nil when nobody knows that region.
+func (s *Service) elsewhere(what, region string) error {
+	url, known := s.opt.Peers[region]
+	if !known || region == s.opt.Region {
+		return nil
+	}
+	return fault.New(fault.WrongRegion, "residency.wrong_region", "this %s belongs to region %s, this is %s", what, region, s.opt.Region).
+		WithHint("send to the address in url").With("url", url).With("region", region)
 }
 
 func unknown() error {

@@ -72,24 +72,35 @@ func (s *Service) SetTenant(ctx context.Context, c *Caller, tid string, off bool
 	return t, ch, err
 }
 
-// CreateSource makes a source and returns its key, which is never shown again.
+// CreateSource makes a source and returns what Domicile made for it, which is never shown again: its
+// key; of WhatsApp its verify token; of another signed adapter "", for its secret is the vendor's.
 func (s *Service) CreateSource(ctx context.Context, c *Caller, tid string, n NewSource) (Source, string, Change, error) {
 	n, err := n.check(s.opt.Adapters)
 	if err == nil && s.opt.Service != nil {
 		n.Service, err = s.opt.Service(n.Adapter, n.Service)
 	}
+	if err == nil {
+		err = s.checkSecret(n.Adapter, n.Secret)
+	}
 	if err != nil {
 		return Source{}, "", Change{}, err
 	}
 	var src Source
-	key, h := newKey(kindKey, s.opt.Region)
+	shown, h := newKey(kindKey, s.opt.Region)
 	ch, err := s.change(ctx, c, tid, func(tx store.Tx, a *Account, now time.Time) (string, any, error) {
 		src = Source{Tenant: a.No, TenantID: tid, ID: id.New("src_"+s.opt.Region, 10), Name: n.Name,
-			Adapter: n.Adapter, Service: n.Service, Trust: n.Trust, CreatedAt: now}
+			Adapter: n.Adapter, Service: n.Service, Trust: n.Trust, Account: n.Account, CreatedAt: now}
+		f := StoredSource{Source: src, Secret: Secret{Hash: h}}
+		if Signed(n.Adapter) {
+			f.Sealed, shown = s.seal(&src, n.Secret)
+		}
 		return "source.created", map[string]any{"source": src.ID, "adapter": n.Adapter, "service": n.Service, "trust": n.Trust},
-			s.store.PutSource(tx, StoredSource{Source: src, Secret: Secret{Hash: h}})
+			s.store.PutSource(tx, f)
 	})
-	return src, key, ch, err
+	if err != nil {
+		return Source{}, "", Change{}, err
+	}
+	return src, shown, ch, nil
 }
 
 // Sources returns a tenant's sources, oldest first.
@@ -105,28 +116,43 @@ func (s *Service) Sources(c *Caller, tid string) ([]Source, error) {
 	return all, nil
 }
 
-// RotateSource gives a source a new key. The old one works until grace is over, at once with 0.
-func (s *Service) RotateSource(ctx context.Context, c *Caller, tid, sid string, grace time.Duration) (Source, string, Change, error) {
+// RotateSource gives a source a new key. The old one works until grace is over, at once with 0. A
+// source of a signed adapter gets secret instead, which the vendor made, and what is returned is as
+// for CreateSource; secret is "" for every other.
+func (s *Service) RotateSource(ctx context.Context, c *Caller, tid, sid, secret string, grace time.Duration) (Source, string, Change, error) {
 	if err := checkGrace(grace); err != nil {
 		return Source{}, "", Change{}, err
 	}
-	key, h := newKey(kindKey, s.opt.Region)
-	src, ch, err := s.changeSource(ctx, c, tid, sid, func(f *StoredSource, now time.Time) (string, map[string]any) {
+	shown, h := newKey(kindKey, s.opt.Region)
+	src, ch, err := s.changeSource(ctx, c, tid, sid, func(f *StoredSource, now time.Time) (string, map[string]any, error) {
+		if err := s.checkSecret(f.Adapter, secret); err != nil {
+			return "", nil, err
+		}
 		f.OldKeyValidTo = f.rotate(h, now, grace)
-		return "source.rotated", map[string]any{"grace_seconds": int64(grace / time.Second)}
+		if Signed(f.Adapter) {
+			f.OldSealed = nil
+			if grace > 0 {
+				f.OldSealed = f.Sealed
+			}
+			f.Sealed, shown = s.seal(&f.Source, secret)
+		}
+		return "source.rotated", map[string]any{"grace_seconds": int64(grace / time.Second)}, nil
 	})
-	return src, key, ch, err
+	if err != nil {
+		return Source{}, "", Change{}, err
+	}
+	return src, shown, ch, nil
 }
 
 // SetSource disables or enables a source.
 func (s *Service) SetSource(ctx context.Context, c *Caller, tid, sid string, off bool) (Source, Change, error) {
-	return s.changeSource(ctx, c, tid, sid, func(f *StoredSource, _ time.Time) (string, map[string]any) {
+	return s.changeSource(ctx, c, tid, sid, func(f *StoredSource, _ time.Time) (string, map[string]any, error) {
 		f.Disabled = off
-		return "source." + offWord(off), map[string]any{}
+		return "source." + offWord(off), map[string]any{}, nil
 	})
 }
 
-func (s *Service) changeSource(ctx context.Context, c *Caller, tid, sid string, fn func(*StoredSource, time.Time) (string, map[string]any)) (Source, Change, error) {
+func (s *Service) changeSource(ctx context.Context, c *Caller, tid, sid string, fn func(*StoredSource, time.Time) (string, map[string]any, error)) (Source, Change, error) {
 	var src Source
 	ch, err := s.change(ctx, c, tid, func(tx store.Tx, a *Account, now time.Time) (string, any, error) {
 		i := slices.IndexFunc(a.Sources, func(x StoredSource) bool { return x.ID == sid })
@@ -134,7 +160,10 @@ func (s *Service) changeSource(ctx context.Context, c *Caller, tid, sid string, 
 			return "", nil, noSource()
 		}
 		f := a.Sources[i]
-		kind, body := fn(&f, now)
+		kind, body, err := fn(&f, now)
+		if err != nil {
+			return "", nil, err
+		}
 		body["source"], src = sid, f.Source
 		return kind, body, s.store.PutSource(tx, f)
 	})

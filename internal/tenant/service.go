@@ -23,6 +23,11 @@ type Options struct {
 	// Service checks the service of a new source against what its adapter sends, and fills it in
 	// where it is "" and only one fits. Default: anything goes.
 	Service func(adapter, service string) (string, error)
+	// Keys seal the secrets of signed adapters, which can't be made without.
+	Keys Keys
+	// Secret checks the secret that came for a new source of a signed adapter, beyond its length.
+	// Its faults don't repeat it. Default: anything goes.
+	Secret func(adapter, secret string) error
 	// OperatorToken is the credential of the region's operator, see OperatorToken. "" lets nobody
 	// in as operator.
 	OperatorToken string
@@ -115,17 +120,6 @@ func (s *Service) SourceByKey(key string) (*Source, error) {
 		return nil, unknown()
 	}
 	return c.source, nil
-}
-
-// SourceByID returns a source that may bring data, as for webhooks whose address names it and whose
-// signature is checked after. Faults: NotFound, and Forbidden as for SourceByKey.
-func (s *Service) SourceByID(id string) (*Source, error) {
-	src, ok := s.index.source(id)
-	if !ok {
-		return nil, noSource()
-	}
-	a, _ := s.index.account(src.TenantID)
-	return src, disabled(a.Disabled, src.Disabled, "source")
 }
 
 // TenantByToken returns the tenant that a dtk_… token speaks for. Faults as for SourceByKey.
@@ -224,7 +218,7 @@ func (s *Service) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.index.put(changed)
+	s.index.put(changed, s.openAll(changed))
 	s.looked = began
 	return nil
 }

@@ -2,7 +2,8 @@
 // API tokens, and the operator who manages them.
 //
 // A key is shown once, when it is made. Only its SHA-256 is stored: keys are 256 random bits, so
-// nothing slower is needed, and whoever steals the table can use none of them.
+// nothing slower is needed, and whoever steals the table can use none of them. The secret that a
+// vendor signs its webhooks with has to be read again, so it is stored sealed; see secret.go.
 package tenant
 
 import (
@@ -32,9 +33,10 @@ type Source struct {
 	Adapter       string
 	Service       string
 	Trust         term.Trust
+	Account       string // the tenant's account at the vendor, where it was given
 	Disabled      bool
 	CreatedAt     time.Time
-	OldKeyValidTo time.Time // end of the grace of the key before this one; zero when there is none
+	OldKeyValidTo time.Time // end of the grace of the key or secret before this one; zero when there is none
 }
 
 // A Token is a credential for a tenant's API.
@@ -68,10 +70,13 @@ type Secret struct {
 	OldEnds time.Time
 }
 
-// StoredSource is a source as the store has it.
+// StoredSource is a source as the store has it. Sealed is empty where a key is all there is; then
+// OldSealed is, too.
 type StoredSource struct {
 	Source
 	Secret
+	Sealed    []byte // Secrets, sealed
+	OldSealed []byte // those before, until Secret.OldEnds; or empty
 }
 
 // StoredToken is a token as the store has it.
@@ -94,6 +99,7 @@ const MaxGrace = 30 * 24 * time.Hour
 
 var (
 	tenantID = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$`)
+	account  = regexp.MustCompile(`^[A-Za-z0-9_.-]{0,64}$`)
 	word     = regexp.MustCompile(`^[a-z](?:[a-z0-9_.-]{0,62}[a-z0-9])?$`)
 )
 
@@ -111,6 +117,11 @@ type NewSource struct {
 	Adapter string
 	Service string
 	Trust   term.Trust
+	// Account names the tenant's account at the vendor, such as Twilio's AccountSid. Optional.
+	Account string
+	// Secret is what the vendor signs with: Twilio's AuthToken, SendGrid's public key, Meta's app
+	// secret. Signed adapters need it, the others have none.
+	Secret string
 }
 
 // check returns n with its defaults, or says what is wrong with it.
@@ -120,6 +131,12 @@ func (n NewSource) check(adapters []string) (NewSource, error) {
 	}
 	if n.Trust != term.Server && n.Trust != term.Public {
 		return n, fault.New(fault.Invalid, "source.bad_trust", "a source's trust is server or public")
+	}
+	if n.Trust == term.Public && Signed(n.Adapter) {
+		return n, fault.New(fault.Invalid, "source.bad_trust", "a source whose requests are signed is a server's")
+	}
+	if !account.MatchString(n.Account) {
+		return n, fault.New(fault.Invalid, "source.bad_account", "an account's name has at most 64 letters, digits, and . _ -")
 	}
 	if n.Service != "" && !word.MatchString(n.Service) {
 		return n, fault.New(fault.Invalid, "source.bad_service", "a service's name has lower-case letters, digits, and . _ - between them")

@@ -3,6 +3,7 @@ package tenant_test
 import (
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -32,6 +33,8 @@ type world struct {
 	now     time.Time
 	entered []string // "kind tenant body"
 	fail    error    // what the ledger answers
+	keys    tenant.Keys
+	log     *slog.Logger
 }
 
 func (w *world) Enter(_ store.Tx, kind, tenantID string, body any) (id.Entry, error) {
@@ -66,6 +69,7 @@ func TestOnPostgreSQL(t *testing.T) {
 		{"rotation", TestRotationEndsTheOldKeyAtOnceOrAfterItsGrace}, {"disabling", TestDisablingStopsAndEnablingGoesOn}, {"who", TestWhoMayManageWhat},
 		{"entered or not at all", TestAChangeThatCannotBeEnteredDoesNotHappen}, {"restart", TestAccountsOutliveTheProcess},
 		{"another node", TestAKeyMadeOnAnotherNodeWorksAtOnce}, {"another node disables", TestWhatAnotherNodeDisabledStopsHere}, {"ids", TestTenantIDs},
+		{"secrets", TestSecretsAreStoredSealed}, {"secrets rotate", TestASecretIsRotatedWithGrace}, {"another node's secret", TestASecretSetOnAnotherNodeHoldsAtOnce},
 	} {
 		t.Run(test.name, test.run)
 	}
@@ -78,7 +82,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	w := &world{t: t, db: db, dir: dir, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	w := &world{t: t, db: db, dir: dir, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), keys: someKeys(7)}
 	w.Service = w.open(db)
 	return w
 }
@@ -91,7 +95,7 @@ func (w *world) openPolling(db store.DB) *tenant.Service { return w.openEvery(db
 func (w *world) openEvery(db store.DB, poll time.Duration) *tenant.Service {
 	s, err := tenant.Open(w.t.Context(), db, sqlstore.Tenants{}, w, tenant.Options{Region: "ie1", OperatorToken: operatorToken, Poll: poll,
 		Peers:    map[string]string{"us1": "https://us1.example.com"},
-		Adapters: []string{term.AdapterSegment, term.AdapterNative}, Now: func() time.Time { return w.now }})
+		Adapters: []string{term.AdapterSegment, term.AdapterNative, term.AdapterTwilio, term.AdapterWhatsApp}, Keys: w.keys, Log: w.log, Now: func() time.Time { return w.now }})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -213,7 +217,7 @@ func TestRotationEndsTheOldKeyAtOnceOrAfterItsGrace(t *testing.T) {
 	s, k1 := w.source(c)
 	works := func(key string) bool { _, err := w.SourceByKey(key); return err == nil }
 
-	_, k2, _, err := w.RotateSource(t.Context(), c, "acme", s.ID, time.Hour)
+	_, k2, _, err := w.RotateSource(t.Context(), c, "acme", s.ID, "", time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,7 +232,7 @@ func TestRotationEndsTheOldKeyAtOnceOrAfterItsGrace(t *testing.T) {
 	if works(k1) || !works(k2) {
 		t.Error("the old key works after its grace, or the new one doesn't")
 	}
-	_, k3, _, err := w.RotateSource(t.Context(), c, "acme", s.ID, 0)
+	_, k3, _, err := w.RotateSource(t.Context(), c, "acme", s.ID, "", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -246,7 +250,7 @@ func TestRotationEndsTheOldKeyAtOnceOrAfterItsGrace(t *testing.T) {
 	if _, err := w.TenantByToken(t2); err != nil {
 		t.Errorf("new token: %v", err)
 	}
-	_, _, _, err = w.RotateSource(t.Context(), c, "acme", s.ID, 31*24*time.Hour)
+	_, _, _, err = w.RotateSource(t.Context(), c, "acme", s.ID, "", 31*24*time.Hour)
 	wantFault(t, err, fault.Invalid, "grace.out_of_range")
 }
 
@@ -274,7 +278,7 @@ func TestDisablingStopsAndEnablingGoesOn(t *testing.T) {
 	wantFault(t, err, fault.Forbidden, "tenant.disabled")
 	_, err = w.TenantByToken(token)
 	wantFault(t, err, fault.Forbidden, "tenant.disabled")
-	_, err = w.SourceByID(s.ID)
+	_, err = w.Hook(s.ID)
 	wantFault(t, err, fault.Forbidden, "tenant.disabled")
 	if _, _, err := w.SetTenant(ctx, tenant.Operator, "acme", false); err != nil {
 		t.Fatal(err)
@@ -331,7 +335,7 @@ func TestEachChangeIsEnteredWithoutKeys(t *testing.T) {
 	c, token := w.tenant("acme")
 	s, key := w.source(c)
 	ctx := t.Context()
-	_, k2, _, err1 := w.RotateSource(ctx, c, "acme", s.ID, 0)
+	_, k2, _, err1 := w.RotateSource(ctx, c, "acme", s.ID, "", 0)
 	_, _, err2 := w.SetSource(ctx, c, "acme", s.ID, true)
 	_, _, err3 := w.SetTenant(ctx, tenant.Operator, "acme", true)
 	if err := errors.Join(err1, err2, err3); err != nil {

@@ -40,6 +40,10 @@ const (
 
 // Adapters that sources are made for.
 const (
-	AdapterSegment = "segment"
-	AdapterNative  = "native"
+	AdapterSegment     = "segment"
+	AdapterNative      = "native"
+	AdapterTwilio      = "twilio"
+	AdapterSendGrid    = "sendgrid"
+	AdapterWhatsApp    = "whatsapp"
+	AdapterCloudEvents = "cloudevents"
 )

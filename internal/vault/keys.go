@@ -19,6 +19,7 @@ import (
 const (
 	wrapTag   = "person key 1\x00"
 	nobodyTag = "domicile nobody 1\x00"
+	sourceTag = "domicile source 1\x00"
 )
 
 // patience is how long the keyring may take to answer for one epoch key.
@@ -198,7 +199,18 @@ func (v *Vault) wrapAD(tenant string, s id.Subject, epoch uint32) []byte {
 func (v *Vault) Nobody(tenant string, c id.Chunk) *seal.Key {
 	b := append(make([]byte, 0, 96), nobodyTag...)
 	b = seal.AppendName(seal.AppendName(b, v.opt.Region), tenant)
-	raw, err := hkdf.Expand(sha256.New, v.nobody, string(append(b, c[:]...)), seal.KeyBytes)
+	return v.derive(append(b, c[:]...))
+}
+
+// SourceKey returns the key under which the secrets of a tenant's source are sealed.
+func (v *Vault) SourceKey(tenant, source string) *seal.Key {
+	b := append(make([]byte, 0, 96), sourceTag...)
+	return v.derive(seal.AppendName(seal.AppendName(seal.AppendName(b, v.opt.Region), tenant), source))
+}
+
+// derive returns the key of what is about nobody and called info.
+func (v *Vault) derive(info []byte) *seal.Key {
+	raw, err := hkdf.Expand(sha256.New, v.nobody, string(info), seal.KeyBytes)
 	if err != nil {
 		panic(err) // only for too long a key
 	}

@@ -23,6 +23,7 @@ import (
 	"domicile.dev/internal/store"
 	"domicile.dev/internal/store/sqlite"
 	"domicile.dev/internal/store/sqlstore"
+	"domicile.dev/internal/tenant"
 	"domicile.dev/internal/vault"
 )
 
@@ -75,6 +76,15 @@ type (
 		Chunk  hexBytes `json:"chunk"`
 		Key    hexBytes `json:"key"`
 	}
+	source struct {
+		Tenant    string   `json:"tenant"`
+		Source    string   `json:"source"`
+		Adapter   string   `json:"adapter"`
+		Key       hexBytes `json:"key"`
+		AD        hexBytes `json:"ad"`
+		Plaintext string   `json:"plaintext"`
+		Sealed    hexBytes `json:"sealed"`
+	}
 	vectors struct {
 		Format      string             `json:"format"`
 		Region      string             `json:"region"`
@@ -85,6 +95,7 @@ type (
 		Suppressed  []identifier       `json:"suppressed"`
 		ClientKeys  []clientKey        `json:"client_keys"`
 		Nobody      []nobody           `json:"nobody"`
+		Sources     []source           `json:"sources"`
 	}
 )
 
@@ -158,6 +169,15 @@ func build() vectors {
 		chunk := fill("chunk", 12)
 		v.Nobody = append(v.Nobody, nobody{tenant, chunk,
 			expand(v.Keyring["nobody/1"].Key, []byte("domicile nobody 1\x00"), name(region), name(tenant), chunk)})
+
+		for _, s := range [][2]string{{"twilio", `{"secret":"syntheticAuthTokenNotASecret0001"}`},
+			{"whatsapp", `{"secret":"syntheticAppSecretNotASecret0001","verify_token":"dwv_ie1_synthetic"}`}} {
+			sid := "src_ie1_" + tenant + s[0]
+			key := expand(v.Keyring["nobody/1"].Key, []byte("domicile source 1\x00"), name(region), name(tenant), name(sid))
+			ad := join([]byte("domicile value 1\x00source secrets 1\x00"), name(region), name(tenant), name(sid), name(s[0]))
+			nonce := fill("nonce of "+sid, 12)
+			v.Sources = append(v.Sources, source{tenant, sid, s[0], key, ad, s[1], gcm(key).Seal(bytes.Clone(nonce), nonce, []byte(s[1]), ad)})
+		}
 	}
 	return v
 }
@@ -253,6 +273,52 @@ func TestKeysAreAsTheVectorsSay(t *testing.T) {
 			return err
 		}); err != nil || !bytes.Equal(got, k.Check) {
 			t.Errorf("check value of %s: %x, %v, want %x", n, got, err, k.Check)
+		}
+	}
+}
+
+// noLedger enters nothing.
+type noLedger struct{}
+
+func (noLedger) Enter(store.Tx, string, string, any) (id.Entry, error) { return id.Entry{}, nil }
+func (noLedger) Entered()                                              {}
+
+func TestSecretsOfSourcesAreAsTheVectorsSay(t *testing.T) {
+	v := load(t)
+	x, db := open(t, v)
+	if err := db.Do(t.Context(), func(tx store.Tx) error {
+		for i, s := range v.Sources {
+			if !same(t, x.SourceKey(s.Tenant, s.Source), s.Key) {
+				t.Errorf("the key of %s is another", s.Source)
+			}
+			no := uint32(1 + i/2)
+			if err := (sqlstore.Tenants{}).PutTenant(tx, tenant.Tenant{No: no, ID: s.Tenant}); err != nil {
+				return err
+			}
+			if err := (sqlstore.Tenants{}).PutSource(tx, tenant.StoredSource{Sealed: s.Sealed, Secret: tenant.Secret{Hash: fill(s.Source, 32)},
+				Source: tenant.Source{Tenant: no, ID: s.Source, Adapter: s.Adapter}}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	tenants, err := tenant.Open(t.Context(), db, sqlstore.Tenants{}, noLedger{}, tenant.Options{Region: region, Keys: x})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range v.Sources {
+		var want struct {
+			Secret      string `json:"secret"`
+			VerifyToken string `json:"verify_token"`
+		}
+		if err := json.Unmarshal([]byte(s.Plaintext), &want); err != nil {
+			t.Fatal(err)
+		}
+		h, err := tenants.Hook(s.Source)
+		if err != nil || len(h.Secrets) != 1 || h.Secrets[0] != tenant.Secrets(want) {
+			t.Errorf("the secrets of %s: %v, want those of the plaintext", s.Source, err)
 		}
 	}
 }

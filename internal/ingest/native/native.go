@@ -18,8 +18,8 @@ const (
 	MaxRecordBytes = 1 << 20
 	MaxRecords     = 10_000
 	MaxIDChars     = 256
-	MaxValueBytes  = 1024 // of an identifier
-	MaxSubjects    = 64   // of one record
+	MaxValueBytes  = ingest.MaxValueBytes
+	MaxSubjects    = ingest.MaxSubjects
 )
 
 // decoder is one decoding in progress.
@@ -29,7 +29,6 @@ type decoder struct {
 	body []byte
 	utf8 bool // the whole body is valid UTF-8
 
-	element scan.Doc     // one of a record's subjects
 	last    *ingest.Kind // of the record before
 	service []byte       // the source's
 }

@@ -1,12 +1,10 @@
 package native
 
 import (
-	"strconv"
 	"unicode/utf8"
 
 	"domicile.dev/internal/ingest"
 	"domicile.dev/internal/scan"
-	"domicile.dev/internal/term"
 )
 
 // fields are the nodes of a record's members; 0 is absent.
@@ -36,14 +34,16 @@ func (d *decoder) read(e *ingest.Event) (reason, path string) {
 	if !d.time(e, f.occurredAt) {
 		return "record.bad_time", "occurred_at"
 	}
-	if reason, path := d.subjects(e, f.subjects); reason != "" {
-		return reason, path
+	if f.subjects > 0 {
+		if bad, path := d.b.Subjects(e, f.subjects); bad != "" {
+			return "record." + bad, path
+		}
 	}
 	if f.data == 0 || doc.Nodes[f.data].Kind != scan.Object {
 		return "record.bad_data", "data"
 	}
 	d.b.Split(e, f.data)
-	if !owned(e) {
+	if !e.Owned() {
 		return "record.no_subject", "subjects"
 	}
 	return "", ""
@@ -110,116 +110,4 @@ func (d *decoder) text(n int) (content []byte, ok bool) {
 		return nil, false
 	}
 	return d.b.Text(n)
-}
-
-// subjects reads the list of people. An array has no nodes, so each element is mapped on its own,
-// in a second Doc, by offsets into the same body.
-func (d *decoder) subjects(e *ingest.Event, n int) (reason, path string) {
-	if n == 0 || d.b.Doc.Nodes[n].Kind == scan.Null {
-		return "", ""
-	}
-	if d.b.Doc.Nodes[n].Kind != scan.Array {
-		return "record.bad_subject", "subjects"
-	}
-	record := d.b.Doc
-	d.b.Doc = d.element
-	_, _ = scan.EachElement(record.Src, int(record.Nodes[n].At), func(i, at int) (int, error) {
-		end, err := d.b.Doc.Parse(record.Src, at, scan.Limits{UTF8: true})
-		if err != nil || reason != "" {
-			return end, err
-		}
-		if i == MaxSubjects {
-			reason, path = "record.too_many_subjects", "subjects"
-		} else if member := d.subject(e); member != "" {
-			reason, path = "record.bad_subject", "subjects."+strconv.Itoa(i)+"."+member
-		}
-		return end, nil
-	})
-	d.element, d.b.Doc = d.b.Doc, record
-	return reason, path
-}
-
-// subject reads one {"type","value","role"} that Doc maps. It returns the member that is wrong.
-func (d *decoder) subject(e *ingest.Event) (wrong string) {
-	doc := &d.b.Doc
-	if doc.Nodes[0].Kind != scan.Object {
-		return "type"
-	}
-	var typ, value, role int
-	for i := 1; i < len(doc.Nodes); i = int(doc.Nodes[i].Next) {
-		switch string(doc.Key(i)) {
-		case "type":
-			typ = i
-		case "value":
-			value = i
-		case "role":
-			role = i
-		default:
-			return string(doc.Key(i))
-		}
-	}
-	t, ok := d.text(typ)
-	if !ok || !typeFits(t) {
-		return "type"
-	}
-	v, ok := d.text(value)
-	if !ok || len(v) == 0 || len(v) > MaxValueBytes {
-		return "value"
-	}
-	r := term.RoleSubject
-	if role > 0 {
-		text, _ := d.text(role)
-		if r = roleOf(text); r == "" {
-			return "role"
-		}
-	}
-	d.b.Identify(e, typeOf(t), r, v)
-	return ""
-}
-
-// typeFits says whether t can name a type of identifier: [a-z][a-z0-9_]{0,31}.
-func typeFits(t []byte) bool {
-	if len(t) == 0 || len(t) > 32 || t[0] < 'a' || t[0] > 'z' {
-		return false
-	}
-	for _, c := range t {
-		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' {
-			return false
-		}
-	}
-	return true
-}
-
-// typeOf spares the copy of a type that every tenant has.
-func typeOf(t []byte) string {
-	for _, known := range [...]string{term.Email, term.Phone, term.UserID, term.AnonymousID, term.DeviceID, term.WhatsAppID, term.Identity} {
-		if known == string(t) {
-			return known
-		}
-	}
-	return string(t)
-}
-
-func roleOf(r []byte) string {
-	for _, known := range [...]string{term.RoleSubject, term.RoleSender, term.RoleRecipient, term.RoleParticipant, term.RoleOwn} {
-		if known == string(r) {
-			return known
-		}
-	}
-	return ""
-}
-
-// owned says whether everything in e that is about a person has one.
-func owned(e *ingest.Event) bool {
-	for i := range e.Identifiers {
-		if e.Identifiers[i].Role != term.RoleOwn {
-			return true
-		}
-	}
-	for i := range e.Fragments {
-		if e.Fragments[i].Owner != term.OwnerNobody {
-			return false
-		}
-	}
-	return true
 }

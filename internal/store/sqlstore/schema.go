@@ -33,6 +33,7 @@ type migration struct {
 func migrations() []migration {
 	return []migration{
 		{version: 1, name: "first", ddl: tables},
+		{version: 2, name: "secrets of sources", ddl: []string{sourceSecretDDL}},
 	}
 }
 

@@ -58,9 +58,20 @@ CREATE TABLE token (
 CREATE UNIQUE INDEX token_hash ON token (hash);
 `
 
+// sourceSecretDDL is what a vendor's signatures are checked with. A key can be looked up by its hash,
+// a signature can't: its secret has to be read again, so it is there sealed; docs/formats/keys.md.
+//
+// Thief's gain: which accounts at vendors a tenant has. Whoever has the key nobody/1 as well can sign
+// as the vendor, and so bring false records.
+const sourceSecretDDL = `
+ALTER TABLE source ADD COLUMN account text NOT NULL DEFAULT ''; -- the tenant's account at the vendor
+ALTER TABLE source ADD COLUMN sealed bytea NOT NULL DEFAULT /*sqlite: x'' */ /*postgres: '' */; -- empty: it has a key only
+ALTER TABLE source ADD COLUMN old_sealed bytea NOT NULL DEFAULT /*sqlite: x'' */ /*postgres: '' */; -- until old_ends
+`
+
 const (
 	tenantSelect = `SELECT id, tenant, name, disabled, created_at, version FROM tenant `
-	sourceSelect = `SELECT tenant, id, hash, old_hash, old_ends, disabled, created_at, name, adapter, service, trust FROM source `
+	sourceSelect = `SELECT tenant, id, hash, old_hash, old_ends, disabled, created_at, name, adapter, service, trust, account, sealed, old_sealed FROM source `
 	tokenSelect  = `SELECT tenant, id, hash, old_hash, old_ends, disabled, created_at, name FROM token `
 	oldestFirst  = ` ORDER BY tenant, created_at, id`
 )
@@ -107,11 +118,13 @@ func (Tenants) PutTenant(tx store.Tx, t tenant.Tenant) error {
 
 // PutSource inserts or replaces a source.
 func (Tenants) PutSource(tx store.Tx, s tenant.StoredSource) error {
-	_, err := conn(tx).Exec(`INSERT INTO source (tenant, id, name, adapter, service, trust, disabled, created_at, hash, old_hash, old_ends)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+	_, err := conn(tx).Exec(`INSERT INTO source (tenant, id, name, adapter, service, trust, disabled, created_at, hash, old_hash, old_ends,
+			account, sealed, old_sealed)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 		ON CONFLICT (tenant, id) DO UPDATE SET name = excluded.name, disabled = excluded.disabled, hash = excluded.hash,
-			old_hash = excluded.old_hash, old_ends = excluded.old_ends`,
-		s.Tenant, s.ID, s.Name, s.Adapter, s.Service, string(s.Trust), s.Disabled, s.CreatedAt.UnixMilli(), s.Hash, s.Old, millis(s.OldEnds))
+			old_hash = excluded.old_hash, old_ends = excluded.old_ends, sealed = excluded.sealed, old_sealed = excluded.old_sealed`,
+		s.Tenant, s.ID, s.Name, s.Adapter, s.Service, string(s.Trust), s.Disabled, s.CreatedAt.UnixMilli(), s.Hash, s.Old, millis(s.OldEnds),
+		s.Account, s.Sealed, s.OldSealed)
 	return err
 }
 
@@ -167,9 +180,9 @@ func fillAccounts(c Conn, accounts []tenant.Account, all bool) error {
 
 func addSource(a *tenant.Account, r Row) {
 	s := secret(r)
-	a.Sources = append(a.Sources, tenant.StoredSource{Secret: s, Source: tenant.Source{Tenant: a.No, TenantID: a.ID,
+	a.Sources = append(a.Sources, tenant.StoredSource{Secret: s, Sealed: r.Bytes(12), OldSealed: r.Bytes(13), Source: tenant.Source{Tenant: a.No, TenantID: a.ID,
 		ID: r.Text(1), Disabled: r.Int(5) != 0, CreatedAt: instant(r.Int(6)), Name: r.Text(7), Adapter: r.Text(8),
-		Service: r.Text(9), Trust: term.Trust(r.Text(10)), OldKeyValidTo: s.OldEnds}})
+		Service: r.Text(9), Trust: term.Trust(r.Text(10)), Account: r.Text(11), OldKeyValidTo: s.OldEnds}})
 }
 
 func addToken(a *tenant.Account, r Row) {

@@ -3,12 +3,14 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
 
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/store/sqlstore"
+	"domicile.dev/internal/tenant"
 )
 
 // fill writes rows 0 to n-1 with a kilobyte each.
@@ -249,6 +251,58 @@ func testMigrate(t *testing.T, w *world) {
 	if err := w.try(sqlstore.Migrate); fault.ReasonOf(err) != "store.newer" {
 		t.Errorf("Migrate of a newer store = %v, want store.newer", err)
 	}
+}
+
+// testUpgrade turns the store into one of version 1 and migrates it.
+func testUpgrade(t *testing.T, w *world) {
+	w.do(func(c sqlstore.Conn) error {
+		for _, s := range []string{`DELETE FROM migration WHERE cell = 1 AND version > 1`, `ALTER TABLE source DROP COLUMN account`,
+			`ALTER TABLE source DROP COLUMN sealed`, `ALTER TABLE source DROP COLUMN old_sealed`,
+			`INSERT INTO tenant (cell, id, tenant, name, disabled, created_at, version) VALUES (1, 'acme', 1, '', 0, 0, 1)`} {
+			if _, err := c.Exec(s); err != nil {
+				return err
+			}
+		}
+		_, err := c.Exec(`INSERT INTO source (tenant, id, name, adapter, service, trust, disabled, created_at, hash, old_hash, old_ends)
+			VALUES (1, 'src_ie1_a', 'n', 'segment', 'cdp', 'public', 0, 5, $1, $2, 0)`, []byte("hash"), []byte{})
+		return err
+	})
+	w.do(sqlstore.Migrate)
+	w.view(func(c sqlstore.Conn) error {
+		a, found, err := sqlstore.Tenants{}.Account(c, "acme")
+		if err == nil && (!found || len(a.Sources) != 1) {
+			t.Fatalf("the account has %d sources, want 1", len(a.Sources))
+		}
+		if err == nil {
+			if s := a.Sources[0]; s.ID != "src_ie1_a" || string(s.Hash) != "hash" || s.Account != "" || len(s.Sealed)+len(s.OldSealed) != 0 {
+				t.Errorf("the source became %+v", s)
+			}
+		}
+		return err
+	})
+}
+
+func testSources(t *testing.T, w *world) {
+	var ts sqlstore.Tenants
+	acme := tenant.Tenant{No: 1, ID: "acme"}
+	want := tenant.StoredSource{Source: tenant.Source{Tenant: 1, TenantID: "acme", ID: "src_ie1_a", Name: "n", Adapter: "twilio", Trust: "server",
+		Account: "AC01", CreatedAt: time.UnixMilli(1000).UTC()}, Secret: tenant.Secret{Hash: []byte("h1"), Old: []byte{}}, Sealed: []byte{0, 1, 0xff}, OldSealed: []byte{}}
+	check := func() {
+		t.Helper()
+		w.do(func(c sqlstore.Conn) error { return errors.Join(ts.PutTenant(c, acme), ts.PutSource(c, want)) })
+		w.view(func(c sqlstore.Conn) error {
+			all, err := ts.ChangedSince(c, 0)
+			if err == nil && (len(all) != 1 || len(all[0].Sources) != 1 || !reflect.DeepEqual(all[0].Sources[0], want)) {
+				t.Errorf("read %+v, want %+v", all, want)
+			}
+			return err
+		})
+	}
+	check()
+	ends := time.UnixMilli(2000).UTC()
+	want.Hash, want.Old, want.OldEnds, want.OldKeyValidTo = []byte("h2"), []byte("h1"), ends, ends
+	want.Sealed, want.OldSealed = []byte{2}, want.Sealed
+	check()
 }
 
 func testStamp(t *testing.T, w *world) {

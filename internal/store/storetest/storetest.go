@@ -60,6 +60,8 @@ func Run(t *testing.T, open func(testing.TB) store.DB) {
 		{"meta values are put and replaced", testMeta},
 		{"changes are numbered and read from where one was", testChanges},
 		{"migrating again changes nothing", testMigrate},
+		{"a store of version 1 gets what came after", testUpgrade},
+		{"a source keeps its sealed secrets", testSources},
 		{"a store of another region is refused", testStamp},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -25,9 +25,9 @@ func (a *API) addAccounts() {
 	typed(a, manage(post, one+":disable", "disable-tenant", "Disable a tenant", "None of its sources and tokens works until it is enabled. For the operator.", 403, 404), a.setTenant(true))
 	typed(a, manage(post, one+":enable", "enable-tenant", "Enable a tenant", "For the operator.", 403, 404), a.setTenant(false))
 
-	typed(a, created(manage(post, one+"/sources", "create-source", "Create a source", "The answer holds its key, which is not shown again.", 404)), a.createSource)
+	typed(a, created(manage(post, one+"/sources", "create-source", "Create a source", "The answer holds its key, which is not shown again. Sources of twilio, sendgrid and whatsapp have the vendor's secret instead, which is kept sealed.", 404)), a.createSource)
 	typed(a, manage(get, one+"/sources", "list-sources", "List a tenant's sources", "", 404), a.listSources)
-	typed(a, shown(manage(post, one+"/sources/{source}:rotate", "rotate-source", "Give a source a new key", "The old one works until grace_seconds are over: at once without them.", 404)), a.rotateSource)
+	typed(a, shown(manage(post, one+"/sources/{source}:rotate", "rotate-source", "Give a source a new key", "The old one works until grace_seconds are over: not at all without them. Sources of vendors who sign get the vendor's new secret.", 404)), a.rotateSource)
 	typed(a, manage(post, one+"/sources/{source}:disable", "disable-source", "Disable a source", "", 404), a.setSource(true))
 	typed(a, manage(post, one+"/sources/{source}:enable", "enable-source", "Enable a source", "", 404), a.setSource(false))
 
@@ -39,7 +39,7 @@ func (a *API) addAccounts() {
 }
 
 // secretMembers are left out of answers that are kept for a retry.
-var secretMembers = []string{"api_token", "write_key"}
+var secretMembers = []string{"api_token", "write_key", "verify_token"}
 
 // out is an answer with one body.
 type out[T any] struct{ Body T }
@@ -84,7 +84,7 @@ type newSourceIn struct {
 
 func (a *API) createSource(ctx context.Context, c *tenant.Caller, in *newSourceIn) (*out[sourceKeyBody], error) {
 	return sourceKeyOf(a.accounts.CreateSource(ctx, c, in.Tenant, tenant.NewSource{Name: in.Body.Name, Adapter: in.Body.Adapter,
-		Service: in.Body.Service, Trust: term.Trust(in.Body.Trust)}))
+		Service: in.Body.Service, Trust: term.Trust(in.Body.Trust), Account: in.Body.AccountSID, Secret: in.Body.Secret}))
 }
 
 func (a *API) listSources(_ context.Context, c *tenant.Caller, in *tenantIn) (*out[sourcesBody], error) {
@@ -105,13 +105,17 @@ type sourceIn struct {
 }
 
 type rotateSourceIn struct {
-	Tenant string      `path:"tenant"`
-	Source string      `path:"source"`
-	Body   *rotateBody `required:"false"`
+	Tenant string            `path:"tenant"`
+	Source string            `path:"source"`
+	Body   *rotateSourceBody `required:"false"`
 }
 
 func (a *API) rotateSource(ctx context.Context, c *tenant.Caller, in *rotateSourceIn) (*out[sourceKeyBody], error) {
-	return sourceKeyOf(a.accounts.RotateSource(ctx, c, in.Tenant, in.Source, in.Body.grace()))
+	var b rotateSourceBody
+	if in.Body != nil {
+		b = *in.Body
+	}
+	return sourceKeyOf(a.accounts.RotateSource(ctx, c, in.Tenant, in.Source, b.Secret, time.Duration(b.GraceSeconds)*time.Second))
 }
 
 func (a *API) setSource(off bool) func(context.Context, *tenant.Caller, *sourceIn) (*out[sourceKeyBody], error) {
@@ -200,7 +204,7 @@ func tenantOf(t tenant.Tenant) tenantBody {
 
 func sourceOf(s tenant.Source) sourceBody {
 	return sourceBody{ID: s.ID, Tenant: s.TenantID, Name: s.Name, Adapter: s.Adapter, Service: s.Service, Trust: string(s.Trust),
-		State: stateWord(s.Disabled), CreatedAt: s.CreatedAt.UTC(), OldKeyValidTo: wireTime(&s.OldKeyValidTo)}
+		AccountSID: s.Account, Path: WebhookPath(s.Adapter, s.ID), State: stateWord(s.Disabled), CreatedAt: s.CreatedAt.UTC(), OldKeyValidTo: wireTime(&s.OldKeyValidTo)}
 }
 
 func tokenOf(t tenant.Token) tokenBody {
@@ -212,7 +216,11 @@ func sourceKeyOf(s tenant.Source, secret string, ch tenant.Change, err error) (*
 	if err != nil {
 		return nil, err
 	}
-	return &out[sourceKeyBody]{sourceKeyBody{sourceOf(s), secret, entered(ch)}}, nil
+	b := sourceKeyBody{Source: sourceOf(s), Secret: secret, Ledger: entered(ch)}
+	if tenant.Signed(s.Adapter) {
+		b.Secret, b.Verify = "", secret
+	}
+	return &out[sourceKeyBody]{b}, nil
 }
 
 func tokenKeyOf(t tenant.Token, secret string, ch tenant.Change, err error) (*out[tokenKeyBody], error) {

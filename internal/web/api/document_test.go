@@ -74,16 +74,17 @@ func calls(w *world, tenantSource string) map[string][][2]string {
 		"list-tenants":             {{"/api/v1/tenants", ""}},
 		"disable-tenant":           {{"/api/v1/tenants/another:disable", ""}},
 		"enable-tenant":            {{"/api/v1/tenants/another:enable", ""}},
-		"create-source":            {{"/api/v1/tenants/acme/sources", `{"adapter":"segment","service":"cdp","trust":"public"}`}},
-		"list-sources":             {{"/api/v1/tenants/acme/sources", ""}},
-		"rotate-source":            {{"/api/v1/tenants/acme/sources/" + tenantSource + ":rotate", ""}, {"/api/v1/tenants/acme/sources/" + tenantSource + ":rotate", `{"grace_seconds":60}`}},
-		"disable-source":           {{"/api/v1/tenants/acme/sources/" + tenantSource + ":disable", ""}},
-		"enable-source":            {{"/api/v1/tenants/acme/sources/" + tenantSource + ":enable", ""}},
-		"create-token":             {{"/api/v1/tenants/another/tokens", ""}},
-		"list-tokens":              {{"/api/v1/tenants/another/tokens", ""}},
-		"rotate-token":             {{"/api/v1/tenants/acme/tokens/-:rotate", `{"grace_seconds":60}`}},
-		"disable-token":            {}, // needs an id, see TestTokensAreTheOperators
-		"enable-token":             {},
+		"create-source": {{"/api/v1/tenants/acme/sources", `{"adapter":"segment","service":"cdp","trust":"public"}`},
+			{"/api/v1/tenants/acme/sources", `{"adapter":"whatsapp","account_sid":"WABA-1","secret":"` + hookToken + `"}`}},
+		"list-sources":   {{"/api/v1/tenants/acme/sources", ""}},
+		"rotate-source":  {{"/api/v1/tenants/acme/sources/" + tenantSource + ":rotate", ""}, {"/api/v1/tenants/acme/sources/" + tenantSource + ":rotate", `{"grace_seconds":60}`}},
+		"disable-source": {{"/api/v1/tenants/acme/sources/" + tenantSource + ":disable", ""}},
+		"enable-source":  {{"/api/v1/tenants/acme/sources/" + tenantSource + ":enable", ""}},
+		"create-token":   {{"/api/v1/tenants/another/tokens", ""}},
+		"list-tokens":    {{"/api/v1/tenants/another/tokens", ""}},
+		"rotate-token":   {{"/api/v1/tenants/acme/tokens/-:rotate", `{"grace_seconds":60}`}},
+		"disable-token":  {}, // needs an id, see TestTokensAreTheOperators
+		"enable-token":   {},
 	}
 }
 

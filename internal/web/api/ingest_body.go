@@ -50,6 +50,14 @@ func (in *Ingest) body(limit int, known bool) body {
 // Faults: TooLarge; RateLimited when too much is in flight; Invalid for what can't be unpacked;
 // Unavailable when the rest did not come, so that an SDK sends it again.
 func (b *body) read(w http.ResponseWriter, r *http.Request) error {
+	if err := b.receive(w, r); err != nil {
+		return err
+	}
+	return b.unpack(r)
+}
+
+// receive reads the body as it came, which is what signatures are over.
+func (b *body) receive(w http.ResponseWriter, r *http.Request) error {
 	if r.ContentLength > int64(b.limit) {
 		b.in.drain(w, r, b.limit)
 		return b.tooLarge()
@@ -64,8 +72,14 @@ func (b *body) read(w http.ResponseWriter, r *http.Request) error {
 		b.in.drain(w, r, b.limit)
 		return err
 	}
+	b.bytes = raw
+	return nil
+}
+
+// unpack unpacks what was received, when it is packed.
+func (b *body) unpack(r *http.Request) (err error) {
+	raw := b.bytes
 	if !bytes.HasPrefix(raw, []byte{0x1f, 0x8b}) {
-		b.bytes = raw
 		return encodingKnown(r)
 	}
 	zip := unzips.Get().(*gzip.Reader)

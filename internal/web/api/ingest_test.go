@@ -95,10 +95,14 @@ func (i *intake) Ingest(ctx context.Context, src *tenant.Source, b *ingest.Batch
 	return result, nil
 }
 
-// Kind knows cdp's calls and one native kind, without rules.
+// Kind knows cdp's calls and a kind of each vendor, without rules.
 func (i *intake) Kind(service, name string) *ingest.Kind {
-	if service != "cdp" && service+name != "messagingmessage" {
-		return nil
+	switch service + "/" + name {
+	case "messaging/message", "email/email.event", "custom/cloudevent":
+	default:
+		if service != "cdp" {
+			return nil
+		}
 	}
 	k, err := ingest.Compile(service, name, nil)
 	if err != nil {

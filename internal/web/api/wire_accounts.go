@@ -18,9 +18,11 @@ type (
 		Adapter       string     `json:"adapter"`
 		Service       string     `json:"service,omitempty" doc:"missing where each record names its own"`
 		Trust         string     `json:"trust" enum:"server,public"`
+		AccountSID    string     `json:"account_sid,omitempty" doc:"the account at the vendor, as it was given"`
+		Path          string     `json:"path,omitempty" doc:"where the vendor's webhooks go, below the region's address"`
 		State         string     `json:"state" enum:"enabled,disabled"`
 		CreatedAt     time.Time  `json:"created_at"`
-		OldKeyValidTo *time.Time `json:"old_key_valid_to,omitempty" doc:"until then the key before this one works"`
+		OldKeyValidTo *time.Time `json:"old_key_valid_to,omitempty" doc:"until then the key or secret before this one works"`
 	}
 	tokenBody struct {
 		ID              string     `json:"id"`
@@ -39,16 +41,23 @@ type (
 		Name string `json:"name,omitempty" maxLength:"120"`
 	}
 	newSourceBody struct {
-		Adapter string `json:"adapter" doc:"segment, native"`
-		Service string `json:"service,omitempty" doc:"the programme's service that the data belongs to; without it each record names its own"`
-		Trust   string `json:"trust,omitempty" enum:"server,public" default:"server" doc:"public for a key that browsers hold"`
-		Name    string `json:"name,omitempty" maxLength:"120"`
+		Adapter    string `json:"adapter" doc:"what speaks to it: segment, native, or a vendor whose webhooks come, such as twilio; another word is answered with the list"`
+		Service    string `json:"service,omitempty" doc:"the programme's service that the data belongs to; without it each record names its own"`
+		Trust      string `json:"trust,omitempty" enum:"server,public" default:"server" doc:"public for a key that browsers hold"`
+		Name       string `json:"name,omitempty" maxLength:"120"`
+		AccountSID string `json:"account_sid,omitempty" maxLength:"64" doc:"the account at the vendor, for people"`
+		Secret     string `json:"secret,omitempty" writeOnly:"true" doc:"what the vendor signs with, never shown again: Twilio's AuthToken, SendGrid's public key, Meta's app secret"`
 	}
 	newTokenBody struct {
 		Name string `json:"name,omitempty" maxLength:"120"`
 	}
 	rotateBody struct {
 		GraceSeconds int64 `json:"grace_seconds,omitempty" minimum:"0" maximum:"2592000" doc:"how long the old one goes on working"`
+	}
+
+	rotateSourceBody struct {
+		GraceSeconds int64  `json:"grace_seconds,omitempty" minimum:"0" maximum:"2592000" doc:"how long the old one goes on working"`
+		Secret       string `json:"secret,omitempty" writeOnly:"true" doc:"the vendor's new secret, where it is the vendor who signs"`
 	}
 
 	tenantKeyBody struct {
@@ -64,6 +73,7 @@ type (
 	sourceKeyBody struct {
 		Source sourceBody  `json:"source"`
 		Secret string      `json:"write_key,omitempty" doc:"shown this once; missing where nothing was made"`
+		Verify string      `json:"verify_token,omitempty" doc:"for Meta's webhook set-up; shown this once"`
 		Ledger enteredBody `json:"ledger"`
 	}
 	tokenKeyBody struct {

@@ -19,6 +19,7 @@ import (
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/id"
 	"domicile.dev/internal/ledger"
+	"domicile.dev/internal/seal"
 	"domicile.dev/internal/store"
 	"domicile.dev/internal/store/sqlite"
 	"domicile.dev/internal/store/sqlstore"
@@ -183,6 +184,17 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
+// oneKey seals the secrets of all sources.
+type oneKey struct{}
+
+func (oneKey) SourceKey(string, string) *seal.Key {
+	k, err := seal.NewKey(bytes.Repeat([]byte{9}, seal.KeyBytes))
+	if err != nil {
+		panic(err)
+	}
+	return k
+}
+
 // openStore returns an empty store.
 var openStore = func(t testing.TB) (store.DB, error) {
 	return sqlite.Open(t.Context(), t.TempDir(), sqlite.Options{})
@@ -199,7 +211,8 @@ func handler(t testing.TB, p api.Service, log io.Writer, clock func() time.Time)
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	accounts, err := tenant.Open(t.Context(), db, sqlstore.Tenants{}, noLedger{}, tenant.Options{Region: "ie1", OperatorToken: operatorToken,
-		Peers: map[string]string{"us1": "https://us1.example.com"}, Adapters: []string{term.AdapterSegment, term.AdapterNative}})
+		Peers: map[string]string{"us1": "https://us1.example.com"}, Keys: oneKey{},
+		Adapters: []string{term.AdapterSegment, term.AdapterNative, term.AdapterTwilio, term.AdapterWhatsApp}})
 	if err != nil {
 		t.Fatal(err)
 	}
