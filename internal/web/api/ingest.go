@@ -55,7 +55,7 @@ type Ingest struct {
 	shedAt   atomic.Int64 // when the log was last told, Unix seconds
 }
 
-// NewIngest returns the handler of everything under /v1/ and /beacon/v1/.
+// NewIngest returns the handler of everything under /v1/ and /beacon/v1/, and of /sourceConfig.
 func NewIngest(sources Sources, sink Sink, kinds ingest.Kinds, opt IngestOptions) *Ingest {
 	if opt.InFlightBytes <= 0 {
 		opt.InFlightBytes = 48 << 20
@@ -74,6 +74,8 @@ func NewIngest(sources Sources, sink Sink, kinds ingest.Kinds, opt IngestOptions
 func (in *Ingest) Routes(mux *http.ServeMux) {
 	mux.Handle("/v1/", in)
 	mux.Handle("/beacon/v1/", in)
+	mux.Handle(pathConfig, in)
+	mux.Handle(pathConfig+"/", in)
 }
 
 // First returns a handler that answers what is Ingest's and hands everything else to next. It
@@ -90,7 +92,7 @@ func (in *Ingest) First(next http.Handler) http.Handler {
 }
 
 func under(p string) bool {
-	return strings.HasPrefix(p, "/v1/") || strings.HasPrefix(p, "/beacon/v1/")
+	return strings.HasPrefix(p, "/v1/") || strings.HasPrefix(p, "/beacon/v1/") || p == pathConfig || p == pathConfig+"/"
 }
 
 // ServeHTTP answers one request.
@@ -111,8 +113,10 @@ func (in *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r.Pattern = segmentPatterns[p]
 	case p == pathRecords:
 		r.Pattern = "POST " + pathRecords
-	case p == pathMetrics:
-		r.Pattern = "POST " + pathMetrics
+	case p == pathMetrics, p == pathMerge:
+		r.Pattern = "POST " + p
+	case p == pathConfig:
+		r.Pattern, method = "GET "+pathConfig, http.MethodGet
 	case settings:
 		r.Pattern, method = "GET /v1/projects/{key}/settings", http.MethodGet
 	default:
@@ -137,6 +141,12 @@ func (in *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		in.takeRecords(w, r)
 	case settings:
 		in.settings(w, r, key)
+	case p == pathConfig:
+		in.sourceConfig(w, r)
+	case p == pathMerge:
+		in.drain(w, r, sdk.MaxBodyBytes)
+		failSegment(w, fault.New(fault.Invalid, "call.unsupported", "merge is not taken").
+			WithHint("alias says that two ids are one person"))
 	default: // the browser SDK's measurements of itself: not asked for, and not kept
 		in.drain(w, r, sdk.MaxBodyBytes)
 		succeed(w)
@@ -146,6 +156,8 @@ func (in *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 const (
 	pathRecords = "/v1/records"
 	pathMetrics = "/v1/m"
+	pathMerge   = "/v1/merge"     // RudderStack's seventh call, which no SDK of its makes
+	pathConfig  = "/sourceConfig" // what RudderStack's browser SDK asks for first
 )
 
 // segmentPatterns are the labels under which requests are counted.

@@ -14,6 +14,7 @@ import (
 // The values of headers that answers have, made once.
 var (
 	anyOrigin     = []string{"*"}
+	anySite       = []string{"cross-origin"}
 	exposed       = []string{"Retry-After"}
 	success       = []byte(`{"success":true}`)
 	successLength = []string{strconv.Itoa(len(success))}
@@ -102,9 +103,11 @@ func refusals(all []ingest.Refusal) []refusal {
 }
 
 // allowOrigin lets pages of any origin read the answer. There is nothing to protect from them:
-// who asks is told by the key alone, and cookies are never looked at.
+// who asks is told by the key alone, and cookies are never looked at. A beacon goes without CORS:
+// the browser calls it failed unless the answer's resource policy lets other sites have it.
 func allowOrigin(h http.Header) {
 	h["Access-Control-Allow-Origin"], h["Access-Control-Expose-Headers"] = anyOrigin, exposed
+	h["Cross-Origin-Resource-Policy"] = anySite
 }
 
 // preflight answers a browser that asks what it may send. "*" does not cover authorization, and
