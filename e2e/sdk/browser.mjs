@@ -1,6 +1,7 @@
 // Opens the page at PAGE in headless Chromium, waits until the page's own script has set
-// window.finished, leaves it, and prints every request that the page made: method, address, status,
-// headers as sent, body as far as Chromium tells it, and whether it was a CORS preflight.
+// window.finished, leaves it, and prints every request that the page made, preflights too: method,
+// address, status, headers as sent, and the body as far as Chromium tells it. The browser stays open
+// until standard input ends, for what a page sends while it is left.
 import { createRequire } from 'node:module'
 import { execFileSync } from 'node:child_process'
 
@@ -28,11 +29,7 @@ try {
   const cdp = await page.context().newCDPSession(page)
   await cdp.send('Network.enable', { maxPostDataSize: 1 << 20 })
   const of = (id) => requests.get(id) ?? requests.set(id, {}).get(id)
-  cdp.on('Network.requestWillBeSent', ({ requestId, type, request }) => {
-    const preflight = type === 'Preflight'
-    const body = request.postData ?? ''
-    Object.assign(of(requestId), { method: request.method, url: request.url, preflight, body, keepalive: !!request.isKeepAlive, type })
-  })
+  cdp.on('Network.requestWillBeSent', ({ requestId, request: { method, url, postData } }) => Object.assign(of(requestId), { method, url, body: postData ?? '' }))
   cdp.on('Network.requestWillBeSentExtraInfo', ({ requestId, headers }) => (of(requestId).headers = headers))
   cdp.on('Network.responseReceived', ({ requestId, response }) => (of(requestId).status = response.status))
   cdp.on('Network.loadingFailed', ({ requestId, errorText }) => (of(requestId).failed = errorText))
@@ -42,8 +39,9 @@ try {
   await page.goto('about:blank') // what is still to be sent is sent when the page is left
 } catch (e) {
   talk.push(`driver: ${e.message}`)
-} finally {
-  await browser.close()
 }
 console.log(JSON.stringify({ requests: [...requests.values()], talk, result }))
-process.exit(result === null ? 1 : 0)
+process.stdin.resume()
+await new Promise((done) => process.stdin.once('end', done))
+await browser.close()
+process.exit(0)

@@ -1,5 +1,6 @@
 // Sends the six calls of @rudderstack/rudder-sdk-node to the data plane and with the write key given
-// in the environment, and prints the messages that the SDK says it delivered and what failed.
+// in the environment, and prints the messages that the SDK says it delivered and what failed. The
+// SDK names messages itself, and tells nobody how: so they are named here.
 import { createRequire } from 'node:module'
 
 const require = createRequire(new URL('../../web/package.json', import.meta.url))
@@ -21,18 +22,15 @@ const calls = [
   ['group', { userId, groupId: 'org-77', traits: { name: 'Globex', employees: 12 } }],
   ['alias', { userId, previousId: anonymousId }],
 ]
-await Promise.all(
-  calls.map(
-    ([type, call]) =>
-      new Promise((done) => {
-        rudder[type](call, (e, data) => {
-          if (e) fail(type, e)
-          const batch = data?.batch ?? []
-          for (const { type, messageId } of batch) if (!sent.some((s) => s.messageId === messageId)) sent.push({ type, messageId })
-          done()
-        })
-      }),
-  ),
-)
+const deliver = ([type, call]) =>
+  new Promise((done) => {
+    const messageId = `rudder-${type}-${PERSON}`
+    rudder[type]({ ...call, messageId }, (e) => {
+      if (e) fail(type, e)
+      else sent.push({ type, messageId })
+      done()
+    })
+  })
+await Promise.all(calls.map(deliver))
 console.log(JSON.stringify({ sent, failures }))
 process.exit(failures.length === 0 ? 0 : 1)

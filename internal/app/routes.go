@@ -44,7 +44,7 @@ func (n *Node) routes(r *rules, ledgerPages http.Handler) http.Handler {
 		}
 		mux.ServeHTTP(w, r)
 	})
-	return api.NewIngest(n.Tenants, n.Plane, r, api.IngestOptions{URL: n.Config.URL, Log: n.log}).First(rest)
+	return api.NewIngest(n.Tenants, n.Plane, r, api.IngestOptions{URL: n.Config.URL, ClientIP: n.Config.ClientIP, Log: n.log}).First(rest)
 }
 
 // ready says whether the node can do its work: its store answers.

@@ -151,7 +151,7 @@ func (d *decoder) finish() error {
 
 // overlay appends the object at node n of Doc with the members of node m of common that it lacks.
 // Where both have an object of the same name, the two are merged alike.
-func (d *decoder) overlay(dst []byte, n, m int) []byte {
+func (d *decoder) overlay(dst []byte, n int, common *scan.Doc, m int) []byte {
 	doc := &d.b.Doc
 	dst = append(dst, '{')
 	for i := range doc.Members(n) {
@@ -160,18 +160,18 @@ func (d *decoder) overlay(dst []byte, n, m int) []byte {
 		dst = append(dst, doc.Src[node.KeyAt-1:node.At]...)
 		c := -1
 		if node.Kind == scan.Object {
-			c = d.common.Member(m, string(doc.Key(i)))
+			c = common.Member(m, string(doc.Key(i)))
 		}
-		if c > 0 && d.common.Nodes[c].Kind == scan.Object {
-			dst = d.overlay(dst, i, c)
+		if c > 0 && common.Nodes[c].Kind == scan.Object {
+			dst = d.overlay(dst, i, common, c)
 		} else {
 			dst = append(dst, doc.Raw(i)...)
 		}
 	}
-	for c := range d.common.Members(m) {
-		if doc.Member(n, string(d.common.Key(c))) < 0 {
-			node := &d.common.Nodes[c]
-			dst = append(comma(dst), d.common.Src[node.KeyAt-1:node.End]...)
+	for c := range common.Members(m) {
+		if doc.Member(n, string(common.Key(c))) < 0 {
+			node := &common.Nodes[c]
+			dst = append(comma(dst), common.Src[node.KeyAt-1:node.End]...)
 		}
 	}
 	return append(dst, '}')

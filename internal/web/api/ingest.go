@@ -38,6 +38,10 @@ type IngestOptions struct {
 	// URL is where browsers reach this region. Default: the host that they asked, by the scheme
 	// of the listener.
 	URL string
+	// ClientIP says where the address comes from that events of browsers get when they name none:
+	// "peer" is the connection's, "none" adds nothing, and anything else is the header in which a
+	// proxy in front of this node writes it. Default "peer".
+	ClientIP string
 	// Log is told when clients are sent away. Default: nobody.
 	Log *slog.Logger
 	// Now is the clock. Default time.Now.
@@ -121,6 +125,10 @@ func (in *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r.Pattern, method = "GET /v1/projects/{key}/settings", http.MethodGet
 	default:
 		r.Pattern = "/v1/"
+		if r.Method == http.MethodOptions { // so that a page can read the answer that follows
+			preflight(w, http.MethodPost)
+			return
+		}
 		in.drain(w, r, sdk.MaxBodyBytes)
 		guard.Fail(w, fault.New(fault.NotFound, "path.unknown", "there is nothing here").WithHint("see /api/docs for the paths that take data"))
 		return
@@ -194,7 +202,8 @@ func (in *Ingest) takeEvents(w http.ResponseWriter, r *http.Request, p string, s
 			return err
 		}
 	}
-	b, err := sdk.Decode(p, body.bytes, ingest.Env{ReceivedAt: in.opt.Now(), Kinds: in.kinds, Service: src.Service})
+	b, err := sdk.Decode(p, body.bytes, ingest.Env{ReceivedAt: in.opt.Now(), Kinds: in.kinds, Service: src.Service,
+		Peer: in.peer(r), PeerIsSubject: src.Trust == term.Public})
 	if err != nil {
 		return err
 	}
