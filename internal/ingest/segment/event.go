@@ -1,7 +1,6 @@
 package segment
 
 import (
-	"encoding/json"
 	"errors"
 	"unicode/utf8"
 
@@ -257,55 +256,3 @@ func (d *decoder) time(doc *scan.Doc, n int) int64 {
 	}
 	return ingest.ParseTime(doc.Src[node.At+1 : node.End-1])
 }
-
-// merge rewrites the event with the members of common that it lacks, and maps it anew.
-func (d *decoder) merge(common *scan.Doc) (reason string) {
-	src := d.b.Hold(d.overlay(nil, 0, common, 0))
-	var fault *scan.Error
-	if err := d.b.Doc.ParseAll(src, scan.Limits{UTF8: true}); errors.As(err, &fault) {
-		return eventReason[fault.Code]
-	}
-	return ""
-}
-
-// lacksPeer says whether the event is to have the address that it came from: it names none, and
-// either its source is the person's device or it says so itself. An ip that is null or "" is a
-// wish to have none.
-func (d *decoder) lacksPeer(f fields) bool {
-	if d.env.Peer == "" {
-		return false
-	}
-	doc := &d.b.Doc
-	if f.context == 0 {
-		return d.env.PeerIsSubject
-	}
-	if doc.Nodes[f.context].Kind != scan.Object || doc.Member(f.context, "ip") >= 0 {
-		return false
-	}
-	direct := doc.Member(f.context, "direct")
-	return d.env.PeerIsSubject || direct >= 0 && string(doc.Raw(direct)) == "true"
-}
-
-// peerDoc returns what is merged into an event that lacks the peer.
-func (d *decoder) peerDoc() *scan.Doc {
-	if d.peer.Src == nil {
-		ip, _ := json.Marshal(d.env.Peer)
-		_ = d.peer.ParseAll(d.b.Hold([]byte(`{"context":{"ip":`), ip, []byte(`}}`)), scan.Limits{UTF8: true}) // our own text
-	}
-	return &d.peer
-}
-
-// known are the protocol's own names, which the path of a refusal may show.
-func known(name string) bool { _, ok := words[name]; return ok }
-
-var words = func() map[string]struct{} {
-	w := map[string]struct{}{}
-	for _, name := range []string{"batch", "writeKey", "sentAt", "context", "integrations", "type", "messageId", "userId", "anonymousId",
-		"previousId", "groupId", "timestamp", "originalTimestamp", "receivedAt", "event", "name", "category", "properties", "traits",
-		"channel", "version", "_metadata", "email", "phone", "address", "device", "id", "ip", "locale", "timezone", "userAgent",
-		"userAgentData", "page", "path", "referrer", "search", "title", "url", "campaign", "source", "medium", "library", "consent",
-		"categoryPreferences", "consentManagement", "app", "os", "screen", "network", "location", "sessionId"} {
-		w[name] = struct{}{}
-	}
-	return w
-}()

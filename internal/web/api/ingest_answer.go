@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"strconv"
 
@@ -68,6 +69,17 @@ func refuse(w http.ResponseWriter, status int, code, message string) {
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
+}
+
+// refuseToken tells an SDK that there are no tokens to be had here, as RFC 6749, section 5.2, has
+// it. Anything but 400, 401 and 415 it would ask again.
+func refuseToken(w http.ResponseWriter) {
+	const body = `{"error":"unsupported_grant_type","error_description":"sources have write keys here, and no OAuth applications"}`
+	h := w.Header()
+	h["Content-Type"] = jsonType
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(http.StatusBadRequest)
+	_, _ = io.WriteString(w, body)
 }
 
 // failNative answers with a problem document; a body that is too large is 413.

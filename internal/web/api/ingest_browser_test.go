@@ -206,3 +206,23 @@ func TestIngestKnowsTheClientsAddress(t *testing.T) {
 		}
 	}
 }
+
+// An SDK that is set up for OAuth is told so at once, and stops.
+func TestIngestHasNoOAuth(t *testing.T) {
+	i := newIntake(api.IngestOptions{})
+	c := capturedAt(t, "../../ingest/segment/testdata/segment/node-oauth-token.json")
+	r := httptest.NewRequest(c.Request.Method, c.Request.Path, strings.NewReader("grant_type=client_credentials"))
+	w := httptest.NewRecorder()
+	i.in.First(http.NotFoundHandler()).ServeHTTP(w, r)
+	var answer struct{ Error string }
+	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || w.Code != 400 || answer.Error != "unsupported_grant_type" {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	batch := capturedAt(t, "../../ingest/segment/testdata/segment/node-oauth-batch.json")
+	if w := i.post(t, batch.Request.Path, aBatch(`,"writeKey":"`+serverKey+`"`), "Authorization", batch.Request.Headers["authorization"]); w.Code != 401 {
+		t.Errorf("a foreign token: %d %s", w.Code, w.Body)
+	}
+	if got := i.took(); got != nil {
+		t.Errorf("took %v", got)
+	}
+}
