@@ -79,6 +79,16 @@ type opened struct {
 	Result   string
 }
 
+// count returns how many of the page's requests were of this method and path.
+func (o opened) count(method, path string) (n int) {
+	for _, a := range o.Requests {
+		if a.Method == method && a.path() == path {
+			n++
+		}
+	}
+	return n
+}
+
 // open opens a page of the shop, which is given region, key, person and how, and waits until it
 // has finished. The browser is there until t ends. It fails t when the page asked anybody else
 // than the shop and the region: the SDKs must not lead a page's visitors to their vendors.

@@ -15,16 +15,22 @@ func TestBrowserAndRudderSDKs(t *testing.T) {
 	origin, key := shop(t), ie1.Sources["browser"].WriteKey
 	person := newCanaries().text("person")
 
-	t.Run("analytics-next", func(t *testing.T) {
-		events := ie1.delivered(t, ie1.open(t, origin, "segment.html", key, person, ""), "authorization")
-		wantTypes(t, events, "track identify page screen group alias")
-		if user, sent := events[0]["userId"]; !sent || user != nil {
-			t.Errorf("before somebody logs in userId is %v, want null", user)
-		}
-		if err := ie1.has(t, "sdk-"+person, "alias group identify page screen track"); err != nil {
-			t.Error(err)
-		}
-	})
+	for how, settings := range map[string]int{"settings": 1, "alone": 0} {
+		t.Run("analytics-next "+how, func(t *testing.T) {
+			got := ie1.open(t, origin, "segment.html", key, person, how)
+			events := ie1.delivered(t, got, "authorization")
+			wantTypes(t, events, "track identify page screen group alias")
+			if user, sent := events[0]["userId"]; !sent || user != nil {
+				t.Errorf("before somebody logs in userId is %v, want null", user)
+			}
+			if n := got.count("GET", "/v1/projects/"+key+"/settings"); n != settings {
+				t.Errorf("asked for settings %d times, want %d", n, settings)
+			}
+			if err := ie1.has(t, how+"-"+person, "alias group identify page screen track"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
 	t.Run("analytics-next in batches", func(t *testing.T) {
 		got := ie1.open(t, origin, "segment-batch.html", key, person, "")
 		ie1.delivered(t, got, "authorization")

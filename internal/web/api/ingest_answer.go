@@ -72,7 +72,7 @@ func refuse(w http.ResponseWriter, status int, code, message string) {
 }
 
 // refuseToken tells an SDK that there are no tokens to be had here, as RFC 6749, section 5.2, has
-// it. Anything but 400, 401 and 415 it would ask again.
+// it. After 400 it asks again with the next try of a delivery only; after 404 many times in between.
 func refuseToken(w http.ResponseWriter) {
 	const body = `{"error":"unsupported_grant_type","error_description":"sources have write keys here, and no OAuth applications"}`
 	h := w.Header()

@@ -207,7 +207,7 @@ func TestIngestKnowsTheClientsAddress(t *testing.T) {
 	}
 }
 
-// An SDK that is set up for OAuth is told so at once, and stops.
+// An SDK that is set up for OAuth is told that there is none.
 func TestIngestHasNoOAuth(t *testing.T) {
 	i := newIntake(api.IngestOptions{})
 	c := capturedAt(t, "../../ingest/segment/testdata/segment/node-oauth-token.json")
