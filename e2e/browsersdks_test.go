@@ -77,6 +77,9 @@ func TestBrowserAndRudderSDKs(t *testing.T) {
 		}
 		w.eventually("the beacon's events", func() error { return ie1.has(t, "rudder-beacon-"+person, "alias group identify page track") })
 	})
+	if got := string(w.get(t, ie1.URL+"/health")); got != "ready\n" {
+		t.Errorf("/health: %q", got)
+	}
 	t.Run("rudder-sdk-node", func(t *testing.T) { rudderNode(t, ie1, us1, person) })
 	t.Run("a page can read why it is refused", func(t *testing.T) {
 		for key, want := range map[string]string{
