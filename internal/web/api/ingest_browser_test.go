@@ -226,3 +226,35 @@ func TestIngestHasNoOAuth(t *testing.T) {
 		t.Errorf("took %v", got)
 	}
 }
+
+// The settings have all that the SDK was content with, but for consent categories.
+func TestIngestAnswersTheCapturedQuestionForSettings(t *testing.T) {
+	c := capturedAt(t, "../../ingest/segment/testdata/segment/browser-settings.json")
+	asked := strings.Replace(c.Request.Path, "wkSyntheticEu0000000000000000001", publicKey, 1)
+	w := newIntake(api.IngestOptions{}).ask(c.Request.Method, asked, map[string]string{"Origin": c.Request.Headers["origin"]})
+	var want, got map[string]any
+	if err := json.Unmarshal(c.Response.Body, &want); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != 200 || w.Header().Get("Access-Control-Allow-Origin") != "*" {
+		t.Fatalf("%d %s %v", w.Code, w.Body, w.Header())
+	}
+	delete(want, "consentSettings")
+	lacks(t, "", want, got)
+}
+
+// lacks reports the members of want's objects that got's have not.
+func lacks(t *testing.T, path string, want, got map[string]any) {
+	t.Helper()
+	for name, value := range want {
+		had, has := got[name]
+		if !has {
+			t.Errorf("the answer lacks %s%s", path, name)
+			continue
+		}
+		if inside, object := value.(map[string]any); object {
+			mine, _ := had.(map[string]any)
+			lacks(t, path+name+".", inside, mine)
+		}
+	}
+}
