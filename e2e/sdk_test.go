@@ -11,9 +11,9 @@ import (
 )
 
 // sdk runs the script with the key and host of the source and returns what it printed.
-func sdk(t *testing.T, host, key, person string) (sent []struct{ Type, MessageID string }, failures []string, ok bool) {
+func sdk(t *testing.T, script, host, key, person string) (sent []struct{ Type, MessageID string }, failures []string, ok bool) {
 	t.Helper()
-	cmd := exec.Command("node", filepath.Join("sdk", "segment-node.mjs"))
+	cmd := exec.Command("node", filepath.Join("sdk", script))
 	cmd.Env = append(os.Environ(), "HOST="+host, "WRITE_KEY="+key, "PERSON="+person)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
@@ -33,7 +33,7 @@ func TestSegmentNodeSDK(t *testing.T) {
 		w := newWorld(t, kind)
 		ie1, us1 := w.region("ie1"), w.region("us1")
 		person := newCanaries().text("person")
-		sent, failures, ok := sdk(t, ie1.URL, ie1.Sources["segment"].WriteKey, person)
+		sent, failures, ok := sdk(t, "segment-node.mjs", ie1.URL, ie1.Sources["segment"].WriteKey, person)
 		if !ok || len(sent) != 6 {
 			t.Fatalf("sent %v, failures %v", sent, failures)
 		}
@@ -53,7 +53,7 @@ func TestSegmentNodeSDK(t *testing.T) {
 			t.Errorf("the person's records are %v, want one of each kind", kinds)
 		}
 		t.Run("with the key of another region", func(t *testing.T) {
-			_, failures, ok := sdk(t, us1.URL, ie1.Sources["segment"].WriteKey, person+"x")
+			_, failures, ok := sdk(t, "segment-node.mjs", us1.URL, ie1.Sources["segment"].WriteKey, person+"x")
 			if ok || len(failures) == 0 {
 				t.Error("the SDK takes the events as delivered")
 			}

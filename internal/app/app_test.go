@@ -225,9 +225,9 @@ func TestConfigSaysEveryFault(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write("region: IE 1\nlisten: nowhere\nstore: mysql://x\nlog_level: loud\n")
+	write("region: IE 1\nlisten: nowhere\nstore: mysql://x\nlog_level: loud\nclient_ip: \"the peer\"\n")
 	_, err := config.Load(file)
-	for _, want := range []string{"region:", "listen:", "store:", "log_level:", "data:"} {
+	for _, want := range []string{"region:", "listen:", "store:", "log_level:", "client_ip:", "data:"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v lacks %s", err, want)
 		}

@@ -27,6 +27,7 @@ func (n *Node) routes(r *rules, ledgerPages http.Handler) http.Handler {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(n.metrics, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", n.ready)
+	mux.HandleFunc("GET /health", n.ready) // where RudderStack's gateway has it
 	mux.HandleFunc("GET /{$}", n.front)
 	if os.Getenv("DOMICILE_PPROF") == "1" {
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
@@ -43,7 +44,7 @@ func (n *Node) routes(r *rules, ledgerPages http.Handler) http.Handler {
 		}
 		mux.ServeHTTP(w, r)
 	})
-	in := api.NewIngest(n.Tenants, n.Plane, r, api.IngestOptions{URL: n.Config.URL, Log: n.log})
+	in := api.NewIngest(n.Tenants, n.Plane, r, api.IngestOptions{URL: n.Config.URL, ClientIP: n.Config.ClientIP, Log: n.log})
 	return api.NewWebhooks(in, n.Tenants, vendors...).First(in.First(rest))
 }
 

@@ -39,6 +39,8 @@ type Node struct {
 	TLS *TLS `yaml:"tls"`
 	// Peers are the other regions, by id.
 	Peers map[string]Peer `yaml:"peers"`
+	// ClientIP is "peer", "none", or the header in which a proxy writes a browser's address. Default "peer".
+	ClientIP string `yaml:"client_ip"`
 	// EpochLength is how long person keys stay wrapped by one epoch key. Default 7 days.
 	EpochLength time.Duration `yaml:"epoch_length"`
 	// OTLP is the endpoint that gets traces, "http://host:4318"; empty sends none.
@@ -64,7 +66,10 @@ type Peer struct {
 	WitnessKey string `yaml:"witness_key"`
 }
 
-var regionID = regexp.MustCompile(`^[a-z][a-z0-9-]{0,15}$`)
+var (
+	regionID   = regexp.MustCompile(`^[a-z][a-z0-9-]{0,15}$`)
+	headerName = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
+)
 
 // Load reads and checks the file at path. Relative paths in it are relative to its folder.
 //
@@ -155,6 +160,9 @@ func (n *Node) Check() error {
 	}
 	if n.EpochLength < 0 || n.EpochLength > 0 && n.EpochLength < time.Minute {
 		bad("epoch_length", "give a minute at least, such as 168h")
+	}
+	if n.ClientIP != "" && !headerName.MatchString(n.ClientIP) {
+		bad("client_ip", "give peer, none, or the name of the header that the proxy sets")
 	}
 	switch n.LogLevel {
 	case "", "debug", "info", "warn", "error":

@@ -70,6 +70,11 @@ type Env struct {
 	ReceivedAt time.Time
 	Kinds      Kinds
 	Service    string // the source's service, for protocols that do not name it
+
+	// Peer is the address that the request came from, "" when it isn't known or not to be kept.
+	// PeerIsSubject says that whoever sends is the person: the source is a browser or an app.
+	Peer          string
+	PeerIsSubject bool
 }
 
 // Batch is what one request held. It is made of reused memory and of views into the request's

@@ -111,32 +111,6 @@ func (d *decoder) again(events int, context, integrations []byte) error {
 	return err
 }
 
-// shareAll makes d.common the object to merge into every event, when there is anything to merge.
-func (d *decoder) shareAll(context, integrations []byte) error {
-	d.share = context != nil || integrations != nil
-	if !d.share {
-		return nil
-	}
-	if len(context)+len(integrations) > MaxEventBytes {
-		return fault.New(fault.Invalid, "body.context_too_large", "what a batch says for all its events holds at most %d bytes", MaxEventBytes)
-	}
-	var parts [][]byte
-	for _, p := range []struct {
-		name  string
-		value []byte
-	}{{`"context":`, context}, {`"integrations":`, integrations}} {
-		if p.value == nil {
-			continue
-		}
-		if parts != nil {
-			parts = append(parts, []byte(","))
-		}
-		parts = append(parts, []byte(p.name), p.value)
-	}
-	all := d.b.Hold(slices.Concat([][]byte{[]byte("{")}, parts, [][]byte{[]byte("}")})...)
-	return d.common.ParseAll(all, scan.Limits{Members: maxContext, UTF8: true})
-}
-
 // finish holds the keys that the batch and its events name against each other.
 func (d *decoder) finish() error {
 	if d.eventKey != nil && d.b.WriteKey != nil && string(d.eventKey) != string(d.b.WriteKey) {
@@ -147,39 +121,4 @@ func (d *decoder) finish() error {
 	}
 	d.settle()
 	return nil
-}
-
-// overlay appends the object at node n of Doc with the members of node m of common that it lacks.
-// Where both have an object of the same name, the two are merged alike.
-func (d *decoder) overlay(dst []byte, n, m int) []byte {
-	doc := &d.b.Doc
-	dst = append(dst, '{')
-	for i := range doc.Members(n) {
-		dst = comma(dst)
-		node := &doc.Nodes[i]
-		dst = append(dst, doc.Src[node.KeyAt-1:node.At]...)
-		c := -1
-		if node.Kind == scan.Object {
-			c = d.common.Member(m, string(doc.Key(i)))
-		}
-		if c > 0 && d.common.Nodes[c].Kind == scan.Object {
-			dst = d.overlay(dst, i, c)
-		} else {
-			dst = append(dst, doc.Raw(i)...)
-		}
-	}
-	for c := range d.common.Members(m) {
-		if doc.Member(n, string(d.common.Key(c))) < 0 {
-			node := &d.common.Nodes[c]
-			dst = append(comma(dst), d.common.Src[node.KeyAt-1:node.End]...)
-		}
-	}
-	return append(dst, '}')
-}
-
-func comma(dst []byte) []byte {
-	if dst[len(dst)-1] != '{' {
-		dst = append(dst, ',')
-	}
-	return dst
 }

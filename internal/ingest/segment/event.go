@@ -47,11 +47,21 @@ func (d *decoder) read(e *ingest.Event, c call) (reason, path string) {
 		return "event.too_large", ""
 	}
 	if d.share {
-		if reason := d.merge(); reason != "" {
+		d.merged += len(doc.Raw(0)) + len(d.common.Src)
+		if d.merged > maxMergedBytes {
+			return "event.context_too_large", "context"
+		}
+		if reason := d.merge(&d.common); reason != "" {
 			return reason, "context"
 		}
 	}
 	f := find(doc)
+	if d.lacksPeer(f) {
+		if reason := d.merge(d.peerDoc()); reason != "" {
+			return reason, "context"
+		}
+		f = find(doc)
+	}
 	if c == batch {
 		if c = d.callOf(f.typ); c == batch {
 			return "event.bad_type", "type"
@@ -246,32 +256,3 @@ func (d *decoder) time(doc *scan.Doc, n int) int64 {
 	}
 	return ingest.ParseTime(doc.Src[node.At+1 : node.End-1])
 }
-
-// merge rewrites the event with what the batch says for all, and maps it anew.
-func (d *decoder) merge() (reason string) {
-	d.merged += len(d.b.Doc.Raw(0)) + len(d.common.Src)
-	if d.merged > maxMergedBytes {
-		return "event.context_too_large"
-	}
-	src := d.b.Hold(d.overlay(nil, 0, 0))
-	var fault *scan.Error
-	if err := d.b.Doc.ParseAll(src, scan.Limits{UTF8: true}); errors.As(err, &fault) {
-		return eventReason[fault.Code]
-	}
-	return ""
-}
-
-// known are the protocol's own names, which the path of a refusal may show.
-func known(name string) bool { _, ok := words[name]; return ok }
-
-var words = func() map[string]struct{} {
-	w := map[string]struct{}{}
-	for _, name := range []string{"batch", "writeKey", "sentAt", "context", "integrations", "type", "messageId", "userId", "anonymousId",
-		"previousId", "groupId", "timestamp", "originalTimestamp", "receivedAt", "event", "name", "category", "properties", "traits",
-		"channel", "version", "_metadata", "email", "phone", "address", "device", "id", "ip", "locale", "timezone", "userAgent",
-		"userAgentData", "page", "path", "referrer", "search", "title", "url", "campaign", "source", "medium", "library", "consent",
-		"categoryPreferences", "consentManagement", "app", "os", "screen", "network", "location", "sessionId"} {
-		w[name] = struct{}{}
-	}
-	return w
-}()

@@ -67,6 +67,7 @@ type decoder struct {
 	eventKey []byte
 	common   scan.Doc // what the batch says for all its events: {"context":…,"integrations":…}
 	share    bool     // common holds something
+	peer     scan.Doc // {"context":{"ip":…}}, for events that are to have it; empty until needed
 	merged   int      // bytes of events rewritten so far
 }
 
@@ -79,7 +80,8 @@ var decoders = sync.Pool{New: func() any { return new(decoder) }}
 // A single event's type is told by its path, another's by its "type". Data are as sent but for
 // the write key, which is a credential and is left out, and for what the batch says for all: its
 // context and integrations are merged into events that lack the members. Other members of a batch
-// are dropped. Without a messageId an event is not de-duplicated: none is made up.
+// are dropped. An event whose context has no ip gets env's Peer there, as Segment has it, when its
+// source is the person's own device or its context says "direct":true. Without a messageId an event is not de-duplicated: none is made up.
 func Decode(path string, body []byte, env ingest.Env) (*ingest.Batch, error) {
 	c, ok := paths[strings.TrimPrefix(path, "/v1/")]
 	if !ok {
@@ -89,14 +91,15 @@ func Decode(path string, body []byte, env ingest.Env) (*ingest.Batch, error) {
 		return nil, fault.New(fault.Invalid, "body.too_large", "a request holds at most %d bytes", MaxBodyBytes)
 	}
 	d := decoders.Get().(*decoder)
-	*d = decoder{b: ingest.NewBatch(), env: env, body: body, utf8: utf8.Valid(body), times: d.times[:0], common: d.common}
+	*d = decoder{b: ingest.NewBatch(), env: env, body: body, utf8: utf8.Valid(body), times: d.times[:0], common: d.common, peer: d.peer}
+	d.peer.Src = nil
 	for c := track; c < calls; c++ {
 		d.kinds[c] = env.Kinds.Kind(env.Service, callNames[c])
 	}
 	d.b.Words = known
 	err := d.decode(c)
 	b := d.b
-	d.b, d.body, d.env, d.common.Src, d.eventKey = nil, nil, ingest.Env{}, nil, nil
+	d.b, d.body, d.env, d.common.Src, d.peer.Src, d.eventKey = nil, nil, ingest.Env{}, nil, nil, nil
 	decoders.Put(d)
 	if err != nil {
 		b.Release()

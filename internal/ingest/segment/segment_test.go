@@ -301,6 +301,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add("/v1/i", []byte(s))
 	}
 	k := env(f)
+	k.Peer, k.PeerIsSubject = "203.0.113.7", true
 	f.Fuzz(func(t *testing.T, path string, body []byte) {
 		b, err := segment.Decode(path, body, k)
 		if err != nil {
@@ -323,6 +324,9 @@ func FuzzDecode(f *testing.F) {
 				t.Fatalf("%+v", e)
 			}
 			got := data(t, e)
+			if context, object := got["context"].(map[string]any); object && !has(context, "ip") {
+				t.Fatalf("no address in %v", context)
+			}
 			for name, value := range sent[i] {
 				_, object := value.(map[string]any)
 				if name != "writeKey" && !object && !cmp.Equal(value, got[name]) {
@@ -335,6 +339,8 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+func has(object map[string]any, name string) bool { _, ok := object[name]; return ok }
 
 // sentEvents reads the events with encoding/json.
 func sentEvents(t *testing.T, path string, body []byte) []map[string]any {
@@ -354,4 +360,72 @@ func sentEvents(t *testing.T, path string, body []byte) []map[string]any {
 		events = append(events, m)
 	}
 	return events
+}
+
+// What has no address of its own gets the one that it came from, as a part like any other.
+func TestThePeersAddress(t *testing.T) {
+	const peer = "203.0.113.7"
+	for _, tt := range []struct {
+		name, context, want string
+		public              bool
+	}{
+		{"a browser's", `,"context":{"locale":"en"}`, `{"ip":"203.0.113.7","locale":"en"}`, true},
+		{"a browser's without context", ``, `{"ip":"203.0.113.7"}`, true},
+		{"a browser's with an empty context", `,"context":{}`, `{"ip":"203.0.113.7"}`, true},
+		{"a browser's that names one", `,"context":{"ip":"192.0.2.1"}`, `{"ip":"192.0.2.1"}`, true},
+		{"a browser's that wants none", `,"context":{"ip":null}`, `{"ip":null}`, true},
+		{"a browser's under an escaped name", `,"context":{"\u0069p":"192.0.2.1"}`, `{"ip":"192.0.2.1"}`, true},
+		{"a browser's whose context is no object", `,"context":"ip"`, `"ip"`, true},
+		{"a server's", `,"context":{"locale":"en"}`, `{"locale":"en"}`, false},
+		{"a server's without context", ``, `null`, false},
+		{"a server's, direct", `,"context":{"direct":true}`, `{"direct":true,"ip":"203.0.113.7"}`, false},
+		{"a server's, direct, that names one", `,"context":{"direct":true,"ip":"192.0.2.1"}`, `{"direct":true,"ip":"192.0.2.1"}`, false},
+		{"a server's, not direct", `,"context":{"direct":false}`, `{"direct":false}`, false},
+		{"a server's, direct in words", `,"context":{"direct":"true"}`, `{"direct":"true"}`, false},
+	} {
+		e := env(t)
+		e.Peer, e.PeerIsSubject = peer, tt.public
+		for path, body := range map[string]string{
+			"/v1/track": track(tt.context + `,"writeKey":"k"`),
+			"/v1/batch": `{"batch":[` + track(tt.context+`,"writeKey":"k"`) + `,` + track(tt.context) + `]}`,
+		} {
+			b, err := segment.Decode(path, []byte(body), e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(b.WriteKey) != "k" {
+				t.Errorf("%s: write key %q", tt.name, b.WriteKey)
+			}
+			for i := range b.Events {
+				got, _ := json.Marshal(data(t, &b.Events[i])["context"])
+				if string(got) != tt.want {
+					t.Errorf("%s, %s: context %s, want %s", tt.name, path, got, tt.want)
+				}
+			}
+			b.Release()
+		}
+	}
+}
+
+// The address is joined to what a batch says for all, and is sorted by the kind's own rules.
+func TestThePeersAddressHasTheCategoryOfItsPath(t *testing.T) {
+	e := env(t)
+	e.Peer, e.PeerIsSubject = "203.0.113.7", true
+	b, err := segment.Decode("/v1/batch", []byte(`{"batch":[`+track("")+`],"context":{"locale":"en"}}`), e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Release()
+	found := false
+	for _, f := range b.Events[0].Fragments {
+		if bytes.Contains(f.JSON, []byte("203.0.113.7")) {
+			found = true
+			if f.Category != "device" { // as the rules of env have context.ip
+				t.Errorf("the address is %s in %s", f.Category, f.JSON)
+			}
+		}
+	}
+	if !found {
+		t.Error("the address is nowhere")
+	}
 }

@@ -38,6 +38,10 @@ type IngestOptions struct {
 	// URL is where browsers reach this region. Default: the host that they asked, by the scheme
 	// of the listener.
 	URL string
+	// ClientIP says where the address comes from that events of browsers get when they name none:
+	// "peer" is the connection's, "none" adds nothing, and anything else is the header in which a
+	// proxy in front of this node writes it. Default "peer".
+	ClientIP string
 	// Log is told when clients are sent away. Default: nobody.
 	Log *slog.Logger
 	// Now is the clock. Default time.Now.
@@ -55,7 +59,8 @@ type Ingest struct {
 	shedAt   atomic.Int64 // when the log was last told, Unix seconds
 }
 
-// NewIngest returns the handler of everything under /v1/ and /beacon/v1/.
+// NewIngest returns the handler of everything under /v1/ and /beacon/v1/, and of /sourceConfig
+// and /token.
 func NewIngest(sources Sources, sink Sink, kinds ingest.Kinds, opt IngestOptions) *Ingest {
 	if opt.InFlightBytes <= 0 {
 		opt.InFlightBytes = 48 << 20
@@ -74,6 +79,9 @@ func NewIngest(sources Sources, sink Sink, kinds ingest.Kinds, opt IngestOptions
 func (in *Ingest) Routes(mux *http.ServeMux) {
 	mux.Handle("/v1/", in)
 	mux.Handle("/beacon/v1/", in)
+	mux.Handle(pathConfig, in)
+	mux.Handle(pathConfig+"/", in)
+	mux.Handle(pathToken, in)
 }
 
 // First returns a handler that answers what is Ingest's and hands everything else to next. It
@@ -90,7 +98,8 @@ func (in *Ingest) First(next http.Handler) http.Handler {
 }
 
 func under(p string) bool {
-	return strings.HasPrefix(p, "/v1/") || strings.HasPrefix(p, "/beacon/v1/")
+	return strings.HasPrefix(p, "/v1/") || strings.HasPrefix(p, "/beacon/v1/") ||
+		p == pathConfig || p == pathConfig+"/" || p == pathToken
 }
 
 // ServeHTTP answers one request.
@@ -111,12 +120,18 @@ func (in *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r.Pattern = segmentPatterns[p]
 	case p == pathRecords:
 		r.Pattern = "POST " + pathRecords
-	case p == pathMetrics:
-		r.Pattern = "POST " + pathMetrics
+	case p == pathMetrics, p == pathMerge, p == pathToken:
+		r.Pattern = "POST " + p
+	case p == pathConfig:
+		r.Pattern, method = "GET "+pathConfig, http.MethodGet
 	case settings:
 		r.Pattern, method = "GET /v1/projects/{key}/settings", http.MethodGet
 	default:
 		r.Pattern = "/v1/"
+		if r.Method == http.MethodOptions { // so that a page can read the answer that follows
+			preflight(w, http.MethodPost)
+			return
+		}
 		in.drain(w, r, sdk.MaxBodyBytes)
 		guard.Fail(w, fault.New(fault.NotFound, "path.unknown", "there is nothing here").WithHint("see /api/docs for the paths that take data"))
 		return
@@ -137,6 +152,15 @@ func (in *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		in.takeRecords(w, r)
 	case settings:
 		in.settings(w, r, key)
+	case p == pathConfig:
+		in.sourceConfig(w, r)
+	case p == pathMerge:
+		in.drain(w, r, sdk.MaxBodyBytes)
+		failSegment(w, fault.New(fault.Invalid, "call.unsupported", "merge is not taken").
+			WithHint("alias says that two ids are one person"))
+	case p == pathToken:
+		in.drain(w, r, sdk.MaxBodyBytes)
+		refuseToken(w)
 	default: // the browser SDK's measurements of itself: not asked for, and not kept
 		in.drain(w, r, sdk.MaxBodyBytes)
 		succeed(w)
@@ -146,6 +170,9 @@ func (in *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 const (
 	pathRecords = "/v1/records"
 	pathMetrics = "/v1/m"
+	pathMerge   = "/v1/merge"     // RudderStack's seventh call, which no SDK of its makes
+	pathConfig  = "/sourceConfig" // what RudderStack's browser SDK asks for first
+	pathToken   = "/token"        // where Segment's SDKs of OAuth sources get their tokens
 )
 
 // segmentPatterns are the labels under which requests are counted.
@@ -182,7 +209,8 @@ func (in *Ingest) takeEvents(w http.ResponseWriter, r *http.Request, p string, s
 			return err
 		}
 	}
-	b, err := sdk.Decode(p, body.bytes, ingest.Env{ReceivedAt: in.opt.Now(), Kinds: in.kinds, Service: src.Service})
+	b, err := sdk.Decode(p, body.bytes, ingest.Env{ReceivedAt: in.opt.Now(), Kinds: in.kinds, Service: src.Service,
+		Peer: in.peer(r), PeerIsSubject: src.Trust == term.Public})
 	if err != nil {
 		return err
 	}
@@ -228,49 +256,4 @@ func (in *Ingest) takeRecords(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	tell(w, &result)
-}
-
-// who returns the key that the head of the request names, and its source: "" and nil when it
-// names none.
-func (in *Ingest) who(r *http.Request, adapter string) (key string, src *tenant.Source, err error) {
-	if r.Header.Get("Authorization") != "" {
-		if user, _, ok := r.BasicAuth(); ok {
-			key = user
-		} else if key, err = guard.Bearer(r); err != nil {
-			return "", nil, fault.New(fault.Unauthenticated, "credential.bad_scheme", "the Authorization header is neither Basic nor Bearer")
-		}
-	}
-	if strings.Contains(r.URL.RawQuery, "writeKey=") {
-		asked := r.URL.Query().Get("writeKey")
-		if key != "" && asked != "" && asked != key {
-			return "", nil, keyMismatch()
-		}
-		if key == "" {
-			key = asked
-		}
-	}
-	if key == "" {
-		return "", nil, nil
-	}
-	src, err = in.source(key, adapter)
-	return key, src, err
-}
-
-// source returns whose key that is, if it is one for that adapter.
-func (in *Ingest) source(key, adapter string) (*tenant.Source, error) {
-	src, err := in.sources.SourceByKey(key)
-	if err == nil && src.Adapter != adapter {
-		err = fault.New(fault.Forbidden, "source.wrong_adapter", "this key is of a source of another kind").
-			WithHint("native sources send to /v1/records, Segment and RudderStack SDKs to the other paths under /v1/")
-	}
-	return src, err
-}
-
-func keyMissing() error {
-	return fault.New(fault.Unauthenticated, "credential.missing", "the request names no write key").
-		WithHint("send it as the user of Basic authorization, as Bearer token, or in the body as writeKey")
-}
-
-func keyMismatch() error {
-	return fault.New(fault.Unauthenticated, "source.key_mismatch", "the request names two different write keys")
 }

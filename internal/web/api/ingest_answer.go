@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"strconv"
 
@@ -14,6 +15,7 @@ import (
 // The values of headers that answers have, made once.
 var (
 	anyOrigin     = []string{"*"}
+	anySite       = []string{"cross-origin"}
 	exposed       = []string{"Retry-After"}
 	success       = []byte(`{"success":true}`)
 	successLength = []string{strconv.Itoa(len(success))}
@@ -69,6 +71,17 @@ func refuse(w http.ResponseWriter, status int, code, message string) {
 	_, _ = w.Write(body)
 }
 
+// refuseToken tells an SDK that there are no tokens to be had here, as RFC 6749, section 5.2, has
+// it. After 400 it asks again with the next try of a delivery only; after 404 many times in between.
+func refuseToken(w http.ResponseWriter) {
+	const body = `{"error":"unsupported_grant_type","error_description":"sources have write keys here, and no OAuth applications"}`
+	h := w.Header()
+	h["Content-Type"] = jsonType
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(http.StatusBadRequest)
+	_, _ = io.WriteString(w, body)
+}
+
 // failNative answers with a problem document; a body that is too large is 413.
 func failNative(w http.ResponseWriter, err error) { guard.Fail(w, err) }
 
@@ -102,9 +115,11 @@ func refusals(all []ingest.Refusal) []refusal {
 }
 
 // allowOrigin lets pages of any origin read the answer. There is nothing to protect from them:
-// who asks is told by the key alone, and cookies are never looked at.
+// who asks is told by the key alone, and cookies are never looked at. A beacon goes without CORS:
+// the browser calls it failed unless the answer's resource policy lets other sites have it.
 func allowOrigin(h http.Header) {
 	h["Access-Control-Allow-Origin"], h["Access-Control-Expose-Headers"] = anyOrigin, exposed
+	h["Cross-Origin-Resource-Policy"] = anySite
 }
 
 // preflight answers a browser that asks what it may send. "*" does not cover authorization, and

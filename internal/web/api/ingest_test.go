@@ -41,13 +41,14 @@ const (
 type intake struct {
 	in *api.Ingest
 
-	mu     sync.Mutex
-	events []string // "source index kind clientid", or "source index refused reason"
-	result dataplane.Result
-	fail   error
-	wait   chan struct{} // when set, Ingest says so on began and returns after it is closed
-	began  chan struct{}
-	ctxErr error // of the context, after the wait
+	mu      sync.Mutex
+	content string   // of the event last kept
+	events  []string // "source index kind clientid", or "source index refused reason"
+	result  dataplane.Result
+	fail    error
+	wait    chan struct{} // when set, Ingest says so on began and returns after it is closed
+	began   chan struct{}
+	ctxErr  error // of the context, after the wait
 }
 
 func (i *intake) SourceByKey(key string) (*tenant.Source, error) {
@@ -88,6 +89,7 @@ func (i *intake) Ingest(ctx context.Context, src *tenant.Source, b *ingest.Batch
 			what += " " + e.Refused.Reason
 		} else {
 			result.Accepted++
+			i.content = string(e.Fragments[0].JSON)
 			what = e.Kind.Name + " " + string(e.ClientID)
 		}
 		i.events = append(i.events, src.ID+" "+what)
@@ -461,7 +463,7 @@ func TestIngestTakesNothingOfABodyThatIsCutShort(t *testing.T) {
 
 func TestIngestAnswersPreflights(t *testing.T) {
 	i := newIntake(api.IngestOptions{})
-	for _, path := range []string{"/v1/i", "/v1/batch", "/v1/records", "//v1/b"} {
+	for _, path := range []string{"/v1/i", "/v1/batch", "/v1/records", "//v1/b", "/v1/m", "/v1/merge", "/v1/nothing"} {
 		r := httptest.NewRequest("OPTIONS", path, nil)
 		r.Header.Set("Origin", "http://shop.example.test")
 		r.Header.Set("Access-Control-Request-Method", "POST")
