@@ -217,7 +217,10 @@ func (j *Journal) openList() (err error) {
 			WithHint("put it back, or delete the state file to import from the start")
 	}
 	if err == nil {
-		err = errors.Join(f.Chmod(0o600), f.Truncate(j.state.BadBytes))
+		err = f.Truncate(j.state.BadBytes)
+	}
+	if err == nil { // what can't be cut off is no list: the mode of /dev/null stays
+		err = f.Chmod(0o600)
 	}
 	if err == nil {
 		_, err = f.Seek(j.state.BadBytes, io.SeekStart)
