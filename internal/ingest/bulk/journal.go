@@ -109,6 +109,9 @@ func (j *Journal) load(in *os.File, to [][]byte) error {
 	text, err := os.ReadFile(j.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		j.state.Input, j.state.To = id, target
+		if err := j.mayList(); err != nil {
+			return err
+		}
 		if err := os.Truncate(j.bad, 0); err != nil && !errors.Is(err, fs.ErrNotExist) { // what an earlier import listed
 			return j.noList(err)
 		}
@@ -174,66 +177,6 @@ func (j *Journal) enter(b *Batch, t Taken) error {
 		return nil
 	}
 	return j.save()
-}
-
-// note appends to the list of bad lines. What a process that was killed wrote beyond its last
-// state is cut off first: those lines come again.
-func (j *Journal) note(bad []Bad) (err error) {
-	if len(bad) == 0 {
-		return nil
-	}
-	if err = j.openList(); err != nil {
-		return err
-	}
-	for _, b := range bad {
-		line, err := json.Marshal(b)
-		if err != nil {
-			return fmt.Errorf("encode a bad line: %w", err)
-		}
-		if _, err := j.out.Write(append(line, '\n')); err != nil {
-			return j.noList(err)
-		}
-		j.state.BadBytes += int64(len(line)) + 1
-	}
-	return nil
-}
-
-func (j *Journal) openList() (err error) {
-	if j.list != nil {
-		return nil
-	}
-	f, err := os.OpenFile(j.bad, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return j.noList(err)
-	}
-	defer func() {
-		if err != nil {
-			_ = f.Close()
-		}
-	}()
-	size, err := f.Seek(0, io.SeekEnd)
-	if err == nil && size < j.state.BadBytes {
-		return fault.New(fault.Invalid, "import.list_short", "%s has lost bad lines that were listed before", j.bad).
-			WithHint("put it back, or delete the state file to import from the start")
-	}
-	if err == nil {
-		err = f.Truncate(j.state.BadBytes)
-	}
-	if err == nil { // what can't be cut off is no list: the mode of /dev/null stays
-		err = f.Chmod(0o600)
-	}
-	if err == nil {
-		_, err = f.Seek(j.state.BadBytes, io.SeekStart)
-	}
-	if err != nil {
-		return j.noList(err)
-	}
-	j.list, j.out = f, bufio.NewWriter(f)
-	return nil
-}
-
-func (j *Journal) noList(err error) error {
-	return fault.New(fault.Invalid, "import.no_list", "the list of bad lines can't be written").Because(err)
 }
 
 // began says whether anything was entered. Until then there is nothing worth a file.

@@ -56,3 +56,32 @@ func TestAnImportHasItsStateAndItsListToItself(t *testing.T) {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
 }
+
+// Somebody's file that was named by mistake is not a list of bad lines, and stays as it is.
+func TestWhatIsNoListIsNotOverwritten(t *testing.T) {
+	dir := t.TempDir()
+	path, bad := filepath.Join(dir, "in.ndjson"), filepath.Join(dir, "notes.txt")
+	for file, text := range map[string]string{path: "{\n", bad: "remember the milk\n"} {
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := bulk.OpenJournal(filepath.Join(dir, "s"), bad, f, []byte("node")); fault.ReasonOf(err) != "import.no_list" {
+		t.Errorf("a file: %v, want import.no_list", err)
+	}
+	r, err := bulk.Open(f, nil, bulk.Position{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := bulk.Run(t.Context(), r, nil, bulk.NewJournal(bad), bulk.Options{}); fault.ReasonOf(err) != "import.no_list" {
+		t.Errorf("stdin: %v, want import.no_list", err)
+	}
+	if text, err := os.ReadFile(bad); err != nil || string(text) != "remember the milk\n" {
+		t.Errorf("it holds %q, %v", text, err)
+	}
+}
