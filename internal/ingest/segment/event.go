@@ -89,8 +89,7 @@ func (d *decoder) read(e *ingest.Event, c call) (reason, path string) {
 	if t.At = d.time(doc, f.originalTimestamp); t.At <= 0 && f.timestamp > 0 {
 		t.At = d.time(doc, f.timestamp)
 	}
-	d.b.Split(e, 0)
-	return "", ""
+	return d.b.Split(e, 0)
 }
 
 // find looks through the members of the event once.

@@ -74,8 +74,7 @@ func (d *decoder) read(e *ingest.Event, s shape, at, metadata span) (reason, pat
 	if reason, path = d.extend(at, c, metadata); reason != "" {
 		return reason, path
 	}
-	d.b.Split(e, 0)
-	return "", ""
+	return d.b.Split(e, 0)
 }
 
 // parse maps src. What the scanner that found its end let pass, it may not.

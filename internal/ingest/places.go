@@ -1,0 +1,267 @@
+package ingest
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"domicile.dev/internal/scan"
+)
+
+// Exact places. Two of the laws that draw a line draw it at a radius: 1,850 feet (564 m) in California
+// (Civil Code 1798.140(w)), 1,750 feet (533 m) in Virginia (Code 59.1-575) and the states that follow it.
+// Two decimals of a degree of latitude are 1.1 km, and of longitude less, the further from the equator:
+// from a latitude of 37 degrees on, what two decimals enclose is smaller than California's circle. One
+// decimal, 11 km, encloses more wherever people live. So more than one decimal is exact.
+const maxDecimals = 1
+
+// placeKind is what a member's name says of a place.
+type placeKind uint8
+
+const (
+	noPlace  placeKind = iota
+	oneAxis            // latitude or longitude
+	maybe              // "long", which is a longitude beside a latitude only
+	bothAxes           // in a text or a list
+	geohash
+)
+
+// placeNames are the last words of names, in lower case.
+var placeNames = map[string]placeKind{
+	"lat": oneAxis, "latitude": oneAxis, "lng": oneAxis, "lon": oneAxis, "longitude": oneAxis, "long": maybe,
+	"latlng": bothAxes, "latlon": bothAxes, "latlong": bothAxes, "lnglat": bothAxes, "lonlat": bothAxes, "coordinates": bothAxes,
+	"coordinate": bothAxes, "coords": bothAxes, "coord": bothAxes, "geo": bothAxes, "geolocation": bothAxes, "geopoint": bothAxes,
+	"geoposition": bothAxes, "location": bothAxes, "loc": bothAxes, "position": bothAxes, "gps": bothAxes, "point": bothAxes,
+	"center": bothAxes, "centre": bothAxes, "centroid": bothAxes, "bbox": bothAxes, "geohash": geohash,
+}
+
+// placeEnds are the last letters of the names above, and of the scaled ones.
+var placeEnds = func() (ends [256]bool) {
+	for name := range placeNames {
+		c := name[len(name)-1]
+		ends[c], ends[c-'a'+'A'] = true, true
+	}
+	ends['6'], ends['7'] = true, true
+	return ends
+}()
+
+// placeWord says whether name is one that the rule knows, in one of the usual spellings: paths may
+// show it.
+func placeWord(name string) bool {
+	if placeNames[strings.ToLower(name)] == noPlace {
+		return false
+	}
+	return name == strings.ToLower(name) || name == strings.ToUpper(name) || name[1:] == strings.ToLower(name[1:])
+}
+
+// placeOf says what a name says: its last word counts, in snake_case, camelCase or capitals.
+func placeOf(name []byte) placeKind {
+	if n := len(name); n > 2 && (name[n-1] == '7' || name[n-1] == '6') && name[n-2]|0x20 == 'e' { // latitudeE7: whole numbers
+		name = bytes.TrimRight(name[:n-2], "_-")
+	}
+	from, lower := len(name), false
+	for from > 0 && letter(name[from-1]) {
+		if from < len(name) && upper(name[from]) && (lower || !upper(name[from-1])) {
+			break // a capital begins a word
+		}
+		from--
+		lower = lower || !upper(name[from])
+	}
+	word := name[from:]
+	if len(word) > 12 {
+		return noPlace
+	}
+	var small [12]byte
+	for i, c := range word {
+		small[i] = c | 0x20
+	}
+	return placeNames[string(small[:len(word)])]
+}
+
+func letter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+func upper(c byte) bool  { return c >= 'A' && c <= 'Z' }
+
+// places adds to cuts the members below root that hold exact places and whose part may not.
+func (b *Batch) places(e *Event, root int, cuts []Cut) []Cut {
+	d := &b.Doc
+	for i, end := root+1, int(d.Nodes[root].Next); i < end; i++ {
+		n := &d.Nodes[i]
+		if n.Dropped {
+			i = int(n.Next) - 1
+			continue
+		}
+		if n.Kind == scan.Array {
+			if bytes.IndexByte(d.Src[n.At:n.End], '.') < 0 && n.End-n.At < 8 || b.mayHold(e, root, i) {
+				continue
+			}
+			w := placeWalk{b: b, e: e, src: d.Src, at: names(d, root, i), cuts: cuts}
+			if w.list(int(n.At), placeOf(d.Key(i)) == bothAxes) {
+				w.drop(Cut{int(n.KeyAt) - 1, int(n.End)}, "")
+			}
+			cuts = w.cuts
+			continue
+		}
+		if n.Kind != scan.Number && n.Kind != scan.String || !n.KeyEscaped && !placeEnds[d.Src[n.KeyEnd-1]] || n.End-n.At < 3 {
+			continue
+		}
+		kind := placeOf(d.Key(i))
+		if kind == noPlace || !exact(kind, b.plain(i), n.Kind == scan.String) || b.mayHold(e, root, i) {
+			continue
+		}
+		if kind == maybe && !slices.ContainsFunc(siblings(d, i), func(s int) bool { return s != i && placeOf(d.Key(s)) == oneAxis }) {
+			continue
+		}
+		w := placeWalk{b: b, e: e, src: d.Src, at: names(d, root, int(n.Parent)), cuts: cuts}
+		for _, s := range siblings(d, i) { // one axis that is exact takes the other with it
+			of := placeOf(d.Key(s))
+			if s == i || kind != bothAxes && kind != geohash && (of == oneAxis || of == maybe) && d.Nodes[s].Kind != scan.Object {
+				w.drop(Cut{int(d.Nodes[s].KeyAt) - 1, int(d.Nodes[s].End)}, string(d.Key(s)))
+				d.Nodes[s].Dropped = true
+			}
+		}
+		cuts = w.cuts
+	}
+	return cuts
+}
+
+// plain returns the text of the string or number at node i.
+func (b *Batch) plain(i int) []byte {
+	if b.Doc.Nodes[i].Kind == scan.String {
+		text, _ := b.Text(i)
+		return text
+	}
+	return b.Doc.Raw(i)
+}
+
+func siblings(d *scan.Doc, i int) []int { return slices.Collect(d.Members(int(d.Nodes[i].Parent))) }
+
+// names returns the path from root to node i.
+func names(d *scan.Doc, root, i int) string {
+	var list []string
+	for ; i > root; i = int(d.Nodes[i].Parent) {
+		list = append(list, string(d.Key(i)))
+	}
+	slices.Reverse(list)
+	return strings.Join(list, ".")
+}
+
+// mayHold says whether the part that node i goes to may hold exact places.
+func (b *Batch) mayHold(e *Event, root, i int) bool {
+	d, k := &b.Doc, e.Kind
+	if k.precise == 0 {
+		return false
+	}
+	var room [16]int
+	way := room[:0]
+	for ; i > root; i = int(d.Nodes[i].Parent) {
+		if d.Nodes[i].Mark == aside {
+			return false
+		}
+		way = append(way, i)
+	}
+	at := int32(0)
+	for j := len(way) - 1; j >= 0; j-- {
+		to := k.branches[at].next(d, way[j])
+		if to == 0 {
+			break
+		}
+		at = to
+	}
+	return k.precise>>k.branches[at].part&1 == 1
+}
+
+// placeWalk looks through what has no nodes: the inside of a list.
+type placeWalk struct {
+	b    *Batch
+	e    *Event
+	src  []byte
+	at   string // path of where it is
+	cuts []Cut
+}
+
+// drop cuts the member and notes it.
+func (w *placeWalk) drop(c Cut, name string) {
+	path := w.at
+	if name != "" {
+		path = strings.TrimPrefix(path+"."+name, ".")
+	}
+	w.cuts = append(w.cuts, c)
+	w.e.Findings = Note(w.e.Findings, Finding{Path: w.b.mask(w.e, path), What: FoundCoordinates, Done: DoneDropped, Looks: FoundCoordinates})
+}
+
+// list looks through the list at src[at]. It says whether, called as it is, it is an exact place.
+func (w *placeWalk) list(at int, named bool) (found bool) {
+	pair := newPair()
+	_, _ = scan.EachElement(w.src, at, func(_, at int) (int, error) {
+		end, err := scan.Skip(w.src, at)
+		switch w.src[at] {
+		case '{':
+			w.object(at)
+		case '[':
+			found = w.list(at, named) || found
+		case '"':
+			pair.add(w.src[at+1 : end-1])
+		default:
+			pair.add(w.src[at:end])
+		}
+		return end, err
+	})
+	return named && (found || pair.exact())
+}
+
+// object looks through the object at src[at].
+func (w *placeWalk) object(at int) {
+	var axes []struct {
+		c    Cut
+		name string
+	}
+	exactAxis, sure := false, false
+	_, _ = scan.EachMember(w.src, at, func(raw []byte, at int) (int, error) {
+		end, err := scan.Skip(w.src, at)
+		if err != nil {
+			return end, err
+		}
+		name := raw
+		if bytes.IndexByte(raw, '\\') >= 0 {
+			name, _ = scan.Unquote(nil, raw)
+		}
+		kind, c := placeOf(name), Cut{NameAt(w.src, raw, at), end}
+		switch first := w.src[at]; {
+		case first == '{' || first == '[':
+			inner := placeWalk{b: w.b, e: w.e, src: w.src, at: w.at + "." + string(name), cuts: w.cuts}
+			if first == '{' {
+				inner.object(at)
+			} else if inner.list(at, kind == bothAxes) {
+				inner.drop(c, "")
+			}
+			w.cuts = inner.cuts
+		case kind == oneAxis || kind == maybe:
+			axes = append(axes, struct {
+				c    Cut
+				name string
+			}{c, string(name)})
+			sure = sure || kind == oneAxis
+			exactAxis = exact(kind, content(w.src[at:end]), first == '"') || exactAxis
+		case kind != noPlace && exact(kind, content(w.src[at:end]), first == '"'):
+			w.drop(c, string(name))
+		}
+		return end, nil
+	})
+	for _, a := range axes {
+		if exactAxis && sure {
+			w.drop(a.c, a.name)
+		}
+	}
+}
+
+// content returns what a value says: the content of a string, else its text.
+func content(raw []byte) []byte {
+	if raw[0] != '"' {
+		return raw
+	}
+	raw = raw[1 : len(raw)-1]
+	if bytes.IndexByte(raw, '\\') >= 0 {
+		raw, _ = scan.Unquote(nil, raw)
+	}
+	return raw
+}
