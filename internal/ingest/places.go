@@ -35,15 +35,35 @@ var placeNames = map[string]placeKind{
 	"center": bothAxes, "centre": bothAxes, "centroid": bothAxes, "bbox": bothAxes, "geohash": geohash,
 }
 
-// placeEnds are the last letters of the names above, and of the scaled ones.
-var placeEnds = func() (ends [256]bool) {
+// placeTails has a bit for the last three letters of each name above, and spares most other names a
+// closer look.
+var placeTails = func() (tails [4096]bool) {
 	for name := range placeNames {
-		c := name[len(name)-1]
-		ends[c], ends[c-'a'+'A'] = true, true
+		tails[tail([]byte(name))] = true
 	}
-	ends['6'], ends['7'] = true, true
-	return ends
+	tails[tail([]byte("geo_hash"))] = true
+	return tails
 }()
+
+// tail is the bit of a name of three bytes or more.
+func tail(name []byte) uint32 {
+	n := len(name)
+	word := uint32(name[n-3]|0x20)<<16 | uint32(name[n-2]|0x20)<<8 | uint32(name[n-1]|0x20)
+	return word * 0x9e3779b1 >> 20
+}
+
+// mayBePlace says whether the name of the node is worth a closer look.
+func mayBePlace(src []byte, n *scan.Node) bool {
+	if n.KeyEscaped {
+		return true
+	}
+	name := src[n.KeyAt:n.KeyEnd]
+	if len(name) < 3 {
+		return false
+	}
+	last := name[len(name)-1]
+	return placeTails[tail(name)] || last == '6' || last == '7'
+}
 
 // placeWord says whether name is one that the rule knows, in one of the usual spellings: paths may
 // show it.
@@ -75,6 +95,9 @@ func placeOf(name []byte) placeKind {
 	for i, c := range word {
 		small[i] = c | 0x20
 	}
+	if string(small[:len(word)]) == "hash" && placeOf(bytes.TrimRight(name[:from], "_-")) == bothAxes {
+		return geohash // geo_hash
+	}
 	return placeNames[string(small[:len(word)])]
 }
 
@@ -101,7 +124,7 @@ func (b *Batch) places(e *Event, root int, cuts []Cut) []Cut {
 			cuts = w.cuts
 			continue
 		}
-		if n.Kind != scan.Number && n.Kind != scan.String || !n.KeyEscaped && !placeEnds[d.Src[n.KeyEnd-1]] || n.End-n.At < 3 {
+		if n.Kind != scan.Number && n.Kind != scan.String || n.End-n.At < 3 || !mayBePlace(d.Src, n) {
 			continue
 		}
 		kind := placeOf(d.Key(i))
