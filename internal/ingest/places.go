@@ -107,6 +107,7 @@ func upper(c byte) bool  { return c >= 'A' && c <= 'Z' }
 // places adds to cuts the members below root that hold exact places and whose part may not.
 func (b *Batch) places(e *Event, root int, cuts []Cut) []Cut {
 	d := &b.Doc
+	var axes map[int32]bool // objects by whether they have a latitude or longitude
 	for i, end := root+1, int(d.Nodes[root].Next); i < end; i++ {
 		n := &d.Nodes[i]
 		if n.Dropped {
@@ -131,16 +132,30 @@ func (b *Batch) places(e *Event, root int, cuts []Cut) []Cut {
 		if kind == noPlace || !exact(kind, b.plain(i), n.Kind == scan.String) || b.mayHold(e, root, i) {
 			continue
 		}
-		if kind == maybe && !slices.ContainsFunc(siblings(d, i), func(s int) bool { return s != i && placeOf(d.Key(s)) == oneAxis }) {
-			continue
+		if kind == maybe {
+			axis, known := axes[n.Parent]
+			if !known {
+				axis = slices.ContainsFunc(siblings(d, i), func(s int) bool { return placeOf(d.Key(s)) == oneAxis })
+				if axes == nil {
+					axes = map[int32]bool{}
+				}
+				axes[n.Parent] = axis
+			}
+			if !axis {
+				continue
+			}
 		}
 		w := placeWalk{b: b, e: e, src: d.Src, at: names(d, root, int(n.Parent)), cuts: cuts}
-		for _, s := range siblings(d, i) { // one axis that is exact takes the other with it
-			of := placeOf(d.Key(s))
-			if s == i || kind != bothAxes && kind != geohash && (of == oneAxis || of == maybe) && d.Nodes[s].Kind != scan.Object {
-				w.drop(Cut{int(d.Nodes[s].KeyAt) - 1, int(d.Nodes[s].End)}, string(d.Key(s)))
-				d.Nodes[s].Dropped = true
-			}
+		gone := []int{i}
+		if kind == oneAxis || kind == maybe { // one axis that is exact takes the other with it
+			gone = slices.DeleteFunc(siblings(d, i), func(s int) bool {
+				of := placeOf(d.Key(s))
+				return s != i && (of != oneAxis && of != maybe || d.Nodes[s].Kind == scan.Object)
+			})
+		}
+		for _, s := range gone {
+			w.drop(Cut{int(d.Nodes[s].KeyAt) - 1, int(d.Nodes[s].End)}, string(d.Key(s)))
+			d.Nodes[s].Dropped = true
 		}
 		cuts = w.cuts
 	}

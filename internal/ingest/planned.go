@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"math"
 	"slices"
 	"strings"
@@ -11,8 +12,9 @@ import (
 // Plan judges what an event of one kind holds, before it is split; see Kind.Under. It is
 // implemented by package plan, and good for concurrent use.
 type Plan interface {
-	// Judge judges the object at node root of d, and keeps nothing of it.
-	Judge(d *scan.Doc, root int) Judgement
+	// Judge judges the object at node root of d, and keeps nothing of it. The paths of findings have
+	// gone through mask.
+	Judge(d *scan.Doc, root int, mask func(path string) string) Judgement
 	// Knows says whether name is of the plan's own vocabulary, so that paths may show it.
 	Knows(name string) bool
 }
@@ -21,9 +23,9 @@ type Plan interface {
 // it can hold personal data, as Refusal.Path can.
 type Judgement struct {
 	Reason, Path string
-	Findings     []Finding // their paths aren't masked yet
-	Aside        []int     // nodes that become unclassified, whatever their kind says
-	Cuts         []Cut     // what is dropped
+	Findings     []Finding
+	Aside        []int // nodes that become unclassified, whatever their kind says
+	Cuts         []Cut // what is dropped
 }
 
 // Cut is a member of an object, from the quote before its name to the end of its value, as offsets
@@ -62,8 +64,8 @@ type Finding struct {
 // Place is a category of the programme and an element in it, "" where there is none.
 type Place struct{ Category, Element string }
 
-// maxFindings bounds the findings of one event. Those of one path are one.
-const maxFindings = 64
+// MaxFindings bounds the findings of one event. Those of one path are one.
+const MaxFindings = 64
 
 // Note adds f to the findings, or counts it where there is one like it.
 func Note(all []Finding, f Finding) []Finding {
@@ -75,7 +77,7 @@ func Note(all []Finding, f Finding) []Finding {
 			return all
 		}
 	}
-	if len(all) == maxFindings {
+	if len(all) == MaxFindings {
 		return all
 	}
 	return append(all, f)
@@ -92,11 +94,8 @@ const (
 func (b *Batch) judge(e *Event, root int) (at int, reason, path string) {
 	var cuts []Cut
 	if p := e.Kind.plan; p != nil {
-		j := p.Judge(&b.Doc, root)
-		for _, f := range j.Findings {
-			f.Path = b.mask(e, f.Path)
-			e.Findings = Note(e.Findings, f)
-		}
+		j := p.Judge(&b.Doc, root, func(path string) string { return b.mask(e, path) })
+		e.Findings = j.Findings
 		if j.Reason != "" {
 			return root, j.Reason, j.Path
 		}
@@ -186,26 +185,24 @@ func (b *Batch) cut(root int, cuts []Cut) bool {
 // commas that are then too many.
 func without(src []byte, from, to int, cuts []Cut) []byte {
 	out := make([]byte, 0, to-from)
-	last := func() byte { // what is no white space
-		for i := len(out) - 1; i >= 0; i-- {
-			if scan.Space(out[i:i+1], 0) == 0 {
-				return out[i]
-			}
-		}
-		return '{'
-	}
-	at := from
+	before, at := byte('{'), from // before is the last that is no white space
 	for _, c := range cuts {
 		if c.From < at { // inside one before it
 			continue
 		}
+		for i := c.From - 1; i >= at; i-- {
+			if scan.Space(src[i:i+1], 0) == 0 {
+				before = src[i]
+				break
+			}
+		}
 		out = append(out, src[at:c.From]...)
 		at = scan.Space(src, c.To)
-		switch before := last(); {
+		switch {
 		case src[at] == ',' && (before == '{' || before == ','):
 			at = scan.Space(src, at+1)
 		case src[at] == '}' && before == ',':
-			out = out[:strings.LastIndexByte(string(out), ',')]
+			out = out[:bytes.LastIndexByte(out, ',')]
 		}
 	}
 	return append(out, src[at:to]...)

@@ -11,8 +11,9 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 )
 
-// maxBroken bounds how many faults of one event are looked at.
-const maxBroken = 64
+// maxBroken bounds how many faults of one event are looked at. With more, none of its properties are
+// taken for planned.
+const maxBroken = 256
 
 // check holds the planned properties against the schema.
 func (t *trial) check(e *event, sections []int, value map[string]any) {
@@ -21,7 +22,14 @@ func (t *trial) check(e *event, sections []int, value map[string]any) {
 		return
 	}
 	left := maxBroken
-	t.leaves(broken, sections, value, &left)
+	if t.leaves(broken, sections, value, &left); left > 0 {
+		return
+	}
+	for _, n := range sections {
+		for m := range t.d.Members(n) {
+			t.out.Aside = append(t.out.Aside, m)
+		}
+	}
 }
 
 // leaves notes the innermost faults. Of alternatives that all fail nobody knows which was meant, so

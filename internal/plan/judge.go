@@ -19,12 +19,13 @@ type trial struct {
 	d     *scan.Doc
 	root  int
 	event string // as findings have it
+	mask  func(path string) string
 	out   ingest.Judgement
 }
 
 // Judge implements ingest.Plan.
-func (j *judge) Judge(d *scan.Doc, root int) ingest.Judgement {
-	t := &trial{judge: j, d: d, root: root}
+func (j *judge) Judge(d *scan.Doc, root int, mask func(path string) string) ingest.Judgement {
+	t := &trial{judge: j, d: d, root: root, mask: mask}
 	e, name := j.eventOf(d, root)
 	if e == nil {
 		t.event = unnamed
@@ -123,10 +124,11 @@ func (t *trial) found(f ingest.Finding, n int) {
 		f.Done = ingest.DoneDropped
 	default:
 		f.Done = ingest.DoneKept
-		if n > t.root && !slices.Contains(t.out.Aside, n) {
+		if k := len(t.out.Aside); n > t.root && (k == 0 || t.out.Aside[k-1] != n) {
 			t.out.Aside = append(t.out.Aside, n)
 		}
 	}
+	f.Path = t.mask(f.Path)
 	t.out.Findings = ingest.Note(t.out.Findings, f)
 }
 
@@ -145,6 +147,7 @@ func (t *trial) unplannedEvent(name int) {
 			}
 		}
 	}
+	f.Path = t.mask(f.Path)
 	t.out.Findings = ingest.Note(t.out.Findings, f)
 }
 
@@ -193,8 +196,10 @@ func join(path, name string) string {
 // the whole list is; it can be dropped alone.
 func (t *trial) unplanned(name, path string, at, end, n int, c ingest.Cut) {
 	f := ingest.Finding{What: ingest.FoundUnplannedProperty, Path: path}
-	looks := Looks(name, FormOf(t.d.Src[at:end]))
-	f.Looks, f.Suggest = string(looks), t.places.of(looks)
+	if len(t.out.Findings) < ingest.MaxFindings {
+		looks := Looks(name, FormOf(t.d.Src[at:end]))
+		f.Looks, f.Suggest = string(looks), t.places.of(looks)
+	}
 	if t.plan.UnplannedProperty == programme.PlanDrop {
 		t.out.Cuts = append(t.out.Cuts, c)
 	}

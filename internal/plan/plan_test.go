@@ -250,3 +250,19 @@ func TestOtherKinds(t *testing.T) {
 		t.Errorf("%+v", out)
 	}
 }
+
+// With more faults than are looked at, nothing of the properties counts as planned.
+func TestManyFaults(t *testing.T) {
+	k := kinds(t, strings.Replace(shop, "SETTINGS", keepAll, 1))
+	var list []string
+	for i := range 300 {
+		list = append(list, fmt.Sprintf(`"utm_%d":%d`, i, i))
+	}
+	got := outcomeOf(t, decode(t, k, "/v1/track", `{"userId":"u1","event":"Order Completed","properties":{"order_id":"o1",`+strings.Join(list, ",")+`}}`))
+	if got.Other != `{"event":"Order Completed"}` || !strings.Contains(got.Unclassified, `"utm_299":299`) || !strings.Contains(got.Unclassified, "order_id") {
+		t.Errorf("%+v", got)
+	}
+	if want := []string{"invalid Order Completed properties.* type unclassified x256"}; !cmp.Equal(got.Found, want) {
+		t.Errorf("found %q, want %q", got.Found, want)
+	}
+}
