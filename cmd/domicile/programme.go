@@ -19,6 +19,8 @@ type programmeCmd struct {
 	Check  programmeCheckCmd  `cmd:"" help:"Load a programme and report every fault; exit 3 when there is one."`
 	Show   programmeShowCmd   `cmd:"" help:"Show what a programme declares."`
 	Schema programmeSchemaCmd `cmd:"" help:"Print the JSON Schema of a programme's files, for editors."`
+
+	Suggest programmeSuggestCmd `cmd:"" help:"Say of samples on stdin what the programme doesn't map, and where it might belong."`
 }
 
 type programmeCheckCmd struct {
@@ -27,7 +29,7 @@ type programmeCheckCmd struct {
 
 type programmeShowCmd struct {
 	Dir     string `arg:"" optional:"" help:"The programme's folder; the built-in example when it is left out."`
-	Section string `short:"s" enum:"all,regions,services,categories,kinds,purposes,recipients,retention" default:"all" help:"One of ${enum}."`
+	Section string `short:"s" enum:"all,regions,services,categories,kinds,plans,purposes,recipients,retention" default:"all" help:"One of ${enum}."`
 }
 
 type programmeSchemaCmd struct{}
@@ -127,7 +129,7 @@ func showProgramme(w io.Writer, p *programme.Programme, section string) error {
 	for _, s := range []struct {
 		name string
 		show func(io.Writer, *programme.Programme)
-	}{{"regions", showRegions}, {"services", showServices}, {"categories", showCategories}, {"kinds", showKinds},
+	}{{"regions", showRegions}, {"services", showServices}, {"categories", showCategories}, {"kinds", showKinds}, {"plans", showPlans},
 		{"purposes", showPurposes}, {"recipients", showRecipients}, {"retention", showRetention}} {
 		if section != "all" && section != s.name {
 			continue
@@ -172,6 +174,22 @@ func showKinds(w io.Writer, p *programme.Programme) {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", k.Service, k.Kind, f.Path, f.Category, f.OwnerOrDefault())
 		}
 	}
+}
+
+func showPlans(w io.Writer, p *programme.Programme) {
+	fmt.Fprintln(w, "PLAN\tKIND\tEVENT\tUNPLANNED EVENT\tUNPLANNED PROPERTY\tINVALID")
+	for _, x := range p.Plans {
+		for _, e := range x.Events {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", x.ID, e.Kind, e.Event, keepOr(x.UnplannedEvent), keepOr(x.UnplannedProperty), keepOr(x.Invalid))
+		}
+	}
+}
+
+func keepOr(setting string) string {
+	if setting == "" {
+		return programme.PlanKeep
+	}
+	return setting
 }
 
 func showPurposes(w io.Writer, p *programme.Programme) {

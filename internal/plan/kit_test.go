@@ -66,7 +66,7 @@ SETTINGS
 // load returns the example programme with the text beside it.
 func load(t testing.TB, text string) *programme.Programme {
 	t.Helper()
-	files := fstest.MapFS{"plans.yaml": {Data: []byte(text)}}
+	files := fstest.MapFS{}
 	names, err := fs.Glob(examples.Communications(), "*.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -77,6 +77,9 @@ func load(t testing.TB, text string) *programme.Programme {
 			t.Fatal(err)
 		}
 		files[name] = &fstest.MapFile{Data: b}
+	}
+	if text != "" { // in place of the example's own
+		files["plans.yaml"] = &fstest.MapFile{Data: []byte(text)}
 	}
 	p, err := programme.Load(files)
 	if err != nil {

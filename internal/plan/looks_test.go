@@ -38,6 +38,7 @@ func TestFormOf(t *testing.T) {
 }
 
 func TestLooks(t *testing.T) {
+	p := load(t, "")
 	for _, tt := range []struct {
 		name  string
 		value string
@@ -81,7 +82,7 @@ func TestLooks(t *testing.T) {
 		{"", `1`, "", "/"},
 	} {
 		got := plan.Looks(tt.name, plan.FormOf([]byte(tt.value)))
-		place, _ := plan.Suggest(load(t, "plans: []\n"), got)
+		place, _ := plan.Suggest(p, got)
 		if got != tt.thing || place.Category+"/"+place.Element != tt.place {
 			t.Errorf("%s: %s looks like %q of %s/%s, want %q of %s", tt.name, tt.value, got, place.Category, place.Element, tt.thing, tt.place)
 		}

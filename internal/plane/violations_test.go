@@ -175,7 +175,7 @@ func (w *world) counted(outcome, reason string) (n int64) {
 // planned returns the kinds of the example programme under a plan.
 func planned(t testing.TB, text string) ingest.Kinds {
 	t.Helper()
-	files := fstest.MapFS{"plans.yaml": {Data: []byte(text)}}
+	files := fstest.MapFS{}
 	err := fs.WalkDir(examples.Communications(), ".", func(name string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
 			return err
@@ -187,6 +187,7 @@ func planned(t testing.TB, text string) ingest.Kinds {
 	if err != nil {
 		t.Fatal(err)
 	}
+	files["plans.yaml"] = &fstest.MapFile{Data: []byte(text)} // in place of the example's own
 	p, err := programme.Load(files)
 	if err != nil {
 		t.Fatal(err)
