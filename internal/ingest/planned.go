@@ -113,11 +113,15 @@ func (b *Batch) judge(e *Event, root int) (at int, reason, path string) {
 	return 0, "", ""
 }
 
-// mask masks a path as Path does.
+// mask masks a path as Path does, but for numbers: it has no places in lists, so they are names.
 func (b *Batch) mask(e *Event, path string) string {
-	return short(MaskPath(path, func(name string) bool {
-		return b.Words != nil && b.Words(name) || e.Kind.Knows(name) || placeWord(name)
-	}))
+	names := strings.Split(path, ".")
+	for i, name := range names {
+		if (b.Words == nil || !b.Words(name)) && !e.Kind.Knows(name) && !placeWord(name) {
+			names[i] = "*"
+		}
+	}
+	return short(strings.Join(names, "."))
 }
 
 // maxPathBytes bounds the paths of findings, which a store has in an index.

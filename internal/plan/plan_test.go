@@ -251,6 +251,17 @@ func TestOtherKinds(t *testing.T) {
 	}
 }
 
+// What is dropped names nobody either.
+func TestADroppedTraitIsNoIdentifier(t *testing.T) {
+	const traits = `{"userId":"u1","messageId":"m1","traits":{"email":"ann@example.com","phone":"+353 1 555 0100"}}`
+	for settings, want := range map[string]int{keepAll: 3, dropProps: 2} { // the phone is not in the plan
+		b := decode(t, kinds(t, strings.Replace(shop, "SETTINGS", settings, 1)), "/v1/identify", traits)
+		if got := len(b.Events[0].Identifiers); got != want {
+			t.Errorf("%q: %d identifiers, want %d", settings, got, want)
+		}
+	}
+}
+
 // With more faults than are looked at, nothing of the properties counts as planned.
 func TestManyFaults(t *testing.T) {
 	k := kinds(t, strings.Replace(shop, "SETTINGS", keepAll, 1))
