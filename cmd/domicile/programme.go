@@ -11,6 +11,7 @@ import (
 
 	"domicile.dev/examples"
 	"domicile.dev/internal/fault"
+	"domicile.dev/internal/plan"
 	"domicile.dev/internal/programme"
 )
 
@@ -45,6 +46,9 @@ type checkAnswer struct {
 func (c *programmeCheckCmd) Run(e *env) error {
 	p, err := openProgramme(c.Dir)
 	var faults programme.Faults
+	if err == nil {
+		err = plan.Check(p)
+	}
 	if err != nil && !errors.As(err, &faults) {
 		return err
 	}

@@ -151,3 +151,15 @@ func (j *judge) Knows(name string) bool {
 	_, ok := j.words[name]
 	return ok || knownName(name)
 }
+
+// Check says whether the plans of p can be compiled. The error is that of Compile.
+func Check(p *programme.Programme) error {
+	for i := range p.Plans {
+		for j := range p.Plans[i].Events {
+			if _, err := compileEvent("", p.Compiled(p.Plans[i].Events[j].Schema), map[string]struct{}{}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

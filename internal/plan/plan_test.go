@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"domicile.dev/internal/fault"
 	"domicile.dev/internal/ingest"
 	"domicile.dev/internal/ingest/ingesttest"
 	"domicile.dev/internal/plan"
@@ -275,5 +276,26 @@ func TestManyFaults(t *testing.T) {
 	}
 	if want := []string{"invalid Order Completed properties.* type unclassified x256"}; !cmp.Equal(got.Found, want) {
 		t.Errorf("found %q, want %q", got.Found, want)
+	}
+}
+
+// Alternatives can multiply without end: whether the 14th name from the end is a is what this asks.
+func TestWhatAlternativesMultiplyToIsBounded(t *testing.T) {
+	defs := `s0: {properties: {a: {anyOf: [{$ref: '#/$defs/s0'}, {$ref: '#/$defs/s1'}]}, b: {$ref: '#/$defs/s0'}}}`
+	for i := 1; i < 15; i++ {
+		defs += fmt.Sprintf(", s%d: {properties: {a: {$ref: '#/$defs/s%d'}, b: {$ref: '#/$defs/s%d'}}}", i, i+1, i+1)
+	}
+	p := load(t, `plans:
+  - id: wide
+    sources: [{adapter: segment}]
+    events:
+      - {kind: track, event: A, schema: {$ref: '#/$defs/s0', $defs: {`+defs+`, s15: {type: object}}}}
+`)
+	_, err := plan.Compile(p, ingesttest.Env(t).Kinds)
+	if fault.ReasonOf(err) != "plan.schema_too_wide" || fault.ReasonOf(plan.Check(p)) != "plan.schema_too_wide" {
+		t.Errorf("%v, want plan.schema_too_wide", err)
+	}
+	if err := plan.Check(load(t, "")); err != nil {
+		t.Error(err)
 	}
 }
