@@ -30,9 +30,10 @@ type splitter struct {
 //
 // What the kind's plan doesn't have is set aside as unclassified, or dropped, and exact places are
 // dropped outside of the parts that may hold them: then Doc is another afterwards, that of the
-// object alone. It returns why the plan refuses the event, and where; "" when it doesn't.
+// object alone. When the plan refuses the event, it is refused, and Split returns why and where.
 func (b *Batch) Split(e *Event, root int) (reason, path string) {
 	if root, reason, path = b.judge(e, root); reason != "" {
+		b.Refuse(e, reason, path)
 		return reason, path
 	}
 	s, d := &b.splitter, &b.Doc
