@@ -81,8 +81,7 @@ func (d *decoder) read(e *ingest.Event, s shape, at, metadata span) (reason, pat
 	if reason, path = d.extend(at, c, metadata); reason != "" {
 		return reason, path
 	}
-	d.b.Split(e, 0)
-	return "", ""
+	return d.b.Split(e, 0)
 }
 
 // participant tells the statuses that the people of a group give one message apart: a digest, since

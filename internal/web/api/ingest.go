@@ -42,6 +42,8 @@ type IngestOptions struct {
 	// "peer" is the connection's, "none" adds nothing, and anything else is the header in which a
 	// proxy in front of this node writes it. Default "peer".
 	ClientIP string
+	// Planned returns the kinds as a source's tracking plan judges their events. Default: the same for all.
+	Planned func(*tenant.Source) ingest.Kinds
 	// Log is told when clients are sent away. Default: nobody.
 	Log *slog.Logger
 	// Now is the clock. Default time.Now.
@@ -53,7 +55,6 @@ type IngestOptions struct {
 type Ingest struct {
 	sources  Sources
 	sink     Sink
-	kinds    ingest.Kinds
 	opt      IngestOptions
 	inFlight atomic.Int64 // bytes
 	shedAt   atomic.Int64 // when the log was last told, Unix seconds
@@ -65,13 +66,16 @@ func NewIngest(sources Sources, sink Sink, kinds ingest.Kinds, opt IngestOptions
 	if opt.InFlightBytes <= 0 {
 		opt.InFlightBytes = 48 << 20
 	}
+	if opt.Planned == nil {
+		opt.Planned = func(*tenant.Source) ingest.Kinds { return kinds }
+	}
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
-	return &Ingest{sources: sources, sink: sink, kinds: kinds, opt: opt}
+	return &Ingest{sources: sources, sink: sink, opt: opt}
 }
 
 // Routes puts Ingest under a mux. The mux redirects paths with a doubled slash before Ingest sees
@@ -209,7 +213,7 @@ func (in *Ingest) takeEvents(w http.ResponseWriter, r *http.Request, p string, s
 			return err
 		}
 	}
-	b, err := sdk.Decode(p, body.bytes, ingest.Env{ReceivedAt: in.opt.Now(), Kinds: in.kinds, Service: src.Service,
+	b, err := sdk.Decode(p, body.bytes, ingest.Env{ReceivedAt: in.opt.Now(), Kinds: in.opt.Planned(src), Service: src.Service,
 		Peer: in.peer(r), PeerIsSubject: src.Trust == term.Public})
 	if err != nil {
 		return err
@@ -244,7 +248,7 @@ func (in *Ingest) takeRecords(w http.ResponseWriter, r *http.Request) {
 		failNative(w, err)
 		return
 	}
-	b, err := native.Decode(body.bytes, ingest.Env{ReceivedAt: in.opt.Now(), Kinds: in.kinds, Service: src.Service})
+	b, err := native.Decode(body.bytes, ingest.Env{ReceivedAt: in.opt.Now(), Kinds: in.opt.Planned(src), Service: src.Service})
 	if err != nil {
 		failNative(w, err)
 		return
