@@ -31,6 +31,11 @@ func compile(p *programme.Programme) (*rules, error) {
 		}
 		r.kinds[[2]string{k.Service, k.Kind}] = kind
 	}
+	for _, k := range p.Kinds {
+		if kind := r.kinds[[2]string{k.Service, k.Kind}]; kind != nil {
+			kind.SubjectType = k.SubjectType
+		}
+	}
 	return r, nil
 }
 

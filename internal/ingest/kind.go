@@ -29,6 +29,10 @@ type Kinds interface {
 type Kind struct {
 	Service, Name string
 
+	// SubjectType is the type of identifier that a bare name of a person has, where the protocol
+	// itself does not say what it names: the attribute subject of a CloudEvent. "" is none.
+	SubjectType string
+
 	parts    []Part   // the first is what no rule names
 	branches []branch // the first is the root
 	words    map[string]struct{}
