@@ -73,11 +73,7 @@ func (r *region) agrees(t *testing.T, script string, accepted int, env ...string
 
 // cloudEventsSDK sends in every mode and reads each event back as the JSON format writes it.
 func cloudEventsSDK(t *testing.T, ie1 *region, person string) {
-	var made struct {
-		Source   struct{ Path string }
-		WriteKey string `json:"write_key"`
-	}
-	ie1.api(t, "POST", "/tenants/"+ie1.Tenant+"/sources", m{"adapter": "cloudevents"}).want(t, 201).into(t, &made)
+	path, key := cloudEventsSource(t, ie1)
 	var got struct {
 		Status int
 		Sent   []struct {
@@ -85,7 +81,7 @@ func cloudEventsSDK(t *testing.T, ie1 *region, person string) {
 			Event m
 		}
 	}
-	node(t, &got, "cloudevents.mjs", "URL="+ie1.URL+made.Source.Path, "KEY="+made.WriteKey, "PERSON="+person)
+	node(t, &got, "cloudevents.mjs", "URL="+ie1.URL+path, "KEY="+key, "PERSON="+person)
 	if got.Status != 204 || len(got.Sent) != 10 {
 		t.Fatalf("batch: %d, %d events", got.Status, len(got.Sent))
 	}
