@@ -103,7 +103,7 @@ func Decode(path string, body []byte, env ingest.Env) (*ingest.Batch, error) {
 	decoders.Put(d)
 	if err != nil {
 		b.Release()
-		return nil, unreadable(err)
+		return nil, ingest.Unreadable(err)
 	}
 	return b, nil
 }
@@ -134,18 +134,6 @@ func (d *decoder) settle() {
 	}
 }
 
-// unreadable makes an error of the scanner the client's fault.
-func unreadable(err error) error {
-	var e *scan.Error
-	if !errors.As(err, &e) {
-		return err
-	}
-	return fault.New(fault.Invalid, wholeReason[e.Code], "the body can't be read from byte %d on", e.Offset).Because(err)
-}
-
-var wholeReason = [...]string{scan.Syntax: "body.not_json", scan.Truncated: "body.truncated", scan.Duplicate: "body.duplicate_member",
-	scan.TooDeep: "body.too_deep", scan.TooManyMembers: "body.too_many_members", scan.BadUTF8: "body.bad_utf8"}
-
 var eventReason = [...]string{scan.Duplicate: "event.duplicate_member", scan.TooDeep: "event.too_deep",
 	scan.TooManyMembers: "event.too_many_members", scan.BadUTF8: "event.bad_utf8"}
 
@@ -163,7 +151,7 @@ func WriteKey(body []byte) (key []byte, err error) {
 		return end, err
 	})
 	if err != nil && !errors.Is(err, errFound) {
-		return nil, unreadable(err)
+		return nil, ingest.Unreadable(err)
 	}
 	return key, nil
 }
