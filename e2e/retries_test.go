@@ -104,8 +104,7 @@ func streamRetries(t *testing.T, r *road, id string) {
 			"time": time.Now().Add(-4 * time.Hour).UTC(), "data": m{"messageSid": id, "from": "+353831" + digits(6), "to": "+447700900001", "body": "Hello"}})
 	}
 	body := encode(t, events)
-	sum := sha256.Sum256(body)
-	path := "/twilio/" + s.ID + "?bodySHA256=" + hex.EncodeToString(sum[:])
+	path := "/twilio/" + s.ID + "?bodySHA256=" + sha256Hex(body)
 	_, h := twilioForm(call{body: m{}}, s.AuthToken, r.URL+path)
 	h["Content-Type"] = "application/json"
 	r.resend(t, path, h, body)
@@ -116,28 +115,13 @@ func streamRetries(t *testing.T, r *road, id string) {
 // the first try, and then some of them again in another array.
 func sendGridRetries(t *testing.T, r *road, id string) {
 	s := r.to.Sources["sendgrid"]
-	der, err := base64.StdEncoding.DecodeString(s.PrivateKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := x509.ParsePKCS8PrivateKey(der)
-	if err != nil {
-		t.Fatal(err)
-	}
 	first := time.Now().Add(-24 * time.Hour)
 	event := func(id string) m {
 		return m{"email": id + "@retries.example", "timestamp": first.Unix(), "event": "delivered", "sg_event_id": id, "response": "250 OK"}
 	}
 	for _, ids := range [][]string{{id + "-1", id + "-2"}, {id + "-2", id + "-3"}} {
 		body := append(encode(t, []m{event(ids[0]), event(ids[1])}), "\r\n"...)
-		at := strconv.FormatInt(first.Unix(), 10)
-		sum := sha256.Sum256(append([]byte(at), body...))
-		sig, err := ecdsa.SignASN1(rand.Reader, key.(*ecdsa.PrivateKey), sum[:])
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.resend(t, "/sendgrid/"+s.ID, header{"Content-Type": "application/json; charset=utf-8", "X-Twilio-Email-Event-Webhook-Timestamp": at,
-			"X-Twilio-Email-Event-Webhook-Signature": base64.StdEncoding.EncodeToString(sig)}, body)
+		r.resend(t, "/sendgrid/"+s.ID, signSendGridAt(t, s, body, first), body)
 	}
 	r.once(t, "the events", id+"-1", id+"-2", id+"-3")
 }
@@ -163,9 +147,7 @@ func metaRetries(t *testing.T, r *road, id string) {
 		value(m{"messages": []m{message(id + "-1"), message(id + "-3")}}),
 	} {
 		body := encode(t, m{"object": "whatsapp_business_account", "entry": []m{{"id": "1", "changes": []m{{"field": "messages", "value": v}}}}})
-		mac := hmac.New(sha256.New, []byte(s.AppSecret))
-		mac.Write(body)
-		r.resend(t, "/whatsapp/"+s.ID, header{"Content-Type": "application/json", "X-Hub-Signature-256": "sha256=" + hex.EncodeToString(mac.Sum(nil))}, body)
+		r.resend(t, "/whatsapp/"+s.ID, signMeta(s, body), body)
 	}
 	r.once(t, "the messages and the status", "wamid."+id+"-1", "wamid."+id+"-2", "wamid."+id+"-3")
 }
@@ -195,4 +177,41 @@ func cloudEventsSource(t *testing.T, r *region) (path, key string) {
 	}
 	r.api(t, "POST", "/tenants/"+r.Tenant+"/sources", m{"adapter": "cloudevents"}).want(t, 201).into(t, &made)
 	return made.Source.Path, made.WriteKey
+}
+
+// signSendGrid returns the headers under which SendGrid sends body now.
+func signSendGrid(t *testing.T, s source, body []byte) header {
+	return signSendGridAt(t, s, body, time.Now())
+}
+
+func signSendGridAt(t *testing.T, s source, body []byte, at time.Time) header {
+	t.Helper()
+	der, err := base64.StdEncoding.DecodeString(s.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := x509.ParsePKCS8PrivateKey(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stamp := strconv.FormatInt(at.Unix(), 10)
+	sum := sha256.Sum256(append([]byte(stamp), body...))
+	sig, err := ecdsa.SignASN1(rand.Reader, key.(*ecdsa.PrivateKey), sum[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return header{"Content-Type": "application/json; charset=utf-8", "X-Twilio-Email-Event-Webhook-Timestamp": stamp,
+		"X-Twilio-Email-Event-Webhook-Signature": base64.StdEncoding.EncodeToString(sig)}
+}
+
+// signMeta returns the headers under which Meta sends body.
+func signMeta(s source, body []byte) header {
+	mac := hmac.New(sha256.New, []byte(s.AppSecret))
+	mac.Write(body)
+	return header{"Content-Type": "application/json", "X-Hub-Signature-256": "sha256=" + hex.EncodeToString(mac.Sum(nil))}
+}
+
+func sha256Hex(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
 }
