@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"path"
 	"strings"
 	"sync/atomic"
@@ -39,9 +40,11 @@ type IngestOptions struct {
 	// of the listener.
 	URL string
 	// ClientIP says where the address comes from that events of browsers get when they name none:
-	// "peer" is the connection's, "none" adds nothing, and anything else is the header in which a
-	// proxy in front of this node writes it. Default "peer".
+	// "peer" is the connection's, "none" adds nothing, and anything else is the header in which
+	// TrustedProxies write it. Default "peer".
 	ClientIP string
+	// TrustedProxies are the addresses of the proxies whose header is believed. Default: none is.
+	TrustedProxies []netip.Prefix
 	// Log is told when clients are sent away. Default: nobody.
 	Log *slog.Logger
 	// Now is the clock. Default time.Now.
