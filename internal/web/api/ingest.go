@@ -45,6 +45,8 @@ type IngestOptions struct {
 	ClientIP string
 	// TrustedProxies are the addresses of the proxies whose header is believed. Default: none is.
 	TrustedProxies []netip.Prefix
+	// Tokens is for sources with OAuth. Default: nobody gets a token.
+	Tokens Tokens
 	// Log is told when clients are sent away. Default: nobody.
 	Log *slog.Logger
 	// Now is the clock. Default time.Now.
@@ -162,8 +164,7 @@ func (in *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		failSegment(w, fault.New(fault.Invalid, "call.unsupported", "merge is not taken").
 			WithHint("alias says that two ids are one person"))
 	case p == pathToken:
-		in.drain(w, r, sdk.MaxBodyBytes)
-		refuseToken(w)
+		in.token(w, r)
 	default: // the browser SDK's measurements of itself: not asked for, and not kept
 		in.drain(w, r, sdk.MaxBodyBytes)
 		succeed(w)
@@ -218,8 +219,13 @@ func (in *Ingest) takeEvents(w http.ResponseWriter, r *http.Request, p string, s
 		return err
 	}
 	defer b.Release()
-	if b.WriteKey != nil && string(b.WriteKey) != key {
-		return keyMismatch()
+	if inside := string(b.WriteKey); b.WriteKey != nil && inside != key {
+		if !tenant.IsAccessToken(key) {
+			return keyMismatch()
+		}
+		if err := in.sameSource(src, inside); err != nil {
+			return err
+		}
 	}
 	if _, err := in.sink.Ingest(context.WithoutCancel(r.Context()), src, b); err != nil {
 		return err
