@@ -36,25 +36,41 @@ func (s *Service) AccessToken(jwt, audience string) (string, error) {
 	if !ok {
 		return "", badAssertion("it is no JWT signed with RS256")
 	}
-	h, err := s.Hook(a.claims.Subject)
-	if fault.KindOf(err) == fault.NotFound {
-		return "", badAssertion("no source of that id has a key that fits")
-	} else if err != nil {
+	now := s.opt.Now()
+	src, public, err := s.signer(&a)
+	if err == nil && src == nil && s.shared() { // the key may have been set on another node a moment ago
+		if err = s.miss(); err != nil {
+			return "", fault.New(fault.Unavailable, "source.unchecked", "the source cannot be looked up at the moment").Because(err)
+		}
+		src, public, err = s.signer(&a)
+	}
+	if err != nil {
 		return "", err
 	}
-	now := s.opt.Now()
-	if h.Source.OAuth {
-		for _, key := range h.Secrets {
-			if !a.signedBy(key.Secret) {
-				continue
-			}
-			if why := a.wrong(audience, now); why != "" {
-				return "", badAssertion(why)
-			}
-			return s.mint(h.Source, key.Secret, now.Add(TokenLifetime)), nil
+	if src == nil {
+		return "", badAssertion("no source of that id has a key that fits")
+	}
+	if why := a.wrong(audience, now); why != "" {
+		return "", badAssertion(why)
+	}
+	return s.mint(src, public, now.Add(TokenLifetime)), nil
+}
+
+// signer returns the source that an assertion names and the key that it is signed with; no source
+// when there is none, or none of its keys fits.
+func (s *Service) signer(a *assertion) (src *Source, public string, err error) {
+	h, err := s.Hook(a.claims.Subject)
+	if fault.KindOf(err) == fault.NotFound {
+		return nil, "", nil
+	} else if err != nil || !h.Source.OAuth {
+		return nil, "", err
+	}
+	for _, key := range h.Secrets {
+		if a.signedBy(key.Secret) {
+			return h.Source, key.Secret, nil
 		}
 	}
-	return "", badAssertion("no source of that id has a key that fits")
+	return nil, "", nil
 }
 
 func badAssertion(why string) error {

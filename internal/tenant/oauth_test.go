@@ -251,6 +251,29 @@ func TestAnOAuthKeyIsRotatedWithGrace(t *testing.T) {
 	wantFault(t, err, fault.Invalid, "source.secret_unwanted")
 }
 
+func TestAnOAuthKeySetOnAnotherNodeHoldsAtOnce(t *testing.T) {
+	w := newWorld(t)
+	c, _ := w.tenant("acme")
+	first, next := pairs()[0], pairs()[1]
+	s, _ := w.application(c, first)
+	db := &shared{DB: w.db}
+	other := w.open(db)
+	if _, _, _, err := w.RotateSource(t.Context(), c, "acme", s.ID, publicPEM(t, &next.PublicKey), 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.AccessToken(assert(t, next, s.ID, w.now, nil), here); err != nil {
+		t.Errorf("the key of a moment ago: %v", err)
+	}
+	_, err := other.AccessToken(assert(t, first, s.ID, w.now, nil), here)
+	wantFault(t, err, fault.Unauthenticated, "oauth.bad_assertion")
+	db.down = true
+	_, err = other.AccessToken(assert(t, first, s.ID, w.now, nil), here)
+	wantFault(t, err, fault.Unavailable, "source.unchecked") // not 401, after which SDKs give up
+	if _, err := other.AccessToken(assert(t, next, s.ID, w.now, nil), here); err != nil {
+		t.Errorf("a known key while the store is down: %v", err)
+	}
+}
+
 func TestOAuthKeysThatAreRefused(t *testing.T) {
 	w := newWorld(t)
 	c, _ := w.tenant("acme")
