@@ -158,6 +158,7 @@ func mixedSegment(t *testing.T, ie1 *region, name string) (string, mixed) {
 		f("bad_identifier", `{"type":"track","event":"Seen","anonymousId":"cut \ud83d","messageId":"ID"}`),
 		f("bad_message_id", `{"type":"track","event":"Seen","userId":"u","messageId":true}`),
 		f("bad_message_id", `{"type":"track","event":"Seen","userId":"u","messageId":"ID`+strings.Repeat("é", 101)+`"}`),
+		f("key_mismatch", `{"type":"track","event":"Seen","userId":"u","messageId":"ID","writeKey":"dwk_ie1_anothers"}`),
 		f("duplicate_member", `{"type":"track","event":"Seen","userId":"u","user\u0049d":"v","messageId":"ID"}`)))
 	s := ie1.Sources["segment"]
 	ie1.sendTwice(t, "/v1/batch", basic(s.WriteKey), `{"sentAt":"2026-01-05T10:00:00Z","batch":`+b.array()+`}`, 200)

@@ -15,13 +15,13 @@ import (
 
 // The protocol's limits.
 const (
-	MaxBodyBytes   = 500 << 10 // uncompressed
+	MaxBodyBytes   = 4 << 20 // uncompressed; RudderStack's. Segment's is 500 KB, and its SDKs keep to it
 	MaxEventBytes  = 32 << 10
 	MaxEvents      = 2500
 	MaxIDChars     = 100  // of a messageId
 	MaxNameBytes   = 1024 // of a userId, anonymousId or previousId
 	maxContext     = 500  // members of an object in a batch's own context
-	maxMergedBytes = 4 << 20
+	maxMergedBytes = 8 << 20
 )
 
 // call is one of the six calls of the API; batch is several of them.
@@ -60,6 +60,7 @@ type decoder struct {
 	env   ingest.Env
 	body  []byte
 	utf8  bool // the whole body is valid UTF-8
+	many  bool // the body is a batch
 	kinds [calls]*ingest.Kind
 	times []ingest.Times // of b.Events
 
@@ -109,7 +110,7 @@ func Decode(path string, body []byte, env ingest.Env) (*ingest.Batch, error) {
 }
 
 func (d *decoder) decode(c call) error {
-	if c == batch {
+	if d.many = c == batch; d.many {
 		return d.batch()
 	}
 	end, err := d.event(c, 0, 0)

@@ -64,8 +64,8 @@ type Ingest struct {
 	shedAt   atomic.Int64 // when the log was last told, Unix seconds
 }
 
-// NewIngest returns the handler of everything under /v1/ and /beacon/v1/, and of /sourceConfig
-// and /token.
+// NewIngest returns the handler of everything under /v1/, /beacon/v1/ and /pixel/v1/, and of
+// /sourceConfig and /token.
 func NewIngest(sources Sources, sink Sink, kinds ingest.Kinds, opt IngestOptions) *Ingest {
 	if opt.InFlightBytes <= 0 {
 		opt.InFlightBytes = 48 << 20
@@ -84,6 +84,7 @@ func NewIngest(sources Sources, sink Sink, kinds ingest.Kinds, opt IngestOptions
 func (in *Ingest) Routes(mux *http.ServeMux) {
 	mux.Handle("/v1/", in)
 	mux.Handle("/beacon/v1/", in)
+	mux.Handle("/pixel/v1/", in)
 	mux.Handle(pathConfig, in)
 	mux.Handle(pathConfig+"/", in)
 	mux.Handle(pathToken, in)
@@ -103,7 +104,7 @@ func (in *Ingest) First(next http.Handler) http.Handler {
 }
 
 func under(p string) bool {
-	return strings.HasPrefix(p, "/v1/") || strings.HasPrefix(p, "/beacon/v1/") ||
+	return strings.HasPrefix(p, "/v1/") || strings.HasPrefix(p, "/beacon/v1/") || strings.HasPrefix(p, "/pixel/v1/") ||
 		p == pathConfig || p == pathConfig+"/" || p == pathToken
 }
 
@@ -119,6 +120,7 @@ func (in *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	single, events := sdk.Serves(p)
 	key, settings := settingsKey(p)
+	pixel, isPixel := pixelCalls[p]
 	method := http.MethodPost
 	switch {
 	case events:
@@ -129,6 +131,8 @@ func (in *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r.Pattern = "POST " + p
 	case p == pathConfig:
 		r.Pattern, method = "GET "+pathConfig, http.MethodGet
+	case isPixel:
+		r.Pattern, method = "GET "+p, http.MethodGet
 	case settings:
 		r.Pattern, method = "GET /v1/projects/{key}/settings", http.MethodGet
 	default:
@@ -155,6 +159,8 @@ func (in *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		succeed(w)
 	case p == pathRecords:
 		in.takeRecords(w, r)
+	case isPixel:
+		in.pixel(w, r, pixel)
 	case settings:
 		in.settings(w, r, key)
 	case p == pathConfig:
@@ -213,8 +219,12 @@ func (in *Ingest) takeEvents(w http.ResponseWriter, r *http.Request, p string, s
 			return err
 		}
 	}
+	asked := key
+	if tenant.IsAccessToken(key) {
+		asked = "" // the keys in the body are held against each other, and one of them against the source
+	}
 	b, err := sdk.Decode(p, body.bytes, ingest.Env{ReceivedAt: in.opt.Now(), Kinds: in.kinds, Service: src.Service,
-		Peer: in.peer(r), PeerIsSubject: src.Trust == term.Public})
+		Key: asked, Peer: in.peer(r), PeerIsSubject: src.Trust == term.Public})
 	if err != nil {
 		return err
 	}

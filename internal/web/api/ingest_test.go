@@ -317,7 +317,7 @@ func TestIngestUnpacksWhateverTheHeadersSay(t *testing.T) {
 
 func TestIngestBoundsBodies(t *testing.T) {
 	i := newIntake(api.IngestOptions{})
-	long := aBatch(`,"x":"` + strings.Repeat("y", 501<<10) + `"`)
+	long := aBatch(`,"x":"` + strings.Repeat("y", 4<<20) + `"`)
 	if w := i.post(t, "/v1/batch", long, "Authorization", basic(serverKey)); w.Code != 400 || !strings.Contains(w.Body.String(), "body.too_large") {
 		t.Errorf("announced: %d %s", w.Code, w.Body)
 	}
