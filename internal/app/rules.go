@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/ingest"
@@ -62,7 +63,7 @@ func (r *rules) serviceFor(adapter, service string) (string, error) {
 		return service, nil
 	}
 	return "", fault.New(fault.Invalid, "source.unknown_service", "a source of %s needs a service for which the programme declares the kind %s", adapter, kind).
-		With("services", fit).WithHint("give one of services")
+		With("services", fit).WithHint("give one of: " + strings.Join(fit, ", "))
 }
 
 // services returns the ids of the services that declare the kind, or of all.

@@ -57,6 +57,9 @@ func failSegment(w http.ResponseWriter, err error) {
 	guard.Note(w, err)
 	p := guard.Describe(err)
 	p.SetHeaders(w.Header())
+	if p.Status == http.StatusTooManyRequests { // as Segment has it beside Retry-After, in seconds, too
+		w.Header().Set("X-RateLimit-Reset", w.Header().Get("Retry-After"))
+	}
 	message := p.Detail
 	if p.Hint != "" {
 		message += "; " + p.Hint

@@ -54,3 +54,23 @@ func TestThePixel(t *testing.T) {
 		t.Errorf("another call: %d", w.Code)
 	}
 }
+
+// FuzzPixel: whatever the query, the answer is an image, and nothing is taken that isn't answered 200.
+func FuzzPixel(f *testing.F) {
+	key := "writeKey=" + publicKey
+	for _, q := range []string{key + "&userId=u&event=e&properties.a.b=1", key + "&userId=u&properties=1&properties.a=1", key + "&.=1&..=2&userId=u", key + "&userId=%ff", "&&=", key + "&type=x&channel=y&userId=u"} {
+		f.Add(q)
+	}
+	f.Fuzz(func(t *testing.T, q string) {
+		i := newIntake(api.IngestOptions{})
+		r := httptest.NewRequest("GET", "/pixel/v1/track", nil)
+		r.URL.RawQuery = q
+		w := httptest.NewRecorder()
+		i.in.ServeHTTP(w, r)
+		took := i.took()
+		kept := len(took) == 1 && !strings.Contains(took[0], " refused ")
+		if w.Header().Get("Content-Type") != "image/gif" || w.Code >= 500 || (w.Code == 200) != kept {
+			t.Errorf("%q: %d, took %q", q, w.Code, took)
+		}
+	})
+}
