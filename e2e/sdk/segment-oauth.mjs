@@ -11,7 +11,7 @@ const analytics = new Analytics({
   writeKey: WRITE_KEY,
   host: HOST,
   flushAt: 1,
-  maxRetries: 2,
+  maxRetries: 1,
   oauthSettings: { clientId: CLIENT_ID, clientKey: PRIVATE_KEY, keyId: 'the-key', authServer: AUTH_SERVER },
 })
 const failures = []
