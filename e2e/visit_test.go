@@ -86,6 +86,7 @@ func (v *visit) sendGood(t *testing.T) {
 	h := bearer(ie1.Sources["native"].Token)
 	h["Content-Type"] = "application/x-ndjson"
 	ie1.send(t, "POST", "/v1/records", h, lines.Bytes()).want(t, 200)
+	v.sendPixel(t, ie1)
 	v.sendTwilio(t, ie1)
 	v.sendSendGrid(t, ie1)
 	v.sendWhatsApp(t, ie1)

@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/ingest"
@@ -33,6 +34,11 @@ func compile(p *programme.Programme) (*rules, error) {
 			return nil, fmt.Errorf("compile kind %s/%s: %w", k.Service, k.Kind, err)
 		}
 		r.kinds[[2]string{k.Service, k.Kind}] = kind
+	}
+	for _, k := range p.Kinds {
+		if kind := r.kinds[[2]string{k.Service, k.Kind}]; kind != nil {
+			kind.SubjectType = k.SubjectType
+		}
 	}
 	plans, err := plan.Compile(p, r)
 	if err != nil {
@@ -70,7 +76,7 @@ func (r *rules) serviceFor(adapter, service string) (string, error) {
 		return service, nil
 	}
 	return "", fault.New(fault.Invalid, "source.unknown_service", "a source of %s needs a service for which the programme declares the kind %s", adapter, kind).
-		With("services", fit).WithHint("give one of services")
+		With("services", fit).WithHint("give one of: " + strings.Join(fit, ", "))
 }
 
 // services returns the ids of the services that declare the kind, or of all.

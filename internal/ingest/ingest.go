@@ -71,6 +71,7 @@ type Env struct {
 	ReceivedAt time.Time
 	Kinds      Kinds
 	Service    string // the source's service, for protocols that do not name it
+	Key        string // the write key by which the request came, "" when it isn't known
 
 	// Peer is the address that the request came from, "" when it isn't known or not to be kept.
 	// PeerIsSubject says that whoever sends is the person: the source is a browser or an app.

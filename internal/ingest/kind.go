@@ -30,6 +30,10 @@ type Kinds interface {
 type Kind struct {
 	Service, Name string
 
+	// SubjectType is the type of identifier that a bare name of a person has, where the protocol
+	// itself does not say what it names: the attribute subject of a CloudEvent. "" is none.
+	SubjectType string
+
 	parts    []Part   // the first is what no rule names
 	branches []branch // the first is the root
 	plain    int32    // the first of as many branches as there are parts, from which nothing leads on

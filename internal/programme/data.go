@@ -48,11 +48,12 @@ type CategoryUse struct {
 
 // Kind says how the records of one kind of one service split into categories.
 type Kind struct {
-	Service   string   `yaml:"service" is:"required;ref=services" doc:"The service."`
-	Kind      string   `yaml:"kind" is:"required;word" doc:"The kind; the service lists it too."`
-	ClientID  string   `yaml:"client_id" is:"path" doc:"Path of the client's own id in what an adapter receives. Native records carry it outside their data."`
-	FieldSets []string `yaml:"field_sets" is:"ref=field_sets" doc:"Shared mappings, later ones and own fields override."`
-	Fields    []Field  `yaml:"fields" doc:"Own mappings. What nothing maps is unclassified and never leaves."`
+	Service     string   `yaml:"service" is:"required;ref=services" doc:"The service."`
+	Kind        string   `yaml:"kind" is:"required;word" doc:"The kind; the service lists it too."`
+	ClientID    string   `yaml:"client_id" is:"path" doc:"Path of the client's own id in what an adapter receives. Native records carry it outside their data."`
+	SubjectType string   `yaml:"subject_type" is:"identifier" doc:"Type of identifier that the bare name of a person in the protocol's own subject attribute has, as user_id; for CloudEvents, whose subject can be any thing. When left out, such a name is nobody's."`
+	FieldSets   []string `yaml:"field_sets" is:"ref=field_sets" doc:"Shared mappings, later ones and own fields override."`
+	Fields      []Field  `yaml:"fields" doc:"Own mappings. What nothing maps is unclassified and never leaves."`
 }
 
 // FieldSet is a list of mappings that several kinds share.

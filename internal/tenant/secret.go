@@ -128,8 +128,28 @@ const (
 	maxSecret = 1024
 )
 
-// checkSecret says whether secret can be that of a source of adapter. It never repeats it.
-func (s *Service) checkSecret(adapter, secret string) error {
+// checkRotation returns the secret by which that of f is replaced, as it is kept.
+func (s *Service) checkRotation(f *StoredSource, secret string) (string, error) {
+	if MayOAuth(f.Adapter) && f.oauth() != (secret != "") {
+		if secret != "" {
+			return "", fault.New(fault.Invalid, "source.secret_unwanted", "this source has a key that Domicile makes, and no OAuth").
+				WithHint("make a source with OAuth")
+		}
+		return "", fault.New(fault.Invalid, "source.secret_missing", "to rotate a source with OAuth takes its new public key")
+	}
+	return s.checkSecret(f.Adapter, secret)
+}
+
+// checkSecret says whether secret can be that of a source of adapter, and returns it as it is kept.
+// It never repeats it.
+func (s *Service) checkSecret(adapter, secret string) (string, error) {
+	if MayOAuth(adapter) && secret != "" && s.opt.Keys != nil {
+		return publicKey(secret)
+	}
+	return secret, s.checkSigned(adapter, secret)
+}
+
+func (s *Service) checkSigned(adapter, secret string) error {
 	if !Signed(adapter) {
 		if secret != "" {
 			return fault.New(fault.Invalid, "source.secret_unwanted", "sources of this adapter have a key that Domicile makes, and no other secret")

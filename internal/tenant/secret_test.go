@@ -147,7 +147,9 @@ func TestSecretsThatAreRefused(t *testing.T) {
 		{"source.bad_secret", tenant.NewSource{Adapter: "twilio", Secret: strings.Repeat("a", 1025)}},
 		{"source.bad_trust", tenant.NewSource{Adapter: "twilio", Secret: authToken, Trust: "public"}},
 		{"source.bad_account", tenant.NewSource{Adapter: "twilio", Secret: authToken, Account: "AC 1"}},
-		{"source.secret_unwanted", tenant.NewSource{Adapter: "segment", Secret: authToken}},
+		{"source.secret_unwanted", tenant.NewSource{Adapter: "native", Secret: authToken}},
+		{"source.bad_key", tenant.NewSource{Adapter: "segment", Secret: authToken}},
+		{"source.bad_trust", tenant.NewSource{Adapter: "segment", Secret: authToken, Trust: "public"}},
 	} {
 		_, _, _, err := w.CreateSource(t.Context(), c, "acme", tt.new)
 		wantFault(t, err, fault.Invalid, tt.reason)

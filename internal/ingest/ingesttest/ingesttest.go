@@ -43,6 +43,9 @@ func Env(t testing.TB) ingest.Env {
 			t.Fatal(err)
 		}
 	}
+	for _, kind := range p.Kinds {
+		k[kind.Service+"/"+kind.Kind].SubjectType = kind.SubjectType
+	}
 	return ingest.Env{ReceivedAt: Received, Kinds: k}
 }
 

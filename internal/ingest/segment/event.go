@@ -142,12 +142,16 @@ func (d *decoder) callOf(n int) call {
 	return batch
 }
 
-// sameKey takes the write key out of the event and compares it with the other events'.
+// sameKey takes the write key out of the event and compares it with that of the request: one event
+// with another's costs no other. Where the request's isn't known, it is that of the first event.
 func (d *decoder) sameKey(n int) bool {
 	d.b.Doc.Nodes[n].Dropped = true
 	key := keyOf(d.b.Doc.Raw(n))
 	if key == nil {
 		return true
+	}
+	if d.many && d.env.Key != "" {
+		return string(key) == d.env.Key
 	}
 	if d.eventKey == nil {
 		d.eventKey = key
