@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -128,10 +129,44 @@ func signMeta(secret string, body []byte) header {
 // withCloudEvents makes a source of CloudEvents, which up.json doesn't have.
 func (r *region) withCloudEvents(t testing.TB) {
 	t.Helper()
+	r.make(t, "cloudevents", "")
+}
+
+// withVendors makes a source of each vendor, with secrets of the tenant's own.
+func (r *region) withVendors(t testing.TB) {
+	t.Helper()
+	r.withCloudEvents(t)
+	token, secret := digits(32), digits(32)
+	pair, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(pair)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := x509.MarshalPKIXPublicKey(&pair.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for adapter, s := range map[string]source{"twilio": {AuthToken: token}, "whatsapp": {AppSecret: secret}, "sendgrid": {PrivateKey: base64.StdEncoding.EncodeToString(private)}} {
+		known := s.AuthToken + s.AppSecret
+		if s.PrivateKey != "" {
+			known = base64.StdEncoding.EncodeToString(public)
+		}
+		s.ID = r.make(t, adapter, known).ID
+		r.Sources[adapter] = s
+	}
+}
+
+// make makes a source. secret is what the vendor signs with, or "".
+func (r *region) make(t testing.TB, adapter, secret string) source {
+	t.Helper()
 	var made struct {
 		Source   struct{ ID string }
 		WriteKey string `json:"write_key"`
 	}
-	r.api(t, "POST", "/tenants/"+r.Tenant+"/sources", m{"adapter": "cloudevents"}).want(t, 201).into(t, &made)
-	r.Sources["cloudevents"] = source{ID: made.Source.ID, WriteKey: made.WriteKey}
+	r.api(t, "POST", "/tenants/"+r.Tenant+"/sources", m{"adapter": adapter, "secret": secret}).want(t, 201).into(t, &made)
+	r.Sources[adapter] = source{ID: made.Source.ID, WriteKey: made.WriteKey}
+	return r.Sources[adapter]
 }
