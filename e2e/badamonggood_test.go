@@ -329,7 +329,8 @@ func mixedCloudEvents(t *testing.T, ie1 *region, name string) (string, mixed) {
 		f("bad_subject", `"time"`, `"data":{"subjects":[{"type":"email","value":"a@mixed.example"},{"type":"E","value":"x"}]},"time"`),
 		f("bad_data", `"time"`, `"data_base64":"*","time"`),
 		f("duplicate_member", `"time"`, `"data_base64":"`+base64.StdEncoding.EncodeToString([]byte(`{"a":1,"a":2}`))+`","time"`)))
-	path, key := cloudEventsSource(t, ie1)
+	made := ie1.make(t, "cloudevents", "")
+	path, key := "/cloudevents/"+made.ID, made.WriteKey
 	h := bearer(key)
 	h["Content-Type"] = "application/cloudevents-batch+json"
 	ie1.sendTwice(t, path, h, b.array(), 204)

@@ -153,8 +153,8 @@ func metaRetries(t *testing.T, r *road, id string) {
 }
 
 func cloudEventRetries(t *testing.T, r *road, id string) {
-	path, key := cloudEventsSource(t, r.to)
-	h := bearer(key)
+	made := r.to.make(t, "cloudevents", "")
+	path, h := "/cloudevents/"+made.ID, bearer(made.WriteKey)
 	h["Content-Type"] = "application/cloudevents+json"
 	r.resend(t, path, h, encode(t, m{"specversion": "1.0", "id": id, "source": "/crm", "type": "com.example.seen", "subject": id, "data": m{"a": 1}}))
 	r.once(t, "the event", id)
@@ -168,23 +168,12 @@ func nativeRetries(t *testing.T, r *road, id string) {
 	r.once(t, "the records", id+"-1", id+"-2")
 }
 
-// cloudEventsSource makes a source of CloudEvents.
-func cloudEventsSource(t *testing.T, r *region) (path, key string) {
-	t.Helper()
-	var made struct {
-		Source   struct{ Path string }
-		WriteKey string `json:"write_key"`
-	}
-	r.api(t, "POST", "/tenants/"+r.Tenant+"/sources", m{"adapter": "cloudevents"}).want(t, 201).into(t, &made)
-	return made.Source.Path, made.WriteKey
-}
-
 // signSendGrid returns the headers under which SendGrid sends body now.
-func signSendGrid(t *testing.T, s source, body []byte) header {
+func signSendGrid(t testing.TB, s source, body []byte) header {
 	return signSendGridAt(t, s, body, time.Now())
 }
 
-func signSendGridAt(t *testing.T, s source, body []byte, at time.Time) header {
+func signSendGridAt(t testing.TB, s source, body []byte, at time.Time) header {
 	t.Helper()
 	der, err := base64.StdEncoding.DecodeString(s.PrivateKey)
 	if err != nil {

@@ -3,12 +3,9 @@ package e2e
 import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
-	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/hex"
 	"strconv"
 	"testing"
 	"time"
@@ -58,7 +55,7 @@ var senders = []sender{
 			list = append(list, m{"email": s.email, "timestamp": time.Now().Unix(), "event": "delivered", "sg_event_id": s.id, "response": s.words})
 		}
 		body := append(encode(t, list), "\r\n"...)
-		return "/sendgrid/" + r.Sources["sendgrid"].ID, signSendGrid(t, r.Sources["sendgrid"].PrivateKey, time.Now(), body), body
+		return "/sendgrid/" + r.Sources["sendgrid"].ID, signSendGrid(t, r.Sources["sendgrid"], body), body
 	}},
 	{adapter: "whatsapp", by: "phone", most: 20, clientID: func(id string) string { return "wamid." + id }, request: func(t testing.TB, r *region, all []said) (string, header, []byte) {
 		var messages, contacts []m
@@ -68,7 +65,7 @@ var senders = []sender{
 		}
 		body := encode(t, m{"object": "whatsapp_business_account", "entry": []m{{"id": "1", "changes": []m{{"field": "messages", "value": m{
 			"messaging_product": "whatsapp", "metadata": m{"display_phone_number": "447700900001", "phone_number_id": "2"}, "contacts": contacts, "messages": messages}}}}}})
-		return "/whatsapp/" + r.Sources["whatsapp"].ID, signMeta(r.Sources["whatsapp"].AppSecret, body), body
+		return "/whatsapp/" + r.Sources["whatsapp"].ID, signMeta(r.Sources["whatsapp"], body), body
 	}},
 	{adapter: "cloudevents", by: "user_id", most: 20, request: func(t testing.TB, r *region, all []said) (string, header, []byte) {
 		var list []m
@@ -96,34 +93,6 @@ func segmentBatch(t testing.TB, key string, all []said) (string, header, []byte)
 		batch = append(batch, m{"type": "track", "event": "Said", "userId": s.user, "messageId": s.id, "properties": m{"text": s.words}})
 	}
 	return "/v1/batch", basic(key), encode(t, m{"batch": batch, "sentAt": time.Now().UTC()})
-}
-
-// signSendGrid signs as the vendor does that has the private key (PKCS#8, base64).
-func signSendGrid(t testing.TB, private string, when time.Time, body []byte) header {
-	t.Helper()
-	der, err := base64.StdEncoding.DecodeString(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := x509.ParsePKCS8PrivateKey(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := strconv.FormatInt(when.Unix(), 10)
-	sum := sha256.Sum256(append([]byte(at), body...))
-	sig, err := ecdsa.SignASN1(rand.Reader, key.(*ecdsa.PrivateKey), sum[:])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return header{"Content-Type": "application/json; charset=utf-8", "X-Twilio-Email-Event-Webhook-Timestamp": at,
-		"X-Twilio-Email-Event-Webhook-Signature": base64.StdEncoding.EncodeToString(sig)}
-}
-
-// signMeta signs as Meta does with the app's secret.
-func signMeta(secret string, body []byte) header {
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write(body)
-	return header{"Content-Type": "application/json", "X-Hub-Signature-256": "sha256=" + hex.EncodeToString(mac.Sum(nil))}
 }
 
 // withCloudEvents makes a source of CloudEvents, which up.json doesn't have.

@@ -73,7 +73,8 @@ func (r *region) agrees(t *testing.T, script string, accepted int, env ...string
 
 // cloudEventsSDK sends in every mode and reads each event back as the JSON format writes it.
 func cloudEventsSDK(t *testing.T, ie1 *region, person string) {
-	path, key := cloudEventsSource(t, ie1)
+	made := ie1.make(t, "cloudevents", "")
+	path, key := "/cloudevents/"+made.ID, made.WriteKey
 	var got struct {
 		Status int
 		Sent   []struct {
