@@ -8,7 +8,9 @@ import (
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/ingest"
 	"domicile.dev/internal/ingest/cloudevents"
+	"domicile.dev/internal/plan"
 	"domicile.dev/internal/programme"
+	"domicile.dev/internal/tenant"
 	"domicile.dev/internal/term"
 )
 
@@ -16,6 +18,7 @@ import (
 type rules struct {
 	p     *programme.Programme
 	kinds map[[2]string]*ingest.Kind
+	plans *plan.Set
 }
 
 // compile turns the declared kinds into what decoders walk.
@@ -24,7 +27,7 @@ func compile(p *programme.Programme) (*rules, error) {
 	for k, fields := range p.KindRules() {
 		list := make([]ingest.Rule, 0, len(fields))
 		for _, f := range fields {
-			list = append(list, ingest.Rule{Path: f.Path, Category: f.Category, Owner: f.OwnerOrDefault()})
+			list = append(list, ingest.Rule{Path: f.Path, Category: f.Category, Owner: f.OwnerOrDefault(), Precise: p.PreciseLocation(f.Category)})
 		}
 		kind, err := ingest.Compile(k.Service, k.Kind, list)
 		if err != nil {
@@ -37,7 +40,17 @@ func compile(p *programme.Programme) (*rules, error) {
 			kind.SubjectType = k.SubjectType
 		}
 	}
+	plans, err := plan.Compile(p, r)
+	if err != nil {
+		return nil, fmt.Errorf("compile the plans: %w", err)
+	}
+	r.plans = plans
 	return r, nil
+}
+
+// planned returns the kinds as the plan of a source judges their events.
+func (r *rules) planned(src *tenant.Source) ingest.Kinds {
+	return r.plans.Kinds(plan.Source{Tenant: src.TenantID, ID: src.ID, Name: src.Name, Adapter: src.Adapter, Service: src.Service})
 }
 
 // sends is a kind that the adapter sends and that its source's service has to declare. Records of

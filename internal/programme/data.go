@@ -20,6 +20,7 @@ type Category struct {
 	StatusValues           []string `yaml:"status_values" doc:"The values that a status element can have."`
 	Excludes               []string `yaml:"excludes" doc:"What is expressly not in it."`
 	NeverCollected         []string `yaml:"never_collected" doc:"What is never collected."`
+	PreciseLocation        bool     `yaml:"precise_location" doc:"True for the one category, customer content, that exact places may be in; anywhere else they are dropped."`
 	GeneralLocationContext []string `yaml:"general_location_context" doc:"Where a general location is derived."`
 	ExerciseLink           bool     `yaml:"exercise_link" doc:"True when the notice links to the exercise of a right on it."`
 	CombinedWithOtherData  bool     `yaml:"combined_with_other_data" doc:"True when it is combined with other data."`

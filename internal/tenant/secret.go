@@ -235,9 +235,10 @@ func (s *Service) openAll(accounts []Account) map[string]opened {
 			var o opened
 			var err, oldErr error
 			o.now, err = s.open(&f.Source, f.Sealed)
-			o.old, oldErr = s.open(&f.Source, f.OldSealed)
-			if err = errors.Join(err, oldErr); err != nil {
-				s.opt.Log.Error("the secrets of a source can't be opened", "source", f.ID, "error", err)
+			if o.old, oldErr = s.open(&f.Source, f.OldSealed); err != nil || oldErr != nil {
+				s.opt.Log.Error("the secrets of a source can't be opened", "source", f.ID, "error", errors.Join(err, oldErr))
+			}
+			if err != nil { // without the old ones, the new ones hold all the same
 				o = opened{fault: fault.New(fault.Unavailable, "source.secrets_unreadable", "the secrets of this source can't be read").
 					WithHint("restore the table source from a backup, or give the source its secret anew by rotating it")}
 			}

@@ -73,6 +73,12 @@ func (d *decoder) read(e *ingest.Event, c call) (reason, path string) {
 	if f.writeKey > 0 && !d.sameKey(f.writeKey) {
 		return "event.key_mismatch", "writeKey"
 	}
+	if reason, path := d.b.Split(e, 0); reason != "" {
+		return reason, path
+	}
+	if len(e.Findings) > 0 { // something may be gone, and then it names nobody either
+		f = find(doc)
+	}
 	if path := d.identifiers(e, c, f); path != "" {
 		return "event.bad_identifier", path
 	}
@@ -89,7 +95,6 @@ func (d *decoder) read(e *ingest.Event, c call) (reason, path string) {
 	if t.At = d.time(doc, f.originalTimestamp); t.At <= 0 && f.timestamp > 0 {
 		t.At = d.time(doc, f.timestamp)
 	}
-	d.b.Split(e, 0)
 	return "", ""
 }
 

@@ -208,6 +208,42 @@ func TestWhoItIs(t *testing.T) {
 	}
 }
 
+// A message to a group has a status for each of its people, all under one wamid.
+func TestStatusesOfAGroupAreEachAboutOnePerson(t *testing.T) {
+	one := func(who string) string {
+		return `{"id":"wamid.1","status":"read","timestamp":"1767607200","recipient_id":"HBgL","recipient_type":"group",` + who + `}`
+	}
+	all := []struct {
+		status string
+		people []string
+	}{
+		{one(`"recipient_participant_id":"447700900101"`), []string{"subject whatsapp_id IE.1", "subject phone +447700900101"}},
+		{one(`"recipient_participant_user_id":"IE.2","recipient_participant_parent_user_id":"IE.9"`), []string{"subject whatsapp_id IE.2", "subject whatsapp_id IE.9"}},
+		{one(`"recipient_participant_user_id":"IE.3"`), []string{"subject whatsapp_id IE.3"}},
+		{one(`"recipient_participant_id":null`), []string{"subject whatsapp_id HBgL"}}, // of the group as a whole
+	}
+	var list []string
+	for _, x := range all {
+		list = append(list, x.status)
+	}
+	b := decode(t, ingesttest.Env(t), change(`"contacts":[{"wa_id":"447700900101","user_id":"IE.1"}],"statuses":[`+strings.Join(list, ",")+`]`))
+	defer b.Release()
+	apart := map[string]bool{}
+	for i, x := range all {
+		got := ingesttest.Describe(t, b, i)
+		if diff := cmp.Diff(x.people, got.People); diff != "" {
+			t.Errorf("status %d: %s", i, diff)
+		}
+		if strings.Contains(got.Qualifier, "447700900101") || !strings.HasPrefix(got.Qualifier, "read") {
+			t.Errorf("status %d: qualifier %q", i, got.Qualifier)
+		}
+		apart[got.ID+" "+got.Qualifier] = true
+	}
+	if len(apart) != len(all) {
+		t.Errorf("%d of %d statuses can be told apart", len(apart), len(all))
+	}
+}
+
 func TestABadElementCostsItselfOnly(t *testing.T) {
 	good := func(id string) string {
 		return `{"from":"447700900101","id":"` + id + `","timestamp":"1767607200","type":"text","text":{"body":"x"}}`

@@ -47,6 +47,8 @@ type IngestOptions struct {
 	TrustedProxies []netip.Prefix
 	// Tokens is for sources with OAuth. Default: nobody gets a token.
 	Tokens Tokens
+	// Planned returns the kinds as a source's tracking plan judges their events. Default: the same for all.
+	Planned func(*tenant.Source) ingest.Kinds
 	// Log is told when clients are sent away. Default: nobody.
 	Log *slog.Logger
 	// Now is the clock. Default time.Now.
@@ -58,7 +60,6 @@ type IngestOptions struct {
 type Ingest struct {
 	sources  Sources
 	sink     Sink
-	kinds    ingest.Kinds
 	opt      IngestOptions
 	inFlight atomic.Int64 // bytes
 	shedAt   atomic.Int64 // when the log was last told, Unix seconds
@@ -70,13 +71,16 @@ func NewIngest(sources Sources, sink Sink, kinds ingest.Kinds, opt IngestOptions
 	if opt.InFlightBytes <= 0 {
 		opt.InFlightBytes = 48 << 20
 	}
+	if opt.Planned == nil {
+		opt.Planned = func(*tenant.Source) ingest.Kinds { return kinds }
+	}
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
-	return &Ingest{sources: sources, sink: sink, kinds: kinds, opt: opt}
+	return &Ingest{sources: sources, sink: sink, opt: opt}
 }
 
 // Routes puts Ingest under a mux. The mux redirects paths with a doubled slash before Ingest sees
@@ -223,7 +227,7 @@ func (in *Ingest) takeEvents(w http.ResponseWriter, r *http.Request, p string, s
 	if tenant.IsAccessToken(key) {
 		asked = "" // the keys in the body are held against each other, and one of them against the source
 	}
-	b, err := sdk.Decode(p, body.bytes, ingest.Env{ReceivedAt: in.opt.Now(), Kinds: in.kinds, Service: src.Service,
+	b, err := sdk.Decode(p, body.bytes, ingest.Env{ReceivedAt: in.opt.Now(), Kinds: in.opt.Planned(src), Service: src.Service,
 		Key: asked, Peer: in.peer(r), PeerIsSubject: src.Trust == term.Public})
 	if err != nil {
 		return err
@@ -263,7 +267,7 @@ func (in *Ingest) takeRecords(w http.ResponseWriter, r *http.Request) {
 		failNative(w, err)
 		return
 	}
-	b, err := native.Decode(body.bytes, ingest.Env{ReceivedAt: in.opt.Now(), Kinds: in.kinds, Service: src.Service})
+	b, err := native.Decode(body.bytes, ingest.Env{ReceivedAt: in.opt.Now(), Kinds: in.opt.Planned(src), Service: src.Service})
 	if err != nil {
 		failNative(w, err)
 		return

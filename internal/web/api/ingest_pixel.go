@@ -66,7 +66,7 @@ func (in *Ingest) takePixel(r *http.Request, call string) error {
 	if err != nil {
 		return err
 	}
-	b, err := sdk.Decode("/v1/"+call, body, ingest.Env{ReceivedAt: in.opt.Now(), Kinds: in.kinds, Service: src.Service,
+	b, err := sdk.Decode("/v1/"+call, body, ingest.Env{ReceivedAt: in.opt.Now(), Kinds: in.opt.Planned(src), Service: src.Service,
 		Peer: in.peer(r), PeerIsSubject: true})
 	if err != nil {
 		return err
