@@ -106,7 +106,7 @@ func testBusy(t *testing.T, w *world) {
 }
 
 func testGate(t *testing.T, w *world) {
-	want := sqlstore.Gate{Pos: 5, Epoch: 4, ChangeSeq: 3, Manifest: 2, LedgerSize: 1}
+	want := sqlstore.Gate{Pos: 5, Epoch: 4, ChangeSeq: 3, Manifest: 2, LedgerSize: 1, IndexFrom: 6, IndexTo: 7}
 	w.do(func(c sqlstore.Conn) error { *c.Gate() = want; return nil })
 	if err := w.try(func(c sqlstore.Conn) error { c.Gate().Pos = 99; return errStop }); !errors.Is(err, errStop) {
 		t.Fatal(err)
