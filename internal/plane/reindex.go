@@ -164,11 +164,15 @@ func (p *Plane) movePage(ctx context.Context, index *vault.IndexKeys, after subj
 		return page, 0, nil
 	}
 	err = p.DB.Do(ctx, func(tx store.Tx) error {
-		if mine, err := p.holdReindex(tx); err != nil || !mine {
-			return fault.New(fault.Conflict, "vault.reindexing", "another node is rotating the index key").Because(err)
+		if mine, err := p.holdReindex(tx); err != nil {
+			return err
+		} else if !mine {
+			return fault.New(fault.Conflict, "vault.reindexing", "another node is rotating the index key")
 		}
-		if now, err := p.Vault.IndexAt(tx); err != nil || !now.Same(index) {
-			return fault.New(fault.Conflict, "vault.reindexing", "another node has ended the rotation of the index key").Because(err)
+		if now, err := p.Vault.IndexAt(tx); err != nil {
+			return err
+		} else if !now.Same(index) {
+			return fault.New(fault.Conflict, "vault.reindexing", "another node has ended the rotation of the index key")
 		}
 		if moved, err = p.Subjects.MoveBindings(tx, moves); err != nil {
 			return err

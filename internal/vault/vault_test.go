@@ -17,8 +17,8 @@ func TestFirstStartStoppedAtEveryWrite(t *testing.T) {
 		for step := 1; ; step++ {
 			w := newWorld(t)
 			if _, err := w.failing(step, when); err == nil {
-				if step != 9 { // six keys, two transactions
-					t.Errorf("a first start makes %d writes, want 8", step-1)
+				if step != 10 { // seven keys, two transactions
+					t.Errorf("a first start makes %d writes, want 9", step-1)
 				}
 				break
 			}
@@ -182,7 +182,7 @@ func TestNobodysKeyIsOnePerChunk(t *testing.T) {
 func TestKeyringPathIsWhereWeSay(t *testing.T) {
 	w := newWorld(t)
 	w.open()
-	if got, _ := filepath.Glob(filepath.Join(w.dir, "keyring", "*.key")); len(got) != 6 {
-		t.Errorf("keyring holds %d files, want 6", len(got))
+	if got, _ := filepath.Glob(filepath.Join(w.dir, "keyring", "*.key")); len(got) != 7 {
+		t.Errorf("keyring holds %d files, want 7", len(got))
 	}
 }

@@ -71,6 +71,7 @@ func New(s Service, accounts *tenant.Service, opt Options) (*API, error) {
 	a.addStates()
 	a.addLooks()
 	a.addAccounts()
+	a.addKeys()
 	return a, a.addDocument()
 }
 
