@@ -133,11 +133,10 @@ func (v *Vault) compare(ctx context.Context, s stamp) error {
 	for _, name := range stamped() {
 		want[name] = s.checks[name]
 	}
-	for _, x := range s.index {
-		if x.RetiredAt.IsZero() {
-			want[IndexName(x.N)] = x.Check
-			order = append(order, IndexName(x.N))
-		}
+	if n := len(s.index); n > 0 { // the one before may be being destroyed
+		x := s.index[n-1]
+		want[IndexName(x.N)] = x.Check
+		order = append(order, IndexName(x.N))
 	}
 	for _, name := range order {
 		if want[name] == nil {

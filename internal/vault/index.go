@@ -108,16 +108,17 @@ func (v *Vault) indexKey(known *IndexKeys, n, current uint32, all []IndexVersion
 		return known.now, nil
 	} else if known != nil && known.before != nil && known.From == n {
 		return known.before, nil
+	} else if known != nil && known.From > n {
+		return nil, retired(n, nil)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	raw, err := v.get(ctx, IndexName(n))
-	newer := known != nil && (known.From > n || known.To > current)
+	gone := fault.KindOf(err) == fault.NotFound
 	switch {
-	case fault.KindOf(err) == fault.NotFound && newer:
-		return nil, fault.New(fault.Unavailable, RetiredReason, "version %d of the index key was retired meanwhile", n).
-			WithHint("ask again").Because(err)
-	case fault.KindOf(err) == fault.NotFound:
+	case n < current && (gone || fault.KindOf(err) == fault.Conflict): // it may be being destroyed
+		return nil, retired(n, err)
+	case gone:
 		return nil, fault.New(fault.Unavailable, "vault.index_missing", "the keyring of this node has no key %s, which the store counts on", IndexName(n)).
 			WithHint("all nodes of a cell use one keyring: give this node the one in which the rotation was begun").Because(err)
 	case err != nil:
@@ -131,6 +132,11 @@ func (v *Vault) indexKey(known *IndexKeys, n, current uint32, all []IndexVersion
 	clear(raw)
 	return nil, fault.New(fault.Unavailable, "vault.index_replaced", "the key %s of this node's keyring is not the one that the store counts on", IndexName(n)).
 		WithHint("all nodes of a cell use one keyring: give this node the one in which the rotation was begun")
+}
+
+func retired(n uint32, err error) error {
+	return fault.New(fault.Unavailable, RetiredReason, "version %d of the index key was retired meanwhile, or is missing in the keyring", n).
+		WithHint("ask again; if it stays so, restore the keyring from its newest backup").Because(err)
 }
 
 // IndexState returns what the store says of the index key: its versions, the oldest first, and

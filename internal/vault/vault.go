@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"domicile.dev/internal/fault"
 	"domicile.dev/internal/id"
 	"domicile.dev/internal/seal"
 	"domicile.dev/internal/store"
@@ -152,13 +153,18 @@ func Open(ctx context.Context, db store.DB, s Store, kr Keyring, opt Options) (*
 	if err := v.openClients(ctx); err != nil {
 		return nil, err
 	}
-	return v, db.View(ctx, func(tx store.Tx) error {
-		if _, err := v.IndexAt(tx); err != nil {
+	for try := 0; ; try++ { // a rotation of the index key may end just now
+		err := db.View(ctx, func(tx store.Tx) error {
+			if _, err := v.IndexAt(tx); err != nil {
+				return err
+			}
+			_, err := v.Fence(tx)
 			return err
+		})
+		if try == 2 || fault.ReasonOf(err) != RetiredReason {
+			return v, err
 		}
-		_, err := v.Fence(tx)
-		return err
-	})
+	}
 }
 
 // openClients finds the key of client ids. A store that was made before they had one of their own has

@@ -7,6 +7,8 @@ import "fmt"
 // makes sure that a transaction which wrote nothing else (a client's retry of what is already
 // stored) waits for the same replication as the one that stored it.
 //
+// Which versions of the index key count came later, see indexKeyDDL.
+//
 // Thief's gain: how many rows, changes and ledger entries there are.
 const gateDDL = `
 CREATE TABLE gate (
