@@ -130,6 +130,7 @@ func (p *Plane) commitGroup(ops []*op) (err error) {
 	}
 	durable = true
 	g.publish()
+	g.observeFound()
 	p.metrics.observe(ops, time.Since(began).Seconds())
 	return nil
 }
@@ -166,6 +167,7 @@ type group struct {
 	appended  *record.Appended
 	counts    map[countKey]int64
 	refused   map[refusalKey]int64
+	found     map[findingKey]int64
 	met       []metPerson     // whom slow events named, for the cache
 	destroyed []vault.Wrapped // keys that must leave this node's memory
 }
@@ -265,6 +267,9 @@ func (g *group) countAll() error {
 		if err := g.p.Counters.AddRefusals(g.tx, refusals); err != nil {
 			return err
 		}
+	}
+	if err := g.countFound(); err != nil {
+		return err
 	}
 	g.changes = g.p.Changes.ChangeSeq(g.tx)
 	return nil

@@ -244,6 +244,7 @@ func TestARotationGoesOnWhateverWriteFails(t *testing.T) {
 	for _, engine := range []string{"sqlite", "postgres"} {
 		for _, when := range []storetest.When{storetest.Before, storetest.After} {
 			t.Run(engine+"/"+string(when), func(t *testing.T) {
+				t.Parallel() // they mostly wait for the disk
 				for step := 1; step < 100; step++ {
 					url, page := "", 3
 					if engine == "postgres" {

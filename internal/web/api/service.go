@@ -35,6 +35,7 @@ type Service interface {
 	Release(ctx context.Context, c *tenant.Caller, s id.Subject, reason string) (StateChange, error)
 	Stats(ctx context.Context, c *tenant.Caller, since time.Time) (Stats, error)
 	Refusals(ctx context.Context, c *tenant.Caller) ([]Refusal, error)
+	Violations(ctx context.Context, c *tenant.Caller) ([]Violation, error)
 	// LedgerEntry returns an entry that concerns the caller; NotFound for any other.
 	LedgerEntry(ctx context.Context, c *tenant.Caller, e id.Entry) (ledger.EntryView, error)
 	// Keys returns the state of the region's keys; Forbidden for all but the operator.
@@ -61,5 +62,6 @@ type (
 	Stats          = plane.Stats
 	Count          = plane.Count
 	Refusal        = plane.RefusalCount
+	Violation      = plane.Violation
 	Ref            = ledger.Ref
 )
