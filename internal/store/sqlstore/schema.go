@@ -35,6 +35,7 @@ func migrations() []migration {
 		{version: 1, name: "first", ddl: tables},
 		{version: 2, name: "secrets of sources", ddl: []string{sourceSecretDDL}},
 		{version: 3, name: "violations of plans", ddl: []string{violationDDL}},
+		{version: 4, name: "versions of the index key", ddl: []string{indexKeyDDL}},
 	}
 }
 

@@ -72,6 +72,7 @@ func New(s Service, accounts *tenant.Service, opt Options) (*API, error) {
 	a.addLooks()
 	a.addViolations()
 	a.addAccounts()
+	a.addKeys()
 	return a, a.addDocument()
 }
 
