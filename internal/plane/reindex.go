@@ -22,9 +22,9 @@ import (
 
 // Times and sizes of a rotation of the index key.
 const (
-	reindexEvery   = 30 * time.Second // how often a node looks whether another one's rotation lies still
+	reindexEvery   = 10 * time.Second // how often a node looks whether another one's rotation lies still
 	reindexLease   = "reindex"
-	reindexLeaseIs = 2 * time.Minute // each page renews it
+	reindexLeaseIs = 20 * time.Second // each page renews it; who lost it meanwhile stops
 	reindexRest    = 250 * time.Millisecond
 )
 
