@@ -149,7 +149,11 @@ func (h *Webhooks) take(w http.ResponseWriter, r *http.Request, v *webhook, hook
 			return err
 		}
 	}
-	body := h.in.body(v.MaxBodyBytes, v.Verify == nil)
+	from := sender{class: hooked, name: hook.Source.ID}
+	if v.Verify == nil {
+		from = sender{class: classOf(hook.Source)}
+	}
+	body := h.in.body(v.MaxBodyBytes, from)
 	defer body.release()
 	if err := body.receive(w, r); err != nil {
 		return err
@@ -159,6 +163,7 @@ func (h *Webhooks) take(w http.ResponseWriter, r *http.Request, v *webhook, hook
 		if err := signed(v, d, hook.Secrets); err != nil {
 			return err
 		}
+		body.know(known)
 	}
 	if err := body.unpack(r); err != nil {
 		return err
