@@ -50,7 +50,7 @@ type sourceCreateCmd struct {
 	Public  bool   `help:"For a key that browsers hold: it claims identities and never joins people."`
 	Name    string `help:"Name for people." placeholder:"NAME"`
 
-	AccountSid string `help:"Account at the vendor, such as Twilio's AC…." placeholder:"SID"`
+	Account string `aliases:"account-sid" help:"Account at the vendor: Twilio's AC…, or the id of a WhatsApp Business account. Webhooks that name another one are refused." placeholder:"ID"`
 }
 
 // signed are the adapters whose sources have a secret that the vendor made.
@@ -62,7 +62,7 @@ func (c *sourceCreateCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	n := client.NewSource{Adapter: c.Adapter, Service: c.Service, Name: c.Name, AccountSID: c.AccountSid}
+	n := client.NewSource{Adapter: c.Adapter, Service: c.Service, Name: c.Name, AccountSID: c.Account}
 	if signed[c.Adapter] {
 		if n.Secret, err = readSecret(e); err != nil {
 			return err

@@ -30,6 +30,7 @@ type decoder struct {
 	utf8     bool // the whole body is valid UTF-8
 	n        int  // elements so far
 	contacts []contact
+	accounts ingest.Accounts
 }
 
 // Decode decodes the body of a webhook. It returns an event for each element of `messages` and of
@@ -41,14 +42,19 @@ type decoder struct {
 // the element's person has in the same change, and `metadata`, the business number's. A member of
 // that name in the element itself comes first. The records are of the service messaging, as the
 // programme must call it, whatever the source's is, and of the kinds message and message.status.
-// The body must have been verified; see Verify.
+// The body must have been verified; see Verify. When all of its entries are of another account than
+// env's, the fault is of kind Forbidden; of several, those that are are refused events.
 func Decode(body []byte, env ingest.Env) (*ingest.Batch, error) {
 	if len(body) > MaxBodyBytes {
 		return nil, fault.New(fault.Invalid, "body.too_large", "a request holds at most %d bytes", MaxBodyBytes)
 	}
-	d := decoder{b: ingest.NewBatch(), env: env, body: body, utf8: utf8.Valid(body)}
+	d := decoder{b: ingest.NewBatch(), env: env, body: body, utf8: utf8.Valid(body), accounts: ingest.Accounts{Want: env.Account}}
 	d.b.Words = known
-	if err := d.decode(); err != nil {
+	err := d.decode()
+	if err == nil {
+		err = d.accounts.Err()
+	}
+	if err != nil {
 		d.b.Release()
 		return nil, unreadable(err)
 	}
@@ -129,12 +135,32 @@ func (d *decoder) decode() error {
 			d.refuse("event.not_object", "entry")
 			return nil
 		}
-		entry, _, err := d.members(at, "changes")
+		entry, _, err := d.members(at, "id", "changes")
 		if err != nil {
 			return err
 		}
-		return d.each("changes", entry[0], d.change)
+		if d.accounts.Wrong(d.name(entry[0])) {
+			d.refuse(ingest.WrongAccount, "id")
+			return nil
+		}
+		return d.each("changes", entry[1], d.change)
 	})
+}
+
+// name returns the text or number at s, nil when it is neither.
+func (d *decoder) name(s span) []byte {
+	raw := d.raw(s)
+	switch {
+	case len(raw) > 1 && raw[0] == '"':
+		raw = raw[1 : len(raw)-1]
+		if bytes.IndexByte(raw, '\\') >= 0 {
+			raw, _ = scan.Unquote(nil, raw)
+		}
+		return raw
+	case len(raw) > 0 && raw[0] >= '0' && raw[0] <= '9':
+		return raw
+	}
+	return nil
 }
 
 // change decodes one change: the elements of a change to messages; any other is one refused event,

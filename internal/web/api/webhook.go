@@ -169,7 +169,7 @@ func (h *Webhooks) take(w http.ResponseWriter, r *http.Request, v *webhook, hook
 		return err
 	}
 	d.Body = body.bytes
-	b, err := v.Decode(d, ingest.Env{ReceivedAt: d.Now, Kinds: h.in.kinds, Service: hook.Source.Service})
+	b, err := v.Decode(d, ingest.Env{ReceivedAt: d.Now, Kinds: h.in.kinds, Service: hook.Source.Service, Account: hook.Source.Account})
 	if err != nil {
 		return err
 	}
