@@ -70,6 +70,7 @@ func TestOnPostgreSQL(t *testing.T) {
 		{"entered or not at all", TestAChangeThatCannotBeEnteredDoesNotHappen}, {"restart", TestAccountsOutliveTheProcess},
 		{"another node", TestAKeyMadeOnAnotherNodeWorksAtOnce}, {"another node disables", TestWhatAnotherNodeDisabledStopsHere}, {"ids", TestTenantIDs},
 		{"secrets", TestSecretsAreStoredSealed}, {"secrets rotate", TestASecretIsRotatedWithGrace}, {"another node's secret", TestASecretSetOnAnotherNodeHoldsAtOnce},
+		{"another node rotates", TestASecretRotatedOnAnotherNodeHoldsAtOnce}, {"old secrets", TestAnOldSecretIsGoneWhenItsGraceIsOver},
 	} {
 		t.Run(test.name, test.run)
 	}
