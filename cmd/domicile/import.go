@@ -80,7 +80,7 @@ func (c *importCmd) Run(e *env) (err error) {
 	err = bulk.Run(e.ctx, r, through(s), j, bulk.Options{InFlight: c.InFlight, Progress: bar.moved})
 	bar.end()
 	if err != nil {
-		if at := j.Next(); at.Offset > 0 && c.File != "-" {
+		if at := j.Next(); at.Offset > 0 && c.File != "-" && fault.ReasonOf(err) != "import.changed" {
 			e.say("stopped after line %d; the same call goes on from there", at.Line)
 		}
 		return err
