@@ -69,8 +69,9 @@ func (c *importCmd) Run(e *env) (err error) {
 	if err != nil {
 		return err
 	}
-	if at := j.Next(); at.Offset > 0 {
-		e.say("going on after line %d", at.Line)
+	first := j.Next().Offset == 0
+	if !first {
+		e.say("going on after line %d", j.Next().Line)
 	}
 	bar := newImportBar(e, in)
 	s, err := client.NewSender(address, key, nil, client.SenderOptions{Patience: c.Patience, Waiting: bar.waiting(e)})
@@ -84,6 +85,9 @@ func (c *importCmd) Run(e *env) (err error) {
 			e.say("stopped after line %d; the same call goes on from there", at.Line)
 		}
 		return err
+	}
+	if n := j.Counts().Duplicate; n > 0 && first {
+		e.say("duplicates: %d of %d lines had an id that the node knew, or that stood before in this import; if each is a record of its own, their ids collide: see docs/import.md", n, j.Counts().Lines)
 	}
 	return c.sum(e, j)
 }
