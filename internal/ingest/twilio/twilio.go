@@ -16,10 +16,10 @@ import (
 // The limits. The vendor states none; these are well above what it sends.
 const (
 	MaxBodyBytes  = 1 << 20
-	MaxParameters = 1000 // of a form
-	MaxEvents     = 1000 // of a request of Event Streams
-	MaxIDChars    = 256  // of a SID or an event's id
-	MaxNameBytes  = 1024 // of an address or identity
+	MaxParameters = 1000   // of a form
+	MaxEvents     = 10_000 // of a request of Event Streams: the body holds no more of them
+	MaxIDChars    = 256    // of a SID or an event's id
+	MaxNameBytes  = 1024   // of an address or identity
 )
 
 // decoder is one decoding in progress.
