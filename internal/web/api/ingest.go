@@ -33,8 +33,8 @@ type Sink interface {
 type IngestOptions struct {
 	// InFlightBytes is the most bytes of bodies that are held at once, unpacked. Beyond it, clients
 	// are told to come back. Default 48 MiB. Of it, bodies whose sender isn't known yet get a
-	// quarter where the key is inside and a quarter where a signature is to be checked; half of
-	// that quarter is the most for one peer or source.
+	// quarter where the key is inside and a quarter where a signature is to be checked; those with a
+	// public key get three quarters. Half of that is the most for one peer or source.
 	InFlightBytes int64
 	// Patience is how long a body may take whose sender isn't known yet. Default 10 s.
 	Patience time.Duration
@@ -54,13 +54,13 @@ type IngestOptions struct {
 // Ingest answers the paths by which data comes: those of the Segment and RudderStack SDKs, and
 // POST /v1/records. It never redirects: SDKs take a redirect for a delivery.
 type Ingest struct {
-	sources   Sources
-	sink      Sink
-	kinds     ingest.Kinds
-	opt       IngestOptions
-	inFlight  atomic.Int64 // bytes, those of strangers among them
-	strangers strangers
-	shedAt    atomic.Int64 // when the log was last told, Unix seconds
+	sources  Sources
+	sink     Sink
+	kinds    ingest.Kinds
+	opt      IngestOptions
+	inFlight atomic.Int64 // bytes, those in shares among them
+	shares   shares
+	shedAt   atomic.Int64 // when the log was last told, Unix seconds
 }
 
 // NewIngest returns the handler of everything under /v1/ and /beacon/v1/, and of /sourceConfig
@@ -201,7 +201,7 @@ func (in *Ingest) takeEvents(w http.ResponseWriter, r *http.Request, p string, s
 	}
 	from := sender{class: keyless, name: in.peer(r)}
 	if src != nil {
-		from = sender{class: classOf(src)}
+		from = senderOf(src)
 	}
 	body := in.body(sdk.MaxBodyBytes, from)
 	defer body.release()
@@ -219,7 +219,7 @@ func (in *Ingest) takeEvents(w http.ResponseWriter, r *http.Request, p string, s
 		if src, err = in.source(key, term.AdapterSegment); err != nil {
 			return err
 		}
-		body.know(classOf(src))
+		body.know(senderOf(src))
 	}
 	b, err := sdk.Decode(p, body.bytes, ingest.Env{ReceivedAt: in.opt.Now(), Kinds: in.kinds, Service: src.Service,
 		Peer: in.peer(r), PeerIsSubject: src.Trust == term.Public})
@@ -250,7 +250,7 @@ func (in *Ingest) takeRecords(w http.ResponseWriter, r *http.Request) {
 		guard.Fail(w, err)
 		return
 	}
-	body := in.body(native.MaxBodyBytes, sender{class: classOf(src)})
+	body := in.body(native.MaxBodyBytes, senderOf(src))
 	defer body.release()
 	if err := body.read(w, r); err != nil {
 		failNative(w, err)

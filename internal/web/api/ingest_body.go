@@ -39,12 +39,10 @@ var (
 // body returns the body of a request of at most limit bytes, before it is read.
 func (in *Ingest) body(limit int, from sender) body { return body{in: in, limit: limit, from: from} }
 
-// know says that the body turned out to be from somebody known: what it holds is no stranger's.
-func (b *body) know(as class) {
-	if b.from.stranger() {
-		b.in.strangers.give(b.from, b.share)
-	}
-	b.from = sender{class: as}
+// know says whom the body turned out to be from: what it holds is no stranger's.
+func (b *body) know(as sender) {
+	b.in.shares.move(b.share, b.from, as)
+	b.from = as
 }
 
 // read reads the body and unpacks it when it is gzip, whatever the headers say of it: SDKs send
@@ -143,11 +141,7 @@ func (b *body) fill(from io.Reader) ([]byte, error) {
 
 // charge takes n more of the bytes in flight.
 func (b *body) charge(n int64) error {
-	room := b.in.inFlight.Add(n) <= b.in.most(b.from)
-	if room && b.from.stranger() {
-		room = b.in.strangers.take(b.from, n, b.in.opt.InFlightBytes)
-	}
-	if !room {
+	if b.in.inFlight.Add(n) > b.in.opt.InFlightBytes || !b.in.shares.take(b.from, n, b.in.opt.InFlightBytes) {
 		b.in.inFlight.Add(-n)
 		b.in.shed()
 		return &fault.Error{Kind: fault.RateLimited, Reason: "ingest.busy", Public: "this node holds as much as it can",
@@ -167,9 +161,7 @@ func (in *Ingest) shed() {
 
 // release gives everything back. The body's bytes are no longer good.
 func (b *body) release() {
-	if b.from.stranger() {
-		b.in.strangers.give(b.from, b.share)
-	}
+	b.in.shares.move(b.share, b.from, sender{class: known})
 	b.in.inFlight.Add(-b.share)
 	for _, buf := range b.held {
 		if cap(*buf) <= keepBuffer {

@@ -163,3 +163,24 @@ func TestAVerifiedBodyIsNoLongerAStrangers(t *testing.T) {
 		}
 	}
 }
+
+func TestStalledBodiesWithAPublicKeyKeepOutTheirOwnSourceAlone(t *testing.T) {
+	s := newStalls(t, api.IngestOptions{InFlightBytes: 4 << 20}) // 1.5 MiB for a public source
+	for range 12 {
+		s.begin(t, "/v1/batch", 400<<10, "Authorization: "+basic(publicKey)+"\r\n")
+	}
+	large := aBatch(`,"x":"` + strings.Repeat("y", 450<<10) + `"`)
+	send := func(key string) *httptest.ResponseRecorder {
+		r, w := httptest.NewRequest("POST", "/v1/batch", strings.NewReader(large)), httptest.NewRecorder()
+		r.Header.Set("Authorization", basic(key))
+		s.handler.ServeHTTP(w, r)
+		return w
+	}
+	s.filled(t, func() *httptest.ResponseRecorder { return send(publicKey) })
+	if w := send(serverKey); w.Code != 200 {
+		t.Errorf("a server's key: %d %s", w.Code, w.Body)
+	}
+	if w := s.sms(t, "/twilio/src_ie1_twilio"); w.Code != 200 {
+		t.Errorf("a webhook: %d %s", w.Code, w.Body)
+	}
+}

@@ -159,7 +159,7 @@ func (h *Webhooks) take(w http.ResponseWriter, r *http.Request, v *webhook, hook
 	}
 	from := sender{class: hooked, name: hook.Source.ID}
 	if v.Verify == nil {
-		from = sender{class: classOf(hook.Source)}
+		from = senderOf(hook.Source)
 	}
 	body := h.in.body(v.MaxBodyBytes, from)
 	defer body.release()
@@ -171,7 +171,7 @@ func (h *Webhooks) take(w http.ResponseWriter, r *http.Request, v *webhook, hook
 		if err := h.verify(v, d, hook); err != nil {
 			return err
 		}
-		body.know(known)
+		body.know(sender{class: known})
 	}
 	if err := body.unpack(r); err != nil {
 		return err
