@@ -69,8 +69,9 @@ func (c *importCmd) Run(e *env) (err error) {
 	if err != nil {
 		return err
 	}
-	if at := j.Next(); at.Offset > 0 {
-		e.say("going on after line %d", at.Line)
+	first := j.Next().Offset == 0
+	if !first {
+		e.say("going on after line %d", j.Next().Line)
 	}
 	bar := newImportBar(e, in)
 	s, err := client.NewSender(address, key, nil, client.SenderOptions{Patience: c.Patience, Waiting: bar.waiting(e)})
@@ -80,10 +81,13 @@ func (c *importCmd) Run(e *env) (err error) {
 	err = bulk.Run(e.ctx, r, through(s), j, bulk.Options{InFlight: c.InFlight, Progress: bar.moved})
 	bar.end()
 	if err != nil {
-		if at := j.Next(); at.Offset > 0 && c.File != "-" {
+		if at := j.Next(); at.Offset > 0 && c.File != "-" && fault.ReasonOf(err) != "import.changed" {
 			e.say("stopped after line %d; the same call goes on from there", at.Line)
 		}
 		return err
+	}
+	if n := j.Counts().Duplicate; n > 0 && first {
+		e.say("duplicates: %d of %d lines had an id that the node knew, or that stood before in this import; if each is a record of its own, their ids collide: see docs/import.md", n, j.Counts().Lines)
 	}
 	return c.sum(e, j)
 }

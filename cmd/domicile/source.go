@@ -51,7 +51,7 @@ type sourceCreateCmd struct {
 	OAuth   bool   `name:"oauth" help:"For the OAuth of Segment's server SDKs: the public key of the application comes on stdin, as PEM, and the write key brings nothing without a token."`
 	Name    string `help:"Name for people." placeholder:"NAME"`
 
-	AccountSid string `help:"Account at the vendor, such as Twilio's AC…." placeholder:"SID"`
+	Account string `aliases:"account-sid" help:"Account at the vendor: Twilio's AC…, or the id of a WhatsApp Business account. Webhooks that name another one are refused." placeholder:"ID"`
 }
 
 // signed are the adapters whose sources have a secret that the vendor made.
@@ -63,7 +63,7 @@ func (c *sourceCreateCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	n := client.NewSource{Adapter: c.Adapter, Service: c.Service, Name: c.Name, AccountSID: c.AccountSid}
+	n := client.NewSource{Adapter: c.Adapter, Service: c.Service, Name: c.Name, AccountSID: c.Account}
 	if c.OAuth && c.Adapter != "segment" {
 		return fault.New(fault.Invalid, "call.invalid", "only sources of segment have OAuth")
 	}

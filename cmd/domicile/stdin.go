@@ -60,13 +60,20 @@ func readIdentifiers(e *env) ([]client.Identifier, error) {
 }
 
 // readSecret reads a vendor's secret from stdin, a line, or a key in PEM: arguments can be read by everybody on the
-// machine and stay in the shell's history. It never says what it read.
+// machine and stay in the shell's history. It never says what it read, and a terminal doesn't show it.
 func readSecret(e *env) (string, error) {
+	var b []byte
+	var err error
 	if f, ok := e.in.(*os.File); ok && xterm.IsTerminal(int(f.Fd())) {
-		e.say("the secret that the vendor signs with, a line; it is shown as you type (ctrl-D ends)")
+		e.say("the secret that the vendor signs with, then enter; it is not shown as you type")
+		b, err = readUnseen(e, int(f.Fd()))
+	} else {
+		b, err = io.ReadAll(io.LimitReader(e.in, maxStdin))
 	}
-	b, err := io.ReadAll(io.LimitReader(e.in, maxStdin))
-	if err != nil {
+	if e.ctx.Err() != nil {
+		return "", e.ctx.Err()
+	}
+	if err != nil && err != io.EOF { //nolint:errorlint // ReadPassword returns it bare, for a line without anything
 		return "", fault.New(fault.Invalid, "stdin.unreadable", "stdin cannot be read").Because(err)
 	}
 	secret := strings.TrimSpace(string(b))
@@ -78,6 +85,32 @@ func readSecret(e *env) (string, error) {
 		return "", fault.New(fault.Invalid, "stdin.bad_secret", "stdin has more than one line, a secret is one")
 	}
 	return secret, nil
+}
+
+// readUnseen reads a line from a terminal that shows nothing of it. It leaves the terminal as it was,
+// also when it is interrupted: the read goes on then, and the process ends.
+func readUnseen(e *env, fd int) ([]byte, error) {
+	was, err := xterm.GetState(fd)
+	if err != nil {
+		return nil, err
+	}
+	type line struct {
+		b   []byte
+		err error
+	}
+	read := make(chan line, 1)
+	go func() {
+		b, err := xterm.ReadPassword(fd)
+		read <- line{b, err}
+	}()
+	select {
+	case l := <-read:
+		e.say("")
+		return l.b, l.err
+	case <-e.ctx.Done():
+		_ = xterm.Restore(fd, was)
+		return nil, e.ctx.Err()
+	}
 }
 
 // parseIdentifiers never says what it read: it is somebody's.

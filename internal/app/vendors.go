@@ -57,10 +57,13 @@ func furnishHook(ctx context.Context, n *Node, have []tenant.Source, before UpSo
 	if old := named(have, want); old != nil {
 		made, shown, _, err = n.Tenants.RotateSource(ctx, tenant.Operator, UpTenant, old.ID, secret, 0)
 	} else {
-		want.Account, want.Secret = s.AccountSID, secret
+		want.Secret = secret // and no account: examples and captured webhooks name their own
 		made, shown, _, err = n.Tenants.CreateSource(ctx, tenant.Operator, UpTenant, want)
 	}
-	s.ID, s.AccountSID, s.VerifyToken = made.ID, made.Account, shown
+	s.ID, s.VerifyToken = made.ID, shown
+	if made.Account != "" {
+		s.AccountSID = made.Account
+	}
 	s.URL = n.Config.URL + api.WebhookPath(want.Adapter, made.ID)
 	return s, err
 }

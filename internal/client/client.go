@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"domicile.dev/internal/fault"
 )
@@ -123,11 +124,28 @@ var kinds = map[int]fault.Kind{
 // maxProblem bounds what is read of an error.
 const maxProblem = 64 << 10
 
+// mostRetryAfter is as long as anybody means it, in seconds.
+const mostRetryAfter = 24 * 60 * 60
+
+// retryAfter reads the header of that name, seconds or a date (RFC 9110, section 10.2.3): 0 when it
+// says neither, or that the time is over.
+func retryAfter(v string, now time.Time) int {
+	seconds, err := strconv.ParseInt(v, 10, 64) // what overflows is the largest number of all
+	if errors.Is(err, strconv.ErrSyntax) {
+		at, err := http.ParseTime(v)
+		if err != nil {
+			return 0
+		}
+		seconds = int64(at.Sub(now).Round(time.Second) / time.Second)
+	}
+	return int(min(max(seconds, 0), mostRetryAfter))
+}
+
 // problem turns an answer that isn't 2xx into a fault. Members of the problem beyond its own are
 // in Extra.
 func problem(res *http.Response) error {
 	f := &fault.Error{Kind: kinds[res.StatusCode], Reason: "node.answered_" + strconv.Itoa(res.StatusCode), Public: "the node answered " + res.Status}
-	f.RetryAfterSeconds, _ = strconv.Atoi(res.Header.Get("Retry-After"))
+	f.RetryAfterSeconds = retryAfter(res.Header.Get("Retry-After"), time.Now())
 	var m map[string]any
 	b, err := io.ReadAll(io.LimitReader(res.Body, maxProblem))
 	if err != nil || json.Unmarshal(b, &m) != nil {

@@ -72,6 +72,7 @@ type Env struct {
 	Kinds      Kinds
 	Service    string // the source's service, for protocols that do not name it
 	Key        string // the write key by which the request came, "" when it isn't known
+	Account    string // the source's account at the vendor, "" when it takes any
 
 	// Peer is the address that the request came from, "" when it isn't known or not to be kept.
 	// PeerIsSubject says that whoever sends is the person: the source is a browser or an app.

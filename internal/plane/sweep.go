@@ -2,6 +2,7 @@ package plane
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -42,17 +43,36 @@ func (p *Plane) Sweep(ctx context.Context) {
 
 // SweepOnce clears what is left of everybody who was erased before then.
 func (p *Plane) SweepOnce(ctx context.Context, before time.Time) error {
-	mine := false
-	err := p.DB.Do(ctx, func(tx store.Tx) (err error) {
-		if mine, err = p.Changes.Lease(tx, sweepLease, p.node, p.now(), sweepLeaseIs); err != nil || !mine {
+	err := p.DB.Do(ctx, func(tx store.Tx) error {
+		if err := p.holdSweep(tx); err != nil {
 			return err
 		}
-		_, err = p.Changes.PruneChanges(tx, p.now().Add(-changesLive))
+		_, err := p.Changes.PruneChanges(tx, p.now().Add(-changesLive))
 		return err
 	})
-	if err != nil || !mine {
-		return err
+	if err == nil {
+		err = p.sweep(ctx, before)
 	}
+	if errors.Is(err, errElsewhere) {
+		return nil
+	}
+	return err
+}
+
+var errElsewhere = errors.New("another node sweeps")
+
+// holdSweep takes the lease or prolongs it: each transaction of a sweep does, for how long the whole
+// takes nobody knows. A sweep that waited for too long ends, since another node has begun.
+func (p *Plane) holdSweep(tx store.Tx) error {
+	mine, err := p.Changes.Lease(tx, sweepLease, p.node, p.now(), sweepLeaseIs)
+	if err == nil && !mine {
+		err = fault.New(fault.Unavailable, "sweep.elsewhere", "another node of the cell does it").Because(errElsewhere)
+	}
+	return err
+}
+
+// sweep clears batch after batch, while this node has the lease.
+func (p *Plane) sweep(ctx context.Context, before time.Time) error {
 	for {
 		dead := map[uint32][]id.Subject{}
 		if err := p.DB.View(ctx, func(tx store.Tx) error {
@@ -70,7 +90,9 @@ func (p *Plane) SweepOnce(ctx context.Context, before time.Time) error {
 			return err
 		}
 		for page := range slices.Chunk(keys, clearedPage) {
-			if err := p.DB.Do(ctx, func(tx store.Tx) error { return p.Subjects.Compacted(tx, page, p.now().UnixMilli()) }); err != nil {
+			if err := p.DB.Do(ctx, func(tx store.Tx) error {
+				return errors.Join(p.holdSweep(tx), p.Subjects.Compacted(tx, page, p.now().UnixMilli()))
+			}); err != nil {
 				return fmt.Errorf("mark as cleared: %w", err)
 			}
 		}
@@ -95,11 +117,11 @@ func (p *Plane) compact(ctx context.Context, dead map[uint32][]id.Subject) (clea
 // many, it halves them until those are found that can't be cleared, so that the others' remains go
 // in time.
 func (p *Plane) compactOf(ctx context.Context, tenant uint32, subjects []id.Subject) (cleared []id.Subject, err error) {
-	if err = p.Log.Compact(ctx, tenant, subjects); err == nil {
+	if err = p.Log.Compact(ctx, tenant, subjects, p.holdSweep); err == nil {
 		return subjects, nil
 	}
 	if ctx.Err() != nil || fault.KindOf(err) == fault.Unavailable { // all of them would fail alike
-		return nil, fmt.Errorf("compact: %w", err)
+		return nil, fmt.Errorf("compact: %w", err) // another node's lease among them
 	}
 	if len(subjects) == 1 {
 		p.log.Error("what an erasure left can't be cleared", "subject", subjects[0].String(), "error", err)

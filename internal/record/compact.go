@@ -27,25 +27,39 @@ const (
 // on; client keys stay. It may be called again after an error.
 //
 // Each call makes every node read all marks anew, once: who has many dead hands them over together.
-func (l *Log) Compact(ctx context.Context, tenant uint32, dead []id.Subject) error {
+// hold is called first in each of its transactions, to prolong a lease; its error ends the call.
+func (l *Log) Compact(ctx context.Context, tenant uint32, dead []id.Subject, hold ...func(store.Tx) error) error {
+	do := func(fn func(store.Tx) error) error {
+		return l.db.Do(ctx, func(tx store.Tx) error {
+			for _, h := range hold {
+				if err := h(tx); err != nil {
+					return err
+				}
+			}
+			return fn(tx)
+		})
+	}
 	for some := range slices.Chunk(dead, compactSubjects) {
-		if err := l.compact(ctx, tenant, some); err != nil {
+		if err := l.compact(ctx, do, tenant, some); err != nil {
 			return fmt.Errorf("compact: %w", err)
 		}
 	}
-	if err := l.markDead(ctx, tenant, dead); err != nil {
+	if err := l.markDead(do, tenant, dead); err != nil {
 		return fmt.Errorf("compact: %w", err)
 	}
 	return nil
 }
 
+// doer runs a function in a write transaction.
+type doer func(func(store.Tx) error) error
+
 // markDead puts a mark for each of the dead. Nodes look at them when the last are put; until then
 // readers pass over what the rows no longer have.
-func (l *Log) markDead(ctx context.Context, tenant uint32, dead []id.Subject) error {
+func (l *Log) markDead(do doer, tenant uint32, dead []id.Subject) error {
 	for len(dead) > 0 {
 		page := dead[:min(len(dead), markPage)]
 		dead = dead[len(page):]
-		if err := l.db.Do(ctx, func(tx store.Tx) error {
+		if err := do(func(tx store.Tx) error {
 			g := l.store.Gate(tx)
 			marks := make([]Mark, len(page))
 			for i := range page {
@@ -62,7 +76,7 @@ func (l *Log) markDead(ctx context.Context, tenant uint32, dead []id.Subject) er
 	return nil
 }
 
-func (l *Log) compact(ctx context.Context, tenant uint32, dead []id.Subject) error {
+func (l *Log) compact(ctx context.Context, do doer, tenant uint32, dead []id.Subject) error {
 	var after Location
 	for {
 		var rows []uint64
@@ -75,7 +89,7 @@ func (l *Log) compact(ctx context.Context, tenant uint32, dead []id.Subject) err
 		if len(rows) == 0 {
 			return nil
 		}
-		if err := l.db.Do(ctx, func(tx store.Tx) error { return l.rewrite(tx, tenant, rows, dead) }); err != nil {
+		if err := do(func(tx store.Tx) error { return l.rewrite(tx, tenant, rows, dead) }); err != nil {
 			return err
 		}
 	}

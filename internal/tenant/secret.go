@@ -89,8 +89,8 @@ func (s *Service) Hook(sid string) (*Hook, error) {
 	}
 	h, known := s.index.hook(sid)
 	if !known && s.shared() {
-		if err := s.miss(); err != nil {
-			return nil, fault.New(fault.Unavailable, "source.unchecked", "the source cannot be looked up at the moment").Because(err)
+		if err := s.lookAgain(); err != nil {
+			return nil, err
 		}
 		h, known = s.index.hook(sid)
 	}
@@ -110,6 +110,25 @@ func (s *Service) Hook(sid string) (*Hook, error) {
 		}
 	}
 	return out, nil
+}
+
+// Fresh is Hook for whom the secrets that Hook gave don't fit: another node may have given the source
+// others a moment ago, and a vendor who is answered 403 drops what it sent. It looks into a store that
+// is shared first, as often as for keys that nobody knows.
+func (s *Service) Fresh(sid string) (*Hook, error) {
+	if s.shared() {
+		if err := s.lookAgain(); err != nil {
+			return nil, err
+		}
+	}
+	return s.Hook(sid)
+}
+
+func (s *Service) lookAgain() error {
+	if err := s.miss(); err != nil {
+		return fault.New(fault.Unavailable, "source.unchecked", "the source cannot be looked up at the moment").Because(err)
+	}
+	return nil
 }
 
 // sourceRegion returns the region in a source's id, "src_<region>_…".
@@ -226,6 +245,7 @@ func (s *Service) open(src *Source, sealed []byte) (Secrets, error) {
 // to the log and answers that it isn't available: the vendor sends again until that is mended.
 func (s *Service) openAll(accounts []Account) map[string]opened {
 	all := map[string]opened{}
+	now := s.opt.Now()
 	for i := range accounts {
 		for j := range accounts[i].Sources {
 			f := &accounts[i].Sources[j]
@@ -235,7 +255,10 @@ func (s *Service) openAll(accounts []Account) map[string]opened {
 			var o opened
 			var err, oldErr error
 			o.now, err = s.open(&f.Source, f.Sealed)
-			if o.old, oldErr = s.open(&f.Source, f.OldSealed); err != nil || oldErr != nil {
+			if !f.ended(now) {
+				o.old, oldErr = s.open(&f.Source, f.OldSealed)
+			}
+			if err != nil || oldErr != nil {
 				s.opt.Log.Error("the secrets of a source can't be opened", "source", f.ID, "error", errors.Join(err, oldErr))
 			}
 			if err != nil { // without the old ones, the new ones hold all the same

@@ -76,27 +76,38 @@ func Open(ctx context.Context, db store.DB, s Store, l Ledger, opt Options) (*Se
 	if err := v.refresh(ctx); err != nil {
 		return nil, fmt.Errorf("load tenants: %w", err)
 	}
+	v.endGracesOrLog(ctx)
 	return v, nil
 }
 
 // Run looks for changes by other nodes until ctx ends, so that a credential disabled on one node
-// is refused by all within a second.
+// is refused by all within a second. It also has old secrets forgotten when their grace is over.
 func (s *Service) Run(ctx context.Context) {
-	if !s.shared() {
-		<-ctx.Done()
-		return
+	graces := time.NewTicker(graceEvery)
+	defer graces.Stop()
+	var changes <-chan time.Time
+	if s.shared() {
+		tick := time.NewTicker(s.opt.Poll)
+		defer tick.Stop()
+		changes = tick.C
 	}
-	tick := time.NewTicker(s.opt.Poll)
-	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-graces.C:
+			s.endGracesOrLog(ctx)
+		case <-changes:
 			if err := s.refresh(ctx); err != nil && ctx.Err() == nil {
 				s.opt.Log.WarnContext(ctx, "cannot look for changed tenants", "error", err)
 			}
 		}
+	}
+}
+
+func (s *Service) endGracesOrLog(ctx context.Context) {
+	if err := s.EndGraces(ctx); err != nil && ctx.Err() == nil {
+		s.opt.Log.WarnContext(ctx, "cannot clear old secrets, it will be tried again", "error", err)
 	}
 }
 

@@ -118,7 +118,8 @@ type NewSource struct {
 	Adapter string
 	Service string
 	Trust   term.Trust
-	// Account names the tenant's account at the vendor, such as Twilio's AccountSid. Optional.
+	// Account names the tenant's account at the vendor: Twilio's AccountSid, or the id of a WhatsApp
+	// Business account. Of these two vendors, what names another one is refused. Optional.
 	Account string
 	// Secret is what the vendor signs with: Twilio's AuthToken, SendGrid's public key, Meta's app
 	// secret. Signed adapters need it. Of segment it is the public key of an OAuth application, as

@@ -71,6 +71,7 @@ func TestOnPostgreSQL(t *testing.T) {
 		{"another node", TestAKeyMadeOnAnotherNodeWorksAtOnce}, {"another node disables", TestWhatAnotherNodeDisabledStopsHere}, {"ids", TestTenantIDs},
 		{"secrets", TestSecretsAreStoredSealed}, {"secrets rotate", TestASecretIsRotatedWithGrace}, {"another node's secret", TestASecretSetOnAnotherNodeHoldsAtOnce},
 		{"tokens", TestAnAssertionGetsATokenForAnHour}, {"OAuth keys rotate", TestAnOAuthKeyIsRotatedWithGrace},
+		{"another node rotates", TestASecretRotatedOnAnotherNodeHoldsAtOnce}, {"old secrets", TestAnOldSecretIsGoneWhenItsGraceIsOver},
 	} {
 		t.Run(test.name, test.run)
 	}

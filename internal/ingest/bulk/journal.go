@@ -53,6 +53,7 @@ type identity struct {
 // Journal remembers what of a file is durable at the node, and lists bad lines.
 type Journal struct {
 	path   string // "" keeps it in memory
+	in     *os.File
 	bad    string
 	state  state
 	list   *os.File
@@ -74,11 +75,11 @@ func NewJournal(bad string) *Journal {
 // OpenJournal reads the journal at path, or begins one. to stands for everything besides in that
 // makes it another import: the node, the key, the mapping. bad is where bad lines are listed.
 //
-// Until it is closed, no other import has path or bad. Faults of kind Invalid when it is the journal
+// Until it is closed, no other import has path or bad; in stays open as long. Faults of kind Invalid when it is the journal
 // of another import, or can't be read; Conflict when another import is at work with it.
 func OpenJournal(path, bad string, in *os.File, to ...[]byte) (j *Journal, err error) {
 	j = NewJournal(bad)
-	j.path = path
+	j.path, j.in = path, in
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, j.Close())
@@ -121,7 +122,7 @@ func (j *Journal) load(in *os.File, to [][]byte) error {
 		return j.other("can't be read, or is no state of an import", err)
 	}
 	switch s := &j.state; {
-	case s.Input.Bytes != id.Bytes || !s.Input.Modified.Equal(id.Modified) || s.Input.Ends != id.Ends:
+	case !s.Input.same(id):
 		return j.other("is of another file, or this one was changed since", nil)
 	case s.To != target:
 		return j.other("is of an import to another node, by another key or another mapping", nil)
@@ -132,6 +133,10 @@ func (j *Journal) load(in *os.File, to [][]byte) error {
 func (j *Journal) other(what string, err error) error {
 	return fault.New(fault.Invalid, "import.other_state", "%s %s", j.path, what).Because(err).
 		WithHint("delete it, or name another with --state, to import from the start: records that the node has already are counted as duplicates")
+}
+
+func (i identity) same(as identity) bool {
+	return i.Bytes == as.Bytes && i.Modified.Equal(as.Modified) && i.Ends == as.Ends
 }
 
 func identify(f *os.File) (identity, error) {
@@ -182,8 +187,17 @@ func (j *Journal) enter(b *Batch, t Taken) error {
 // began says whether anything was entered. Until then there is nothing worth a file.
 func (j *Journal) began() bool { return j.state.Next.Offset > 0 }
 
-// finish enters that the file was read to its end.
+// finish enters that the file was read to its end. A file that was written to meanwhile is not done:
+// nobody knows which of its lines were read. The journal stays that of the file as it was, so that it
+// does for no other.
 func (j *Journal) finish() error {
+	if j.in != nil {
+		id, err := identify(j.in)
+		if err != nil || !j.state.Input.same(id) {
+			return errors.Join(fault.New(fault.Conflict, "import.changed", "the file was changed while it was imported").Because(err).
+				WithHint("when nothing writes to it any more, delete "+j.path+" and import it again: records that the node has already are counted as duplicates"), j.save())
+		}
+	}
 	j.state.Done = true
 	return j.save()
 }

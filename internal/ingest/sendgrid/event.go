@@ -1,6 +1,7 @@
 package sendgrid
 
 import (
+	"regexp"
 	"strconv"
 	"unicode/utf8"
 
@@ -52,11 +53,41 @@ func (d *decoder) read(e *ingest.Event) (reason, path string) {
 		return "event.bad_identifier", "email"
 	case len(email) > 0:
 		d.b.Identify(e, term.Email, term.RoleRecipient, email)
-	case string(event) != accountChange: // which is about the tenant's own account, and nobody
+	case string(event) != accountChange || !d.impersonal():
 		return "event.no_subject", "email"
 	}
 	return d.b.Split(e, 0)
 }
+
+// impersonal says whether an event about the tenant's own account is about nobody else: what it holds
+// would be under nobody's key, where no erasure finds it, and any further member can be an argument
+// of the tenant's.
+func (d *decoder) impersonal() bool {
+	doc := &d.b.Doc
+	for n := range doc.Members(0) {
+		switch string(doc.Key(n)) {
+		case "event", "sg_event_id": // read before
+		case "timestamp":
+			if d.times().At <= 0 {
+				return false
+			}
+		case "type":
+			if doc.Nodes[n].Kind != scan.String || !word.Match(d.text("type")) {
+				return false
+			}
+		case "email":
+			if raw := string(doc.Raw(n)); raw != `""` && raw != "null" {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// word is what the vendor says of an account, such as compliance_suspend.
+var word = regexp.MustCompile(`^[a-z][a-z_]{0,63}$`)
 
 // text returns the content of the member called name when it is a text; one with half a surrogate
 // pair, by which two could become the same, is none.

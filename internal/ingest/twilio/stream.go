@@ -20,6 +20,9 @@ func (d *decoder) event(e *ingest.Event) (reason, path string) {
 		return "event.not_object", ""
 	}
 	root := params{b: d.b, doc: doc}
+	if d.accounts.Wrong(streamAccount(root)) {
+		return ingest.WrongAccount, "data"
+	}
 	w := webhook{d: d, e: e}
 	typ := root.text("type")
 	s := w.streamShape(typ)
@@ -49,6 +52,23 @@ func (d *decoder) event(e *ingest.Event) (reason, path string) {
 	}
 	s.people(&w)
 	return d.b.Split(e, 0)
+}
+
+// streamAccount returns the account that an event names: in its data or what is in that, else in its
+// source, as "/2010-04-01/Accounts/AC…/Messages/SM….json". Not every type of event names one.
+func streamAccount(root params) []byte {
+	if data, ok := root.in("data"); ok {
+		for _, p := range []params{inner(data), {b: data.b, doc: data.doc, at: data.at, loose: true}} {
+			if sid := p.text(accountSid); sid != nil {
+				return sid
+			}
+		}
+	}
+	_, rest, ok := bytes.Cut(root.text("source"), []byte("/Accounts/"))
+	if sid, _, _ := bytes.Cut(rest, []byte("/")); ok && bytes.HasPrefix(sid, []byte("AC")) {
+		return sid
+	}
+	return nil
 }
 
 // inner returns the parameters of an event: its data, or, where these are an envelope, what is in it.

@@ -97,7 +97,7 @@ func TestABadEventCostsOnlyItself(t *testing.T) {
 	}
 	b := decode(t, e, jsonType, "["+strings.Repeat("7,", twilio.MaxEvents+4)+"7]")
 	defer b.Release()
-	if all := refusals(b); len(all) != twilio.MaxEvents+1 || all[twilio.MaxEvents] != "1000 batch.too_many_events  4" {
+	if all := refusals(b); len(all) != twilio.MaxEvents+1 || all[twilio.MaxEvents] != "10000 batch.too_many_events  4" {
 		t.Errorf("%d refusals, the last %q", len(all), all[len(all)-1])
 	}
 }

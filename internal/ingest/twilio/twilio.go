@@ -16,10 +16,10 @@ import (
 // The limits. The vendor states none; these are well above what it sends.
 const (
 	MaxBodyBytes  = 1 << 20
-	MaxParameters = 1000 // of a form
-	MaxEvents     = 1000 // of a request of Event Streams
-	MaxIDChars    = 256  // of a SID or an event's id
-	MaxNameBytes  = 1024 // of an address or identity
+	MaxParameters = 1000   // of a form
+	MaxEvents     = 10_000 // of a request of Event Streams: the body holds no more of them
+	MaxIDChars    = 256    // of a SID or an event's id
+	MaxNameBytes  = 1024   // of an address or identity
 )
 
 // decoder is one decoding in progress.
@@ -28,6 +28,7 @@ type decoder struct {
 	env        ingest.Env
 	body       []byte
 	attributes scan.Doc // of a task
+	accounts   ingest.Accounts
 }
 
 // Decode decodes the body of a webhook: a form, a JSON object, or the JSON array of Event Streams,
@@ -37,14 +38,19 @@ type decoder struct {
 //
 // The service of a record is told by its parameters and not by the source, since one URL takes the
 // webhooks of all products: messaging, voice, chat, video, verify or flex, as the programme must
-// call them. The body must have been verified; see Verify.
+// call them. The body must have been verified; see Verify. When all of it names another account than
+// env's, the fault is of kind Forbidden; of an array, what does is refused and the rest is kept.
 func Decode(contentType string, body []byte, env ingest.Env) (*ingest.Batch, error) {
 	if len(body) > MaxBodyBytes {
 		return nil, fault.New(fault.Invalid, "body.too_large", "a request holds at most %d bytes", MaxBodyBytes)
 	}
-	d := decoder{b: ingest.NewBatch(), env: env, body: body}
+	d := decoder{b: ingest.NewBatch(), env: env, body: body, accounts: ingest.Accounts{Want: env.Account}}
 	d.b.Words = known
-	if err := d.decode(contentType); err != nil {
+	err := d.decode(contentType)
+	if err == nil {
+		err = d.accounts.Err()
+	}
+	if err != nil {
 		d.b.Release()
 		return nil, err
 	}
@@ -173,7 +179,7 @@ var eventReason = [...]string{scan.Duplicate: "event.duplicate_member", scan.Too
 // known are the names that the path of a refusal may show.
 func known(name string) bool {
 	switch name {
-	case "id", "type", "source", "data", "MessageSid", "CallSid", "RecordingSid", "TranscriptionSid", "RoomSid", "ConversationSid",
+	case "id", "type", "source", "data", "AccountSid", "MessageSid", "CallSid", "RecordingSid", "TranscriptionSid", "RoomSid", "ConversationSid",
 		"ParticipantSid", "UserSid", "TaskSid", "ResourceSid", "transcript_sid":
 		return true
 	}

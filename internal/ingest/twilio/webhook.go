@@ -29,6 +29,9 @@ type webhook struct {
 
 // read fills the event from the webhook, or says why it can't be kept.
 func (w *webhook) read() (reason, path string) {
+	if w.d.accounts.Wrong(w.p.text(accountSid)) {
+		return ingest.WrongAccount, accountSid
+	}
 	s := w.tell()
 	if s == nil || !w.kind(s) {
 		return "event.unknown_kind", ""
@@ -40,6 +43,8 @@ func (w *webhook) read() (reason, path string) {
 	s.people(w)
 	return w.d.b.Split(w.e, 0)
 }
+
+const accountSid = "AccountSid"
 
 // kind looks the record's kind up in the programme.
 func (w *webhook) kind(s *shape) bool {

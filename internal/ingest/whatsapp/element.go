@@ -127,7 +127,9 @@ func (d *decoder) extend(at span, c *contact, metadata span) (reason, path strin
 	if metadata.to > 0 {
 		put("metadata", d.raw(metadata))
 	}
-	return d.parse(d.b.Hold(append(parts, []byte("}"))...))
+	whole := d.b.Hold(append(parts, []byte("}"))...)
+	d.made += len(whole)
+	return d.parse(whole)
 }
 
 // times reads the timestamp: seconds since 1970, in a text or as a number.

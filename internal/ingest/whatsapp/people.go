@@ -17,7 +17,7 @@ type contact struct {
 // contact adds the contact in body[at:to]. One that can't be read is nobody's.
 func (d *decoder) contact(at, to int) error {
 	raw := d.body[at:to]
-	if raw[0] != '{' || len(d.contacts) == MaxElements || d.b.Doc.ParseAll(raw, scan.Limits{UTF8: d.utf8}) != nil {
+	if raw[0] != '{' || len(d.contacts) == MaxContacts || d.b.Doc.ParseAll(raw, scan.Limits{UTF8: d.utf8}) != nil {
 		return nil
 	}
 	d.contacts = append(d.contacts, contact{raw, d.text(0, "wa_id"), d.text(0, "user_id"), d.text(0, "parent_user_id")})

@@ -12,12 +12,15 @@ import (
 	"domicile.dev/internal/scan"
 )
 
-// The limits. The vendor sends at most 3 MB.
+// The limits. The vendor sends at most 3 MB and about a thousand changes in one request; what it
+// sends is answered 200 whatever becomes of it, so that none of them may stand in its way.
 const (
 	MaxBodyBytes    = 4 << 20
 	MaxElementBytes = 256 << 10 // of a message or status
 	MaxSharedBytes  = 8 << 10   // of a contact or the metadata, which each of the elements gets
-	MaxElements     = 1000      // of a request
+	MaxElements     = 10_000    // of a request; changes of the account are none
+	MaxContacts     = 1000      // of a change
+	MaxMadeBytes    = 32 << 20  // of all elements of a request, each with its contact and metadata
 	MaxIDChars      = 256       // of a wamid
 	MaxNameBytes    = 1024      // of an id of a person
 )
@@ -27,28 +30,36 @@ type decoder struct {
 	b        *ingest.Batch
 	env      ingest.Env
 	body     []byte
-	utf8     bool // the whole body is valid UTF-8
-	n        int  // elements so far
+	utf8     bool           // the whole body is valid UTF-8
+	n        int            // elements so far
+	made     int            // bytes of those with what was added to them
+	many     map[string]int // where in b.Events the refusal of all alike is, by reason
 	contacts []contact
+	accounts ingest.Accounts
 }
 
 // Decode decodes the body of a webhook. It returns an event for each element of `messages` and of
 // `statuses`, some of them refused, or a fault of kind Invalid when the body as a whole can't be
-// read: then nothing of it was kept. Changes of other fields are refused events. The batch can
+// read: then nothing of it was kept. All changes of other fields are one refused event. The batch can
 // hold views into body.
 //
 // A record's data is the element as it was sent, with two members more: `contact`, the contact that
 // the element's person has in the same change, and `metadata`, the business number's. A member of
 // that name in the element itself comes first. The records are of the service messaging, as the
 // programme must call it, whatever the source's is, and of the kinds message and message.status.
-// The body must have been verified; see Verify.
+// The body must have been verified; see Verify. When all of its entries are of another account than
+// env's, the fault is of kind Forbidden; of several, those that are are refused events.
 func Decode(body []byte, env ingest.Env) (*ingest.Batch, error) {
 	if len(body) > MaxBodyBytes {
 		return nil, fault.New(fault.Invalid, "body.too_large", "a request holds at most %d bytes", MaxBodyBytes)
 	}
-	d := decoder{b: ingest.NewBatch(), env: env, body: body, utf8: utf8.Valid(body)}
+	d := decoder{b: ingest.NewBatch(), env: env, body: body, utf8: utf8.Valid(body), accounts: ingest.Accounts{Want: env.Account}}
 	d.b.Words = known
-	if err := d.decode(); err != nil {
+	err := d.decode()
+	if err == nil {
+		err = d.accounts.Err()
+	}
+	if err != nil {
 		d.b.Release()
 		return nil, ingest.Unreadable(err)
 	}
@@ -129,16 +140,36 @@ func (d *decoder) decode() error {
 			d.refuse("event.not_object", "entry")
 			return nil
 		}
-		entry, _, err := d.members(at, "changes")
+		entry, _, err := d.members(at, "id", "changes")
 		if err != nil {
 			return d.ambiguous(err, "entry")
 		}
-		return d.each("changes", entry[0], d.change)
+		if d.accounts.Wrong(d.name(entry[0])) {
+			d.refuseAll(ingest.WrongAccount, "id")
+			return nil
+		}
+		return d.each("changes", entry[1], d.change)
 	})
 }
 
-// change decodes one change: the elements of a change to messages; any other is one refused event,
-// since it is about the tenant's account.
+// name returns the text or number at s, nil when it is neither.
+func (d *decoder) name(s span) []byte {
+	raw := d.raw(s)
+	switch {
+	case len(raw) > 1 && raw[0] == '"':
+		raw = raw[1 : len(raw)-1]
+		if bytes.IndexByte(raw, '\\') >= 0 {
+			raw, _ = scan.Unquote(nil, raw)
+		}
+		return raw
+	case len(raw) > 0 && raw[0] >= '0' && raw[0] <= '9':
+		return raw
+	}
+	return nil
+}
+
+// change decodes one change: the elements of a change to messages. Any other is about the tenant's
+// account, and is no element.
 func (d *decoder) change(at, _ int) error {
 	if d.body[at] != '{' {
 		d.refuse("event.not_object", "changes")
@@ -149,7 +180,7 @@ func (d *decoder) change(at, _ int) error {
 		return d.ambiguous(err, "changes")
 	}
 	if string(d.raw(change[0])) != `"messages"` || change[1].to == 0 || d.body[change[1].at] != '{' {
-		d.refuse("event.unknown_kind", "field")
+		d.refuseAll("event.unknown_kind", "field")
 		return nil
 	}
 	value, _, err := d.members(change[1].at, "metadata", "contacts", "messages", "statuses")
@@ -180,18 +211,26 @@ func (d *decoder) ambiguous(err error, path string) error {
 	return nil
 }
 
-// add returns the event for the next element, or nil past the limit, where all are one refusal.
+// add returns the event for the next element, or nil past the limits, where all are one refusal.
 func (d *decoder) add() *ingest.Event {
-	d.n++
-	switch {
-	case d.n <= MaxElements:
-		return d.b.Add(d.n - 1)
-	case d.n == MaxElements+1:
-		d.b.Refuse(d.b.Add(MaxElements), "batch.too_many_events", "")
-	default:
-		d.b.Events[MaxElements].Refused.More++
+	if d.n++; d.n <= MaxElements && d.made <= MaxMadeBytes {
+		return d.b.Add(len(d.b.Events))
 	}
+	d.refuseAll("batch.too_many_events", "")
 	return nil
+}
+
+// refuseAll counts one more of what is refused for reason: all together are one event.
+func (d *decoder) refuseAll(reason, path string) {
+	if at, ok := d.many[reason]; ok {
+		d.b.Events[at].Refused.More++
+		return
+	}
+	if d.many == nil {
+		d.many = map[string]int{}
+	}
+	d.many[reason] = len(d.b.Events)
+	d.b.Refuse(d.b.Add(len(d.b.Events)), reason, path)
 }
 
 func (d *decoder) refuse(reason, path string) {

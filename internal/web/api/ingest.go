@@ -33,9 +33,12 @@ type Sink interface {
 // IngestOptions tunes an Ingest. The zero value is right for most nodes.
 type IngestOptions struct {
 	// InFlightBytes is the most bytes of bodies that are held at once, unpacked. Beyond it, clients
-	// are told to come back. Default 48 MiB. Requests whose key is in their body, so that nobody
-	// knows yet who they are, get half of it at most.
+	// are told to come back. Default 48 MiB. Of it, bodies whose sender isn't known yet get a
+	// quarter where the key is inside and a quarter where a signature is to be checked; those with a
+	// public key get three quarters. Half of that is the most for one peer or source.
 	InFlightBytes int64
+	// Patience is how long a body may take whose sender isn't known yet. Default 10 s.
+	Patience time.Duration
 	// URL is where browsers reach this region. Default: the host that they asked, by the scheme
 	// of the listener.
 	URL string
@@ -61,7 +64,8 @@ type Ingest struct {
 	sources  Sources
 	sink     Sink
 	opt      IngestOptions
-	inFlight atomic.Int64 // bytes
+	inFlight atomic.Int64 // bytes, those in shares among them
+	shares   shares
 	shedAt   atomic.Int64 // when the log was last told, Unix seconds
 }
 
@@ -73,6 +77,9 @@ func NewIngest(sources Sources, sink Sink, kinds ingest.Kinds, opt IngestOptions
 	}
 	if opt.Planned == nil {
 		opt.Planned = func(*tenant.Source) ingest.Kinds { return kinds }
+	}
+	if opt.Patience <= 0 {
+		opt.Patience = 10 * time.Second
 	}
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
@@ -206,7 +213,11 @@ func (in *Ingest) takeEvents(w http.ResponseWriter, r *http.Request, p string, s
 		in.drain(w, r, sdk.MaxBodyBytes)
 		return err
 	}
-	body := in.body(sdk.MaxBodyBytes, src != nil)
+	from := sender{class: keyless, name: in.peer(r)}
+	if src != nil {
+		from = senderOf(src)
+	}
+	body := in.body(sdk.MaxBodyBytes, from)
 	defer body.release()
 	if err := body.read(w, r); err != nil {
 		return err
@@ -222,6 +233,7 @@ func (in *Ingest) takeEvents(w http.ResponseWriter, r *http.Request, p string, s
 		if src, err = in.source(key, term.AdapterSegment); err != nil {
 			return err
 		}
+		body.know(senderOf(src))
 	}
 	asked := key
 	if tenant.IsAccessToken(key) {
@@ -261,7 +273,7 @@ func (in *Ingest) takeRecords(w http.ResponseWriter, r *http.Request) {
 		guard.Fail(w, err)
 		return
 	}
-	body := in.body(native.MaxBodyBytes, true)
+	body := in.body(native.MaxBodyBytes, senderOf(src))
 	defer body.release()
 	if err := body.read(w, r); err != nil {
 		failNative(w, err)

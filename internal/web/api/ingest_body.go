@@ -10,6 +10,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"domicile.dev/internal/fault"
+	"domicile.dev/internal/web/guard"
 )
 
 // step is by how much a body's share of the bytes in flight grows. The share follows what has
@@ -25,7 +26,7 @@ type body struct {
 
 	in    *Ingest
 	limit int
-	most  int64 // of all bytes in flight, for this request to get more
+	from  sender
 	share int64 // bytes in flight that are this request's
 	held  []*[]byte
 }
@@ -36,12 +37,12 @@ var (
 )
 
 // body returns the body of a request of at most limit bytes, before it is read.
-func (in *Ingest) body(limit int, known bool) body {
-	most := in.opt.InFlightBytes
-	if !known {
-		most /= 2
-	}
-	return body{in: in, limit: limit, most: most}
+func (in *Ingest) body(limit int, from sender) body { return body{in: in, limit: limit, from: from} }
+
+// know says whom the body turned out to be from: what it holds is no stranger's.
+func (b *body) know(as sender) {
+	b.in.shares.move(b.share, b.from, as)
+	b.from = as
 }
 
 // read reads the body and unpacks it when it is gzip, whatever the headers say of it: SDKs send
@@ -56,8 +57,12 @@ func (b *body) read(w http.ResponseWriter, r *http.Request) error {
 	return b.unpack(r)
 }
 
-// receive reads the body as it came, which is what signatures are over.
+// receive reads the body as it came, which is what signatures are over. A stranger has less time
+// for it than the listener gives.
 func (b *body) receive(w http.ResponseWriter, r *http.Request) error {
+	if b.from.stranger() {
+		defer guard.Hurry(w, b.in.opt.Patience)()
+	}
 	if r.ContentLength > int64(b.limit) {
 		b.in.drain(w, r, b.limit)
 		return b.tooLarge()
@@ -136,7 +141,7 @@ func (b *body) fill(from io.Reader) ([]byte, error) {
 
 // charge takes n more of the bytes in flight.
 func (b *body) charge(n int64) error {
-	if b.in.inFlight.Add(n) > b.most {
+	if b.in.inFlight.Add(n) > b.in.opt.InFlightBytes || !b.in.shares.take(b.from, n, b.in.opt.InFlightBytes) {
 		b.in.inFlight.Add(-n)
 		b.in.shed()
 		return &fault.Error{Kind: fault.RateLimited, Reason: "ingest.busy", Public: "this node holds as much as it can",
@@ -156,6 +161,7 @@ func (in *Ingest) shed() {
 
 // release gives everything back. The body's bytes are no longer good.
 func (b *body) release() {
+	b.in.shares.move(b.share, b.from, sender{class: known})
 	b.in.inFlight.Add(-b.share)
 	for _, buf := range b.held {
 		if cap(*buf) <= keepBuffer {

@@ -29,7 +29,7 @@ const (
 // assertion that they signed, and get a token for this region. After 400 and 401 they give up until
 // there is something more to deliver; after any other status they come back.
 func (in *Ingest) token(w http.ResponseWriter, r *http.Request) {
-	body := in.body(maxTokenBody, false)
+	body := in.body(maxTokenBody, sender{class: keyless, name: in.peer(r)})
 	defer body.release()
 	if err := body.read(w, r); err != nil {
 		failToken(w, err)

@@ -398,7 +398,7 @@ func TestIngestHoldsOnlySoMuch(t *testing.T) {
 	<-i.began
 	for name, w := range map[string]*httptest.ResponseRecorder{
 		"known":   i.post(t, "/v1/batch", body, "Authorization", basic(serverKey)),
-		"unknown": i.post(t, "/v1/batch", aBatch(`,"writeKey":"`+serverKey+`"`)),
+		"unknown": i.post(t, "/v1/batch", aBatch(`,"writeKey":"`+serverKey+`","x":"`+strings.Repeat("y", 20<<10)+`"`)),
 	} {
 		if w.Code != 429 || w.Header().Get("Retry-After") != "1" || w.Header().Get("X-RateLimit-Reset") != "1" || !strings.Contains(w.Body.String(), "ingest.busy") {
 			t.Errorf("%s: %d %s", name, w.Code, w.Body)

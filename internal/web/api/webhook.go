@@ -15,9 +15,11 @@ import (
 	"domicile.dev/internal/web/guard"
 )
 
-// Hooks finds the source that a webhook's path names. Faults as tenant.Service.Hook has them.
+// Hooks finds the source that a webhook's path names. Faults as tenant.Service.Hook has them. Fresh is
+// asked where the secrets that Hook gave don't fit: it knows what other nodes have just changed.
 type Hooks interface {
 	Hook(sid string) (*tenant.Hook, error)
+	Fresh(sid string) (*tenant.Hook, error)
 }
 
 // Webhook is how the webhooks of one vendor are taken.
@@ -121,7 +123,13 @@ func (h *Webhooks) serve(w http.ResponseWriter, r *http.Request, v *webhook, sid
 	case err != nil:
 		h.in.drain(w, r, v.MaxBodyBytes)
 	case greeting:
-		err = v.Greet(w, r, hook)
+		if err = v.Greet(w, r, hook); err != nil { // with a token, perhaps, that another node just made
+			if fresh, newer := h.fresh(hook); newer != nil {
+				err = newer
+			} else if fresh != nil {
+				err = v.Greet(w, r, fresh)
+			}
+		}
 	default:
 		err = h.take(w, r, v, hook)
 	}
@@ -149,22 +157,28 @@ func (h *Webhooks) take(w http.ResponseWriter, r *http.Request, v *webhook, hook
 			return err
 		}
 	}
-	body := h.in.body(v.MaxBodyBytes, v.Verify == nil)
+	from := sender{class: hooked, name: hook.Source.ID}
+	if v.Verify == nil {
+		from = senderOf(hook.Source)
+	}
+	body := h.in.body(v.MaxBodyBytes, from)
 	defer body.release()
 	if err := body.receive(w, r); err != nil {
 		return err
 	}
 	d := &Delivery{Header: r.Header, URLs: h.urls(r), Body: body.bytes, Now: h.in.opt.Now()}
 	if v.Verify != nil {
-		if err := signed(v, d, hook.Secrets); err != nil {
+		if err := h.verify(v, d, hook); err != nil {
 			return err
 		}
+		body.know(sender{class: known})
 	}
 	if err := body.unpack(r); err != nil {
 		return err
 	}
 	d.Body = body.bytes
-	b, err := v.Decode(d, ingest.Env{ReceivedAt: d.Now, Kinds: h.in.opt.Planned(hook.Source), Service: hook.Source.Service})
+	b, err := v.Decode(d, ingest.Env{ReceivedAt: d.Now, Kinds: h.in.opt.Planned(hook.Source), Service: hook.Source.Service,
+		Account: hook.Source.Account})
 	if err != nil {
 		return err
 	}
@@ -176,6 +190,31 @@ func (h *Webhooks) take(w http.ResponseWriter, r *http.Request, v *webhook, hook
 		v.Answer(w, d)
 	}
 	return nil
+}
+
+// verify says whether d was signed with one of the secrets that hook has, or has by now.
+func (h *Webhooks) verify(v *webhook, d *Delivery, hook *tenant.Hook) error {
+	err := signed(v, d, hook.Secrets)
+	if err == nil {
+		return nil
+	}
+	fresh, newer := h.fresh(hook)
+	switch {
+	case newer != nil:
+		return newer
+	case fresh == nil:
+		return err
+	}
+	return signed(v, d, fresh.Secrets)
+}
+
+// fresh returns the source of hook when it has other secrets by now, nil when it doesn't.
+func (h *Webhooks) fresh(hook *tenant.Hook) (*tenant.Hook, error) {
+	now, err := h.hooks.Fresh(hook.Source.ID)
+	if err != nil || slices.Equal(now.Secrets, hook.Secrets) {
+		return nil, err
+	}
+	return now, nil
 }
 
 // signed says whether d was signed with one of the secrets that hold.

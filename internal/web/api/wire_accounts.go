@@ -46,7 +46,7 @@ type (
 		Service    string `json:"service,omitempty" doc:"the programme's service that the data belongs to; without it each record names its own"`
 		Trust      string `json:"trust,omitempty" enum:"server,public" default:"server" doc:"public for a key that browsers hold"`
 		Name       string `json:"name,omitempty" maxLength:"120"`
-		AccountSID string `json:"account_sid,omitempty" maxLength:"64" doc:"the account at the vendor, for people"`
+		AccountSID string `json:"account_sid,omitempty" maxLength:"64" doc:"the account at the vendor: Twilio's AccountSid, or the id of a WhatsApp Business account; webhooks that name another one are refused"`
 		Secret     string `json:"secret,omitempty" writeOnly:"true" doc:"what the vendor signs with, never shown again: Twilio's AuthToken, SendGrid's public key, Meta's app secret; of segment, the public key of an OAuth application as PEM, without which the source has none"`
 	}
 	newTokenBody struct {

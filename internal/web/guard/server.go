@@ -43,6 +43,17 @@ func (t talk) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// Hurry gives the client of w so long to send the body, and returns what gives it the listener's
+// time again. Where that isn't possible the listener's time stays.
+func Hurry(w http.ResponseWriter, d time.Duration) (restore func()) {
+	c := http.NewResponseController(w)
+	began := time.Now()
+	if d >= readTimeout || c.SetReadDeadline(began.Add(d)) != nil {
+		return func() {}
+	}
+	return func() { _ = c.SetReadDeadline(began.Add(readTimeout)) }
+}
+
 // Stream returns w for long answers: every write gives the client another minute to take it.
 func Stream(w http.ResponseWriter) *Streamer {
 	return &Streamer{w: w, c: http.NewResponseController(w)}
