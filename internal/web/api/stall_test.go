@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -84,7 +85,8 @@ func TestStalledWebhooksKeepOutTheirOwnSourceAlone(t *testing.T) {
 }
 
 func TestStalledBatchesWithoutAKeyKeepOutTheirOwnPeerAlone(t *testing.T) {
-	s := newStalls(t, api.IngestOptions{ClientIP: "X-Real-Ip", InFlightBytes: 4 << 20})
+	s := newStalls(t, api.IngestOptions{ClientIP: "X-Real-Ip", InFlightBytes: 4 << 20,
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("127.0.0.0/8")}})
 	batch := func(ip string, n int) func() *httptest.ResponseRecorder {
 		body := aBatch(`,"writeKey":"` + serverKey + `","x":"` + strings.Repeat("y", n) + `"`)
 		return func() *httptest.ResponseRecorder {
