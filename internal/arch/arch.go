@@ -19,6 +19,7 @@ var Levels = map[string]int{
 	"internal/programme": 1, // load, check, hash
 	"internal/seal":      1, // the format of a sealed part
 
+	"internal/media":  3, // recordings and attachments: blobs, streamed; port of their store
 	"internal/ledger": 3, // append, prove, verify
 	"internal/record": 3, // the record log, its index and cursors
 	"internal/vault":  3, // keys per person, epochs
@@ -35,6 +36,8 @@ var Levels = map[string]int{
 	"internal/ingest/sendgrid":    8,
 	"internal/ingest/twilio":      8,
 	"internal/ingest/whatsapp":    8,
+	"internal/media/files":        8, // blobs as files
+	"internal/media/objects":      8, // blobs in a bucket
 	"internal/store/sqlstore":     8, // all SQL text, once, for both engines
 	"internal/vault/keyring":      8,
 	"internal/web/guard":          8, // faults → RFC 9457, limits, headers
@@ -55,6 +58,7 @@ var Levels = map[string]int{
 	"internal/arch":                       12,
 	"testkit/keys":                        12, // public vectors, read without our own code
 	"testkit/seal":                        12,
+	"internal/media/mediatest":            4, // the suite that both stores of blobs pass
 	"internal/ingest/ingesttest":          2, // what tests of adapters share
 	"internal/ingest/segment/segmenttest": 8, // requests as SDKs send them
 	"internal/store/storetest":            9, // the suite that both engines pass
@@ -66,6 +70,7 @@ var TestOnly = map[string]bool{
 	"bench":                           true,
 	"e2e":                             true,
 	"internal/arch":                   true,
+	"internal/media/mediatest":        true,
 	"internal/store/storetest":        true,
 	"internal/store/storetest/pgtest": true,
 }

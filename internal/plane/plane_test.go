@@ -14,6 +14,8 @@ import (
 	"domicile.dev/internal/ingest/native"
 	"domicile.dev/internal/ingest/segment"
 	"domicile.dev/internal/ledger"
+	"domicile.dev/internal/media"
+	"domicile.dev/internal/media/files"
 	"domicile.dev/internal/plane"
 	"domicile.dev/internal/record"
 	"domicile.dev/internal/store"
@@ -72,6 +74,9 @@ type world struct {
 	vault *vault.Vault
 	log   *record.Log
 	led   *ledger.Ledger
+	blobs media.Store
+
+	mediaBytes int64 // 0 is the default
 	*plane.Plane
 	rules  rules
 	now    time.Time
@@ -120,6 +125,8 @@ func (w *world) open(wrap func(store.DB) store.DB) {
 	must(err)
 	w.vault, err = vault.Open(ctx, w.db, sqlstore.Vaults{}, kr, vault.Options{Region: "ie1"})
 	must(err)
+	w.blobs, err = files.Open(filepath.Join(w.dir, "blobs"))
+	must(err)
 	seed, err := kr.Get(ctx, vault.LedgerKey)
 	must(err)
 	keys, err := ledger.NewKeys(ledger.Origin("ie1"), seed)
@@ -132,7 +139,8 @@ func (w *world) open(wrap func(store.DB) store.DB) {
 		return sqlstore.Tenants{}.PutTenant(tx, tenant.Tenant{No: 1, ID: "acme", Name: "Acme", CreatedAt: w.now})
 	}))
 	w.Plane = plane.New(plane.Parts{Region: "ie1", DB: w.db, Rules: w.rules, Vault: w.vault, Log: w.log, Ledger: w.led,
-		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{}}, plane.Options{Now: func() time.Time { return w.now }})
+		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{},
+		Media: sqlstore.Medias{}, Blobs: w.blobs}, plane.Options{Now: func() time.Time { return w.now }, MediaBytes: w.mediaBytes, Uploads: 4})
 	w.t.Cleanup(w.close)
 }
 
