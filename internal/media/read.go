@@ -43,6 +43,14 @@ func NewReader(ctx context.Context, s Store, name string, k *seal.BlobKey, p sea
 // Size returns how long the content is.
 func (r *Reader) Size() int64 { return r.size }
 
+// Ready opens the first chunk, so that trouble is known before anything is shown. It reads nothing.
+func (r *Reader) Ready() error {
+	if r.at == 0 && r.number != 0 {
+		return r.load(0)
+	}
+	return nil
+}
+
 // Err returns what the first Read failed with, but io.EOF.
 func (r *Reader) Err() error { return r.firstErr }
 

@@ -42,6 +42,11 @@ type IngestOptions struct {
 	// "peer" is the connection's, "none" adds nothing, and anything else is the header in which a
 	// proxy in front of this node writes it. Default "peer".
 	ClientIP string
+	// Media keeps recordings and attachments; nil takes none.
+	Media MediaSink
+	// MediaPatience is how long a client may take for 64 KiB of a recording or attachment before it
+	// is cut off: it holds the place of others. Default 30 s.
+	MediaPatience time.Duration
 	// Log is told when clients are sent away. Default: nobody.
 	Log *slog.Logger
 	// Now is the clock. Default time.Now.
@@ -49,7 +54,7 @@ type IngestOptions struct {
 }
 
 // Ingest answers the paths by which data comes: those of the Segment and RudderStack SDKs, and
-// POST /v1/records. It never redirects: SDKs take a redirect for a delivery.
+// /v1/records. It never redirects: SDKs take a redirect for a delivery.
 type Ingest struct {
 	sources  Sources
 	sink     Sink
@@ -64,6 +69,9 @@ type Ingest struct {
 func NewIngest(sources Sources, sink Sink, kinds ingest.Kinds, opt IngestOptions) *Ingest {
 	if opt.InFlightBytes <= 0 {
 		opt.InFlightBytes = 48 << 20
+	}
+	if opt.MediaPatience <= 0 {
+		opt.MediaPatience = 30 * time.Second
 	}
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
@@ -114,6 +122,7 @@ func (in *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	single, events := sdk.Serves(p)
 	key, settings := settingsKey(p)
+	clientID, media := mediaPath(r.URL)
 	method := http.MethodPost
 	switch {
 	case events:
@@ -124,6 +133,8 @@ func (in *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r.Pattern = "POST " + p
 	case p == pathConfig:
 		r.Pattern, method = "GET "+pathConfig, http.MethodGet
+	case media:
+		r.Pattern, method = patternMedia, http.MethodPut
 	case settings:
 		r.Pattern, method = "GET /v1/projects/{key}/settings", http.MethodGet
 	default:
@@ -150,6 +161,8 @@ func (in *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		succeed(w)
 	case p == pathRecords:
 		in.takeRecords(w, r)
+	case media:
+		in.takeMedia(w, r, clientID)
 	case settings:
 		in.settings(w, r, key)
 	case p == pathConfig:

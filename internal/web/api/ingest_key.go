@@ -12,27 +12,32 @@ import (
 // who returns the key that the head of the request names, and its source: "" and nil when it
 // names none.
 func (in *Ingest) who(r *http.Request, adapter string) (key string, src *tenant.Source, err error) {
+	if key, err = keyInHead(r); err != nil || key == "" {
+		return "", nil, err
+	}
+	src, err = in.source(key, adapter)
+	return key, src, err
+}
+
+// keyInHead returns the key that the head of the request names, "" when it names none.
+func keyInHead(r *http.Request) (key string, err error) {
 	if r.Header.Get("Authorization") != "" {
 		if user, _, ok := r.BasicAuth(); ok {
 			key = user
 		} else if key, err = guard.Bearer(r); err != nil {
-			return "", nil, fault.New(fault.Unauthenticated, "credential.bad_scheme", "the Authorization header is neither Basic nor Bearer")
+			return "", fault.New(fault.Unauthenticated, "credential.bad_scheme", "the Authorization header is neither Basic nor Bearer")
 		}
 	}
 	if strings.Contains(r.URL.RawQuery, "writeKey=") {
 		asked := r.URL.Query().Get("writeKey")
 		if key != "" && asked != "" && asked != key {
-			return "", nil, keyMismatch()
+			return "", keyMismatch()
 		}
 		if key == "" {
 			key = asked
 		}
 	}
-	if key == "" {
-		return "", nil, nil
-	}
-	src, err = in.source(key, adapter)
-	return key, src, err
+	return key, nil
 }
 
 // source returns whose key that is, if it is one for that adapter.
