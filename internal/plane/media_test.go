@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"math/rand/v2"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -13,9 +14,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
+
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/id"
 	"domicile.dev/internal/media"
+	"domicile.dev/internal/media/objects"
 	"domicile.dev/internal/plane"
 	"domicile.dev/internal/seal"
 	"domicile.dev/internal/store"
@@ -67,7 +72,7 @@ func said(id, phone string) string {
 func (w *world) blobNames() (names []string) {
 	w.t.Helper()
 	if err := w.blobs.List(context.Background(), func(l media.Listed) error {
-		if l.Name != "stamp" {
+		if !strings.HasPrefix(l.Name, "stamp/") {
 			names = append(names, l.Name)
 		}
 		return nil
@@ -613,8 +618,13 @@ func TestABlobStoreBelongsToOneDatabase(t *testing.T) {
 		}
 		fresh := newWorld(t, "")
 		wantKind(t, "another region's", media.Bind(t.Context(), fresh.db, sqlstore.Metas{}, other.blobs, "ie1"), fault.Conflict, "blob.other_store")
-		if err := media.Bind(t.Context(), fresh.db, sqlstore.Metas{}, other.blobs, "us1"); err != nil {
-			t.Errorf("a store that died when it was new: %v", err)
+		for range 2 {
+			if err := media.Bind(t.Context(), fresh.db, sqlstore.Metas{}, other.blobs, "us1"); err != nil {
+				t.Errorf("a store that a node stamped and then died: %v", err)
+			}
+		}
+		if err := media.Bind(t.Context(), other.db, sqlstore.Metas{}, other.blobs, "us1"); err != nil {
+			t.Errorf("the first database, after a second one began at the same time: %v", err)
 		}
 		w.send(w.nat, "", said("m1", "+353851234567"))
 		w.keep(upload("m1", sound(10)))
@@ -635,5 +645,74 @@ func TestWithoutAPlaceForBlobsNothingIsTaken(t *testing.T) {
 	w.erase(w.find("phone", "+353851234567"))
 	if err := w.SweepOnce(context.Background(), w.now.Add(time.Hour)); fault.ReasonOf(err) != "blob.no_store" {
 		t.Errorf("sweep: %v, want to hear that blobs are left", err)
+	}
+}
+
+// server returns the address of a server that speaks S3, with one bucket.
+func server(t *testing.T) string {
+	t.Setenv("AWS_ACCESS_KEY_ID", "made-up")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "made-up")
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	s3 := s3mem.New()
+	srv := httptest.NewServer(gofakes3.New(s3).Server())
+	t.Cleanup(srv.Close)
+	if err := s3.CreateBucket("blobs"); err != nil {
+		t.Fatal(err)
+	}
+	return "s3://blobs?region=eu-west-1&use_path_style=true&prefix=ie1/&endpoint=" + srv.URL
+}
+
+func TestMediaInABucket(t *testing.T) {
+	w := newWorld(t, "")
+	bucket, err := objects.Open(t.Context(), server(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := media.Bind(t.Context(), w.db, sqlstore.Metas{}, bucket, "ie1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := media.Bind(t.Context(), w.db, sqlstore.Metas{}, bucket, "ie1"); err != nil {
+		t.Fatal(err)
+	}
+	wantKind(t, "the node's own folder", media.Bind(t.Context(), w.db, sqlstore.Metas{}, w.blobs, "ie1"), fault.Conflict, "blob.other_store")
+	w.blobs, w.Parts.Blobs = bucket, bucket
+	w.send(w.nat, "", said("m1", "+353851234567"))
+	b := sound(12<<20 + 5) // three parts of an upload
+	k := w.keep(upload("m1", b))
+	w.wantMedia(k, b)
+	if again := w.keep(upload("m1", b)); !again.Already || again.ID != k.ID {
+		t.Errorf("again: %+v", again)
+	}
+	m, err := w.OpenMedia(context.Background(), w.caller, k.Record, k.ID, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, from := range []int{len(b) - 3, 7 << 20, 0} {
+		got := make([]byte, 3)
+		if _, err := m.Seek(int64(from), io.SeekStart); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(m, got); err != nil || !bytes.Equal(got, b[from:from+3]) {
+			t.Errorf("from %d: %x, %v", from, got, err)
+		}
+	}
+	_ = m.Close()
+	_, err = w.PutMedia(context.Background(), w.nat, plane.MediaUpload{ClientID: "m1", N: 1, Length: -1, Body: io.MultiReader(bytes.NewReader(b), broken{})})
+	wantKind(t, "cut short", err, fault.Invalid, "media.cut_short")
+	if n := w.blobNames(); len(n) != 1 {
+		t.Errorf("blobs %v, want one", n)
+	}
+	w.erase(w.find("phone", "+353851234567"))
+	if err := w.SweepOnce(context.Background(), w.now.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.SweepBlobsOnce(context.Background(), time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if n := w.blobNames(); len(n) != 0 {
+		t.Errorf("blobs %v after the sweep, want none", n)
+	}
+	if err := media.Bind(t.Context(), w.db, sqlstore.Metas{}, bucket, "ie1"); err != nil {
+		t.Errorf("after sweeps: %v", err)
 	}
 }
