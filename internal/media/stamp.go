@@ -61,7 +61,9 @@ func Bind(ctx context.Context, db store.DB, metas Metas, s Store, region string)
 	return err
 }
 
-func other(what string) *fault.Error { return fault.New(fault.Conflict, "blob.other_store", "%s", what) }
+func other(what string) *fault.Error {
+	return fault.New(fault.Conflict, "blob.other_store", "%s", what)
+}
 
 // mustBeNew refuses a store that has blobs, or is another region's, beside a new database. One with
 // stamps alone is of nodes that died before the database knew.
