@@ -135,7 +135,7 @@ func Open(ctx context.Context, c *config.Node, opt Options) (n *Node, err error)
 	if err := n.openBlobs(ctx); err != nil {
 		return n, err
 	}
-	po := plane.Options{Log: n.log, MediaBytes: c.Blobs.MaxMegabytes << 20, Uploads: c.Blobs.Uploads}
+	po := plane.Options{Log: n.log, Fetcher: newFetcher(c.Fetch, n.Tenants), MediaBytes: c.Blobs.MaxMegabytes << 20, Uploads: c.Blobs.Uploads}
 	if os.Getenv("DOMICILE_BENCH_SINK") == "file" {
 		if po.Sink, err = n.fileSink(); err != nil {
 			return n, err
@@ -231,7 +231,7 @@ func (n *Node) serveWeb(ctx context.Context, keys vault.Keyring, r *rules, opt O
 func (n *Node) startWorkers() {
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel = cancel
-	for _, run := range []func(context.Context){n.vault.Run, n.records.Run, n.Ledger.Run, n.Tenants.Run, n.api.Run, n.Plane.Sweep} {
+	for _, run := range []func(context.Context){n.vault.Run, n.records.Run, n.Ledger.Run, n.Tenants.Run, n.api.Run, n.Plane.Sweep, n.Plane.RunFetch} {
 		n.workers.Add(1)
 		go func() {
 			defer n.workers.Done()

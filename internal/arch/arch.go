@@ -36,6 +36,7 @@ var Levels = map[string]int{
 	"internal/ingest/sendgrid":    8,
 	"internal/ingest/twilio":      8,
 	"internal/ingest/whatsapp":    8,
+	"internal/media/fetch":        8, // gets what lies at a vendor
 	"internal/media/files":        8, // blobs as files
 	"internal/media/objects":      8, // blobs in a bucket
 	"internal/store/sqlstore":     8, // all SQL text, once, for both engines

@@ -37,6 +37,8 @@ type Node struct {
 	Programme string `yaml:"programme"`
 	// Blobs says where recordings and attachments lie, and how large they may be.
 	Blobs Blobs `yaml:"blobs"`
+	// Fetch says for which sources the recordings and attachments that lie at the vendor are got.
+	Fetch Fetch `yaml:"fetch"`
 	// TLS holds the certificate; files are read again when they change.
 	TLS *TLS `yaml:"tls"`
 	// Peers are the other regions, by id.
@@ -78,6 +80,48 @@ func (b *Blobs) check(bad func(key, why string, args ...any)) {
 	}
 	if b.Uploads < 0 || b.Uploads > 1000 {
 		bad("blobs.uploads", "give a number from 1 to 1000")
+	}
+}
+
+// Fetch is off unless it names sources.
+type Fetch struct {
+	// Sources are Twilio sources by id, "src_<region>_…".
+	Sources []string `yaml:"sources"`
+	// Hosts get the source's credentials. Default api.twilio.com.
+	Hosts []string `yaml:"hosts"`
+	// CDN are hosts that those may send on to, without credentials. Default Twilio's.
+	CDN []string `yaml:"cdn"`
+	// Private allows http and addresses that are not public.
+	Private bool `yaml:"private"`
+}
+
+var hostName = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?(?::[0-9]{1,5})?$`)
+
+// check fills in the vendor's hosts.
+func (f *Fetch) check(region string, bad func(key, why string, args ...any)) {
+	for _, s := range f.Sources {
+		if !strings.HasPrefix(s, "src_"+region+"_") {
+			bad("fetch.sources", "give ids of sources of this region, src_%s_…: domicile source list", region)
+			break
+		}
+	}
+	if len(f.Hosts) == 0 {
+		f.Hosts = []string{"api.twilio.com"}
+	}
+	if f.CDN == nil {
+		f.CDN = []string{".twiliocdn.com", "s3-external-1.amazonaws.com/media.twiliocdn.com/"}
+	}
+	for _, h := range f.Hosts {
+		if !hostName.MatchString(h) {
+			bad("fetch.hosts", "give names of hosts in lower case, such as api.twilio.com, without https:// and path")
+			break
+		}
+	}
+	for _, h := range f.CDN {
+		if at, _, _ := strings.Cut(strings.TrimPrefix(h, "."), "/"); !hostName.MatchString(at) || !strings.Contains(at, ".") && !f.Private {
+			bad("fetch.cdn", "give names of hosts in lower case, .example.com for all below, host/path/ for what lies under a path")
+			break
+		}
 	}
 }
 
@@ -181,6 +225,7 @@ func (n *Node) Check() error {
 		n.Keyring = "file:" + filepath.Join(n.Data, "keyring")
 	}
 	n.Blobs.check(bad)
+	n.Fetch.check(n.Region, bad)
 	for region, p := range n.Peers {
 		if u, err := url.Parse(p.URL); err != nil || u.Host == "" {
 			bad("peers."+region+".url", "give the region's address")

@@ -325,6 +325,9 @@ func (g *group) append(ops []*ingestOp) error {
 			} else {
 				o.outcome.accepted++
 				g.count(o, e.ev, "accepted", "")
+				if err := g.wantMedia(o, e); err != nil {
+					return err
+				}
 			}
 			n++
 			g.met = g.meet(e)

@@ -53,6 +53,12 @@ type MediaStore interface {
 	MediaKeysOf(tx store.Tx, tenant uint32, subjects []id.Subject, each func(MediaKey)) error
 	DropMedia(tx store.Tx, tenant uint32, ids []id.Media) error
 	DropMediaKeys(tx store.Tx, tenant uint32, subjects []id.Subject) error
+
+	// PutFetches adds what is to be fetched, or says when it is due again.
+	PutFetches(tx store.Tx, rows []FetchRow) error
+	// DueFetches calls each for at most limit that are due, the longest due first.
+	DueFetches(tx store.Tx, now int64, limit int, each func(FetchRow)) error
+	DropFetches(tx store.Tx, rows []FetchRow) error
 }
 
 // MediaView is a recording or attachment as its tenant sees it in the list of a record.

@@ -31,6 +31,8 @@ type MediaUpload struct {
 	Name     string // of the file, "" for none
 	Length   int64  // of Body; -1 when it isn't known
 	Body     io.Reader
+
+	fetched *FetchRow // names the record, of an upload that this plane got itself
 }
 
 // MediaKept is what became of an upload. Already says that the same content was there before.
@@ -116,6 +118,9 @@ const collecting = "collection"
 func (p *Plane) mediaTarget(ctx context.Context, src *tenant.Source, up *MediaUpload) (*mediaTarget, error) {
 	c := &tenant.Caller{Tenant: src.Tenant, TenantID: src.TenantID}
 	prefix := p.Vault.Blinder(src.TenantID).ClientPrefix([]byte(up.ClientID))
+	if up.fetched != nil {
+		prefix = up.fetched.Prefix
+	}
 	var t *mediaTarget
 	err := p.view(ctx, c, func(tx store.Tx) error {
 		found, err := p.Log.ByClientPrefix(tx, src.Tenant, prefix)
@@ -152,7 +157,7 @@ func (p *Plane) ofUpload(c *tenant.Caller, src *tenant.Source, up *MediaUpload, 
 		if err != nil {
 			return nil, err
 		}
-		if v.Data == nil || v.ClientID != up.ClientID { // the index is blind, and short
+		if v.Data == nil || !up.named(f, &v) {
 			continue
 		}
 		if best == nil || best.Source != src.ID && f.Source == src.ID {
@@ -319,7 +324,8 @@ func (p *Plane) dropBlob(ctx context.Context, name string) {
 // was no news.
 type mediaOp struct {
 	src                      *tenant.Source
-	outcome, service, reason string // of a count; then there is nothing else
+	outcome, service, reason string     // of a count; then there is nothing else but
+	fetched                  []FetchRow // what needs not be fetched any more
 
 	target   *mediaTarget
 	row      MediaRow
@@ -354,6 +360,11 @@ func (g *group) mediaAll() error {
 				return err
 			}
 			continue
+		}
+		if len(m.fetched) > 0 {
+			if err := g.p.Media.DropFetches(g.tx, m.fetched); err != nil {
+				return fmt.Errorf("drop what was fetched: %w", err)
+			}
 		}
 		g.counts = add(g.counts, countKey{m.src.Tenant, m.service, mediaKind, m.outcome, m.reason}, 1)
 		if m.reason != "" {

@@ -67,6 +67,8 @@ type Options struct {
 	// Uploads is how many of them come in at a time. Default 16; beyond it, callers are told to come
 	// back. Each holds a few hundred KiB, and in a bucket 10 MiB more.
 	Uploads int
+	// Fetcher, when set, gets recordings and attachments that lie at vendors.
+	Fetcher Fetcher
 	// Log gets what an operator should know. Default: nothing.
 	Log *slog.Logger
 	// Now is the clock. Default time.Now.

@@ -77,6 +77,7 @@ type world struct {
 	blobs media.Store
 
 	mediaBytes int64 // 0 is the default
+	fetcher    *vendorStub
 	*plane.Plane
 	rules  rules
 	now    time.Time
@@ -138,9 +139,13 @@ func (w *world) open(wrap func(store.DB) store.DB) {
 	must(w.db.Do(ctx, func(tx store.Tx) error {
 		return sqlstore.Tenants{}.PutTenant(tx, tenant.Tenant{No: 1, ID: "acme", Name: "Acme", CreatedAt: w.now})
 	}))
+	var fetcher plane.Fetcher
+	if w.fetcher != nil {
+		fetcher = w.fetcher
+	}
 	w.Plane = plane.New(plane.Parts{Region: "ie1", DB: w.db, Rules: w.rules, Vault: w.vault, Log: w.log, Ledger: w.led,
 		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{},
-		Media: sqlstore.Medias{}, Blobs: w.blobs}, plane.Options{Now: func() time.Time { return w.now }, MediaBytes: w.mediaBytes, Uploads: 4})
+		Media: sqlstore.Medias{}, Blobs: w.blobs}, plane.Options{Now: func() time.Time { return w.now }, Fetcher: fetcher, MediaBytes: w.mediaBytes, Uploads: 4})
 	w.t.Cleanup(w.close)
 }
 

@@ -35,12 +35,57 @@ CREATE TABLE media_key (
 	PRIMARY KEY (tenant, media, subject)
 ) /*sqlite: WITHOUT ROWID */;
 CREATE INDEX media_key_subject ON media_key (tenant, subject);
+
+CREATE TABLE media_fetch ( -- what is still to be got from a vendor; where it lies is in the sealed record
+	tenant   integer NOT NULL,
+	record   bytea   NOT NULL,
+	n        integer NOT NULL,
+	source   text    NOT NULL,
+	prefix   bytea   NOT NULL, -- 6 bytes of the record's blind client id
+	due_at   bigint  NOT NULL, -- ms
+	attempts integer NOT NULL, -- begun
+	PRIMARY KEY (tenant, record, n)
+) /*sqlite: WITHOUT ROWID */;
+CREATE INDEX media_fetch_due ON media_fetch (due_at);
 `
 
 // Medias implements plane.MediaStore.
 type Medias struct{ Metas }
 
 var _ plane.MediaStore = Medias{}
+
+// PutFetches implements plane.MediaStore.
+func (Medias) PutFetches(tx store.Tx, rows []plane.FetchRow) error {
+	args := make([][]any, len(rows))
+	for i, r := range rows {
+		rec := r.Record.Bytes()
+		args[i] = []any{r.Tenant, rec[:], r.N, r.Source, r.Prefix[:], r.DueAt, r.Attempts}
+	}
+	return conn(tx).ExecEach(`INSERT INTO media_fetch (tenant, record, n, source, prefix, due_at, attempts) VALUES ($1, $2, $3, $4, $5, $6, $7)
+		ON CONFLICT (tenant, record, n) DO UPDATE SET due_at = excluded.due_at, attempts = excluded.attempts`, args)
+}
+
+// DueFetches implements plane.MediaStore.
+func (Medias) DueFetches(tx store.Tx, now int64, limit int, each func(plane.FetchRow)) error {
+	return conn(tx).Query(`SELECT tenant, record, n, source, prefix, due_at, attempts FROM media_fetch WHERE due_at <= $1
+		ORDER BY due_at, tenant, record, n LIMIT $2`, func(r Row) error {
+		f := plane.FetchRow{Tenant: uint32(r.Int(0)), N: int(r.Int(2)), Source: r.Text(3), DueAt: r.Int(5), Attempts: int(r.Int(6))}
+		f.Record = id.RecordOf([16]byte(append(r.Bytes(1), make([]byte, 16)...)))
+		copy(f.Prefix[:], r.Bytes(4))
+		each(f)
+		return nil
+	}, now, limit)
+}
+
+// DropFetches implements plane.MediaStore.
+func (Medias) DropFetches(tx store.Tx, rows []plane.FetchRow) error {
+	args := make([][]any, len(rows))
+	for i, r := range rows {
+		rec := r.Record.Bytes()
+		args[i] = []any{r.Tenant, rec[:], r.N}
+	}
+	return conn(tx).ExecEach(`DELETE FROM media_fetch WHERE tenant = $1 AND record = $2 AND n = $3`, args)
+}
 
 // AnyMedia implements plane.MediaStore.
 func (Medias) AnyMedia(tx store.Tx) (bool, error) {
