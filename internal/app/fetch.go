@@ -34,11 +34,15 @@ func newFetcher(c config.Fetch, tenants *tenant.Service) plane.Fetcher {
 func (f *fetcher) Fetches(source string) bool { return slices.Contains(f.sources, source) }
 
 // Wanted implements plane.Fetcher.
-func (f *fetcher) Wanted(adapter, kind string, data []byte) map[int]string {
+func (f *fetcher) Wanted(adapter, kind string, data []byte) map[int]plane.Wanted {
 	if adapter != term.AdapterTwilio {
 		return nil
 	}
-	return twilio.MediaURLs(kind, data)
+	wanted := map[int]plane.Wanted{}
+	for n, m := range twilio.MediaOf(kind, data) {
+		wanted[n] = plane.Wanted{URL: m.URL, Of: m.Call}
+	}
+	return wanted
 }
 
 // Source implements plane.Fetcher.

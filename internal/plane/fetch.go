@@ -23,13 +23,17 @@ type Fetcher interface {
 	// Fetches says whether that is switched on for a source.
 	Fetches(source string) bool
 	// Wanted returns where the media of a record lie, by their number in it.
-	Wanted(adapter, kind string, data []byte) map[int]string
+	Wanted(adapter, kind string, data []byte) map[int]Wanted
 	// Source returns the source of that id. Faults as tenant.Service.Hook.
 	Source(source string) (*tenant.Source, error)
 	// Fetch gets what lies at an address, with the source's credentials. Faults: Unavailable for what
 	// may pass, any other for what will not.
 	Fetch(ctx context.Context, source, address string) (Fetched, error)
 }
+
+// Wanted is something that lies at a vendor. Of is the client id of what it is part of, "" for nothing:
+// where its own record names nobody, it is kept with that one, whose people it is about.
+type Wanted struct{ URL, Of string }
 
 // Fetched is what a vendor sends. The plane closes Body.
 type Fetched struct {
@@ -197,35 +201,61 @@ func (p *Plane) fetchInto(ctx context.Context, r FetchRow) (service string, err 
 	if !f.Fetches(r.Source) {
 		return src.Service, fault.New(fault.Conflict, "fetch.off", "fetching was switched off for the source")
 	}
-	address := ""
+	var want Wanted
+	nobody := false
 	err = p.view(ctx, &tenant.Caller{Tenant: src.Tenant, TenantID: src.TenantID}, func(tx store.Tx) error {
-		v, err := p.recordOf(tx, src, r)
+		v, about, err := p.recordOf(tx, src, r)
 		if err != nil {
 			return err
 		}
-		service, address = v.Service, f.Wanted(src.Adapter, v.Kind, v.Data)[r.N]
+		service, want, nobody = v.Service, f.Wanted(src.Adapter, v.Kind, v.Data)[r.N], about == 0
 		return nil
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return src.Service, err
-	}
-	if address == "" {
+	case want.URL == "":
 		return service, fault.New(fault.Gone, "fetch.no_url", "the record says no more where it lies")
+	case !nobody:
+		return service, p.fetchAs(ctx, src, want.URL, MediaUpload{fetched: &r, N: r.N})
+	case want.Of == "":
+		return service, fault.New(fault.Unprocessable, "fetch.nobody", "the record names nobody, so no erasure would find it")
 	}
-	got, err := f.Fetch(ctx, r.Source, address)
-	if err != nil {
-		return service, err
-	}
-	defer func() { _ = got.Body.Close() }()
-	_, err = p.putMedia(ctx, src, MediaUpload{fetched: &r, N: r.N, Type: got.Type, Length: got.Length, Body: got.Body})
-	return service, err
+	return service, p.fetchFor(ctx, src, want)
 }
 
-// recordOf opens the record of r. Fault: Gone when nothing of it opens.
-func (p *Plane) recordOf(tx store.Tx, src *tenant.Source, r FetchRow) (v RecordView, err error) {
+// fetchFor keeps what lies at the vendor with the record of what it is part of, under the first number
+// that is free, or that has the same.
+func (p *Plane) fetchFor(ctx context.Context, src *tenant.Source, want Wanted) error {
+	for n := 0; ; n++ {
+		err := p.fetchAs(ctx, src, want.URL, MediaUpload{ClientID: want.Of, N: n, people: true})
+		switch fault.ReasonOf(err) {
+		case "media.differs": // another recording of the same call
+			continue
+		case "record.unknown": // its webhook may come later, or not be switched on
+			return fault.New(fault.Unavailable, "fetch.nobody", "there is no record of what it is part of, and its own names nobody")
+		}
+		return err
+	}
+}
+
+func (p *Plane) fetchAs(ctx context.Context, src *tenant.Source, address string, up MediaUpload) error {
+	got, err := p.opt.Fetcher.Fetch(ctx, src.ID, address)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = got.Body.Close() }()
+	up.Type, up.Length, up.Body = got.Type, got.Length, got.Body
+	_, err = p.putMedia(ctx, src, up)
+	return err
+}
+
+// recordOf opens the record of r, and says how many people its media are about. Fault: Gone when
+// nothing of it opens.
+func (p *Plane) recordOf(tx store.Tx, src *tenant.Source, r FetchRow) (v RecordView, about int, err error) {
 	found, err := p.Log.ByClientPrefix(tx, src.Tenant, r.Prefix)
 	if err != nil {
-		return v, fmt.Errorf("find the record of a fetch: %w", err)
+		return v, 0, fmt.Errorf("find the record of a fetch: %w", err)
 	}
 	c := &tenant.Caller{Tenant: src.Tenant, TenantID: src.TenantID}
 	for i := range found {
@@ -234,19 +264,25 @@ func (p *Plane) recordOf(tx store.Tx, src *tenant.Source, r FetchRow) (v RecordV
 		}
 		keys, _, err := p.keysOf(tx, c, nil, found[i:i+1], collecting)
 		if err != nil {
-			return v, err
+			return v, 0, err
 		}
 		var o opener
 		if v, err = o.open(p, c.TenantID, &found[i], keys); err != nil || v.Data != nil {
-			return v, err
+			owners, _ := p.mediaOwners(&found[i])
+			return v, len(owners), err
 		}
 	}
-	return v, contentGone()
+	return v, 0, contentGone()
 }
 
 // named says whether f is the record that the upload is of, by the id that its client or this plane
 // gave it.
-func (up *MediaUpload) named(f *record.Found, v *RecordView) bool {
+func (p *Plane) named(up *MediaUpload, f *record.Found, v *RecordView) bool {
+	if up.people {
+		if owners, _ := p.mediaOwners(f); len(owners) == 0 {
+			return false
+		}
+	}
 	if up.fetched != nil {
 		return f.ID == up.fetched.Record
 	}

@@ -33,8 +33,12 @@ type vendorStub struct {
 
 func (v *vendorStub) Fetches(source string) bool { return source == v.src.ID && !v.off }
 
-func (v *vendorStub) Wanted(_, kind string, data []byte) map[int]string {
-	return twilio.MediaURLs(kind, data)
+func (v *vendorStub) Wanted(_, kind string, data []byte) map[int]plane.Wanted {
+	wanted := map[int]plane.Wanted{}
+	for n, m := range twilio.MediaOf(kind, data) {
+		wanted[n] = plane.Wanted{URL: m.URL, Of: m.Call}
+	}
+	return wanted
 }
 
 func (v *vendorStub) Source(string) (*tenant.Source, error) { return v.src, nil }
@@ -68,6 +72,11 @@ func (w *world) receive(src *tenant.Source, sid string, media ...string) {
 	for i, m := range media {
 		form.Set(fmt.Sprint("MediaUrl", i), m)
 	}
+	w.receiveForm(src, form)
+}
+
+func (w *world) receiveForm(src *tenant.Source, form url.Values) {
+	w.t.Helper()
 	b, err := twilio.Decode("application/x-www-form-urlencoded", []byte(form.Encode()), ingest.Env{ReceivedAt: w.now, Kinds: w.rules})
 	if err != nil {
 		w.t.Fatal(err)
@@ -231,4 +240,41 @@ func TestAFetchIsMadeWhateverWriteFails(t *testing.T) {
 			w.close()
 		}
 	}
+}
+
+// The webhook of a recording names nobody. What is fetched is kept with the call, so that it goes when
+// the caller goes.
+func TestARecordingIsKeptWithTheCallersCall(t *testing.T) {
+	eachStore(t, func(t *testing.T, w *world) {
+		v := withVendor(t, w)
+		recording := func(sid, call, at string) {
+			w.receiveForm(v.src, url.Values{"RecordingSid": {sid}, "RecordingStatus": {"completed"}, "CallSid": {call}, "AccountSid": {"AC1"}, "RecordingUrl": {at}})
+		}
+		recording("RE1", "CA1", "https://api.twilio.com/m0")
+		w.fetchAll()
+		if w.left() != 1 || len(v.asked) != 1 {
+			t.Fatalf("%d left, asked %v: without a call it waits", w.left(), v.asked)
+		}
+		w.receiveForm(v.src, url.Values{"CallSid": {"CA1"}, "CallStatus": {"completed"}, "Direction": {"inbound"}, "From": {"+353851234567"},
+			"To": {"+447700900001"}, "AccountSid": {"AC1"}, "SequenceNumber": {"1"}, "CallbackSource": {"call-progress-events"}})
+		recording("RE2", "CA1", "https://api.twilio.com/m1")
+		w.now = w.now.Add(time.Hour)
+		w.fetchAll()
+		got := w.records(w.find("phone", "+353851234567"))
+		if len(got) != 1 || len(got[0].Media) != 2 || w.left() != 0 {
+			t.Fatalf("records %+v, %d left", got, w.left())
+		}
+		sizes := map[int64]bool{}
+		for _, m := range got[0].Media {
+			sizes[m.Bytes] = true
+		}
+		if !sizes[100_000] || !sizes[10] {
+			t.Errorf("media %+v", got[0].Media)
+		}
+		w.erase(w.find("phone", "+353851234567"))
+		for _, m := range got[0].Media {
+			_, err := w.readMedia(plane.MediaKept{ID: m.ID, Record: got[0].ID}, "")
+			wantKind(t, "read", err, fault.Gone, "subject.erased")
+		}
+	})
 }

@@ -33,6 +33,7 @@ type MediaUpload struct {
 	Body     io.Reader
 
 	fetched *FetchRow // names the record, of an upload that this plane got itself
+	people  bool      // of a record that is about somebody
 }
 
 // MediaKept is what became of an upload. Already says that the same content was there before.
@@ -157,7 +158,7 @@ func (p *Plane) ofUpload(c *tenant.Caller, src *tenant.Source, up *MediaUpload, 
 		if err != nil {
 			return nil, err
 		}
-		if v.Data == nil || !up.named(f, &v) {
+		if v.Data == nil || !p.named(up, f, &v) {
 			continue
 		}
 		if best == nil || best.Source != src.ID && f.Source == src.ID {

@@ -2,16 +2,24 @@ package twilio
 
 import (
 	"encoding/json"
+	"maps"
 	"strconv"
 )
 
 // mostMedia is how many files a message has at most.
 const mostMedia = 10
 
-// MediaURLs returns where the recording or the pictures of a record lie, by their number: of a message
-// those of MediaUrl0 and so on, of a recording that is complete its RecordingUrl. data is the record's,
-// as the webhook brought it; what isn't there, or is no text, is left out.
-func MediaURLs(kind string, data []byte) map[int]string {
+// Media is a recording or picture that lies at Twilio.
+type Media struct {
+	URL string
+	// Call is the CallSid of the call that a recording is of, "" for none: its own webhook names nobody.
+	Call string
+}
+
+// MediaOf returns the recording or the pictures of a record by their number: of a message those of
+// MediaUrl0 and so on, of a recording that is complete its RecordingUrl. data is the record's, as the
+// webhook brought it; what isn't there, or is no text, is left out.
+func MediaOf(kind string, data []byte) map[int]Media {
 	var params map[string]json.RawMessage
 	if json.Unmarshal(data, &params) != nil {
 		return nil
@@ -22,25 +30,17 @@ func MediaURLs(kind string, data []byte) map[int]string {
 		}
 		return s
 	}
-	var urls map[int]string
-	add := func(n int, u string) {
-		if u == "" {
-			return
-		}
-		if urls == nil {
-			urls = map[int]string{}
-		}
-		urls[n] = u
-	}
+	media := map[int]Media{}
 	switch kind {
 	case "recording":
 		if s := text("RecordingStatus"); s == "" || s == "completed" {
-			add(0, text("RecordingUrl"))
+			media[0] = Media{URL: text("RecordingUrl"), Call: text("CallSid")}
 		}
 	case "message":
 		for n := range mostMedia {
-			add(n, text("MediaUrl"+strconv.Itoa(n)))
+			media[n] = Media{URL: text("MediaUrl" + strconv.Itoa(n))}
 		}
 	}
-	return urls
+	maps.DeleteFunc(media, func(_ int, m Media) bool { return m.URL == "" })
+	return media
 }
