@@ -91,7 +91,7 @@ func (v *visit) sendGood(t *testing.T) {
 	v.sendSendGrid(t, ie1)
 	v.sendWhatsApp(t, ie1)
 	v.sendCloudEvent(t, ie1)
-	v.sendMedia(t, ie1, v.w.region("us1"))
+	v.sendMedia(t, ie1)
 }
 
 // readBack makes sure that the canaries are in the store: what was dropped can't leak. The

@@ -86,7 +86,9 @@ func (r *Reader) load(n int64) error {
 	if r.in == nil || r.next != n {
 		r.closeIn()
 		in, err := r.store.Open(r.ctx, r.name, seal.ChunkAt(n))
-		if err != nil {
+		if fault.KindOf(err) == fault.NotFound { // what names it says that it is there
+			return fault.New(fault.Internal, "blob.lost", "a sealed blob is missing").Because(err)
+		} else if err != nil {
 			return fmt.Errorf("open blob: %w", err)
 		}
 		r.in = in

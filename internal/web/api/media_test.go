@@ -139,7 +139,7 @@ func TestMediaThatCannotBeReadIsAProblem(t *testing.T) {
 	if err := w.plane.blobs.Delete(t.Context(), media.Name(1, oneMedia)); err != nil {
 		t.Fatal(err)
 	}
-	if r := w.do("GET", mediaURL, ""); r.status != 404 {
+	if r := w.do("GET", mediaURL, ""); r.status != 500 {
 		t.Errorf("a blob that is gone: %d %s", r.status, r.body)
 	}
 	req, err := http.NewRequest("GET", w.url+mediaURL, nil)
