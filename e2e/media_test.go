@@ -3,8 +3,13 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -212,4 +217,104 @@ func sounding(id string, size int) []byte {
 	b := make([]byte, size)
 	_, _ = rand.NewChaCha8(seed).Read(b)
 	return b
+}
+
+// Two nodes that share their blobs: what one takes the other lists and shows, until one of them erases.
+func TestMediaOfTwoNodes(t *testing.T) {
+	a, b := twoNodes(t, fmt.Sprintf("blobs: {store: 'file:%s'}", t.TempDir()))
+	a.native(t, said("m1", "+353851234567", "hello"))
+	subject := b.find(t, "phone", "+353851234567")
+	if got := b.records(t, subject); len(got) != 1 || len(got[0].Media) != 0 {
+		t.Fatalf("before: %+v", got)
+	}
+	sound := sounding("m1", 3<<20)
+	var k kept
+	a.putMedia(t, "m1", "call.mp3", sound).want(t, 201).into(t, &k)
+	if got := b.records(t, subject); len(got) != 1 || len(got[0].Media) != 1 || got[0].Media[0].ID != k.Media {
+		t.Errorf("the other node lists %+v", got)
+	}
+	for _, r := range []*region{a, b} {
+		if got := r.getMedia(t, k).want(t, 200); !bytes.Equal(got.body, sound) {
+			t.Errorf("%d bytes, want %d", len(got.body), len(sound))
+		}
+		r.putMedia(t, "m1", "call.mp3", sound).want(t, 200)
+	}
+	b.erase(t, subject, false)
+	a.getMedia(t, k).want(t, 410)
+}
+
+// A second node that has a folder of its own alone, beside the one that the region knows, says so and
+// goes on without.
+func TestMediaOfANodeThatHasNoPlace(t *testing.T) {
+	a, b := twoNodes(t)
+	a.native(t, said("m1", "+353851234567", "hello"))
+	var k kept
+	a.putMedia(t, "m1", "call.mp3", []byte("sound")).want(t, 201).into(t, &k)
+	a.getMedia(t, k).want(t, 200)
+	for _, got := range []answer{b.getMedia(t, k), b.putMedia(t, "m1", "call.mp3", []byte("sound"))} {
+		if p := got.want(t, 503).problem(t); p.Reason != "blob.no_store" || got.header.Get("Retry-After") == "" {
+			t.Errorf("the other node answers %v", got)
+		}
+	}
+	if len(b.byClientID(t, "m1")) != 1 {
+		t.Error("the other node doesn't read records")
+	}
+}
+
+// A recording of 256 MB takes next to no memory, in and out.
+func TestLargeMediaTakeLittleMemory(t *testing.T) {
+	const size, most = 256 << 20, 96 << 20
+	w := newWorld(t, "sqlite")
+	ie1 := w.region("ie1")
+	ie1.native(t, said("m1", "+353851234567", "hello"))
+	client := &http.Client{Timeout: 3 * patience}
+	call := func(method, path, key string, body io.Reader, length int64) *http.Response {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), method, ie1.URL+path, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.ContentLength = length
+		req.Header.Set("Authorization", "Bearer "+key)
+		res, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res
+	}
+	var k kept
+	for _, want := range []int{201, 200} { // and once more, to be compared
+		res := call("PUT", "/v1/records/m1/media", ie1.Sources["native"].Token, io.LimitReader(rand.NewChaCha8([32]byte{3}), size), size)
+		err := json.NewDecoder(res.Body).Decode(&k)
+		res.Body.Close()
+		if err != nil || res.StatusCode != want {
+			t.Fatalf("%d, %v, want %d", res.StatusCode, err, want)
+		}
+	}
+	res := call("GET", "/api/v1/records/"+k.Record+"/media/"+k.Media, ie1.APIToken, nil, 0)
+	sent, got := sha256.New(), sha256.New()
+	_, err := io.Copy(got, res.Body)
+	res.Body.Close()
+	_, _ = io.Copy(sent, io.LimitReader(rand.NewChaCha8([32]byte{3}), size))
+	if err != nil || !bytes.Equal(got.Sum(nil), sent.Sum(nil)) {
+		t.Errorf("it reads otherwise than it was sent, %v", err)
+	}
+	if peak := peakMemory(t, w.cmd.Process.Pid); peak > most {
+		t.Errorf("the node took %d MB at most for a recording of %d MB, want %d", peak>>20, size>>20, most>>20)
+	}
+}
+
+// peakMemory is the most bytes that a process ever had resident.
+func peakMemory(t *testing.T, pid int) int64 {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Skip(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "VmHWM:")
+	var kb int64
+	if _, err := fmt.Sscan(rest, &kb); err != nil {
+		t.Fatal(err)
+	}
+	return kb << 10
 }

@@ -227,13 +227,17 @@ func (p *Plane) fetchInto(ctx context.Context, r FetchRow) (service string, err 
 // fetchFor keeps what lies at the vendor with the record of what it is part of, under the first number
 // that is free, or that has the same.
 func (p *Plane) fetchFor(ctx context.Context, src *tenant.Source, want Wanted) error {
+	nobody := fault.New(fault.Unavailable, "fetch.nobody", "there is no record of what it is part of, and its own names nobody")
+	if _, err := p.mediaTarget(ctx, src, &MediaUpload{ClientID: want.Of, people: true}); fault.ReasonOf(err) == "record.unknown" {
+		return nobody // its webhook may come later, or not be switched on
+	}
 	for n := 0; ; n++ {
 		err := p.fetchAs(ctx, src, want.URL, MediaUpload{ClientID: want.Of, N: n, people: true})
 		switch fault.ReasonOf(err) {
 		case "media.differs": // another recording of the same call
 			continue
-		case "record.unknown": // its webhook may come later, or not be switched on
-			return fault.New(fault.Unavailable, "fetch.nobody", "there is no record of what it is part of, and its own names nobody")
+		case "record.unknown": // erased meanwhile
+			return nobody
 		}
 		return err
 	}
