@@ -35,8 +35,8 @@ func (r *region) getMedia(t testing.TB, k kept) answer {
 	return r.api(t, "GET", "/records/"+k.Record+"/media/"+k.Media, nil)
 }
 
-// said is a message of somebody, as a native record.
-func said(id, phone, text string) m {
+// aMessage is a message of somebody, as a native record.
+func aMessage(id, phone, text string) m {
 	return m{"id": id, "kind": "message", "service": "messaging", "subjects": []m{{"type": "phone", "value": phone, "role": "sender"}}, "data": m{"body": text}}
 }
 
@@ -53,7 +53,7 @@ func (v *visit) sendMedia(t *testing.T, ie1 *region) {
 	}
 	call := v.c.collect(func() (m, string) {
 		id := word("id of a record with a recording")
-		body := said(id, v.c.phone("phone of a recording"), word("text"))
+		body := aMessage(id, v.c.phone("phone of a recording"), word("text"))
 		body["data"].(m)["from"] = body["subjects"].([]m)[0]["value"]
 		return body, id
 	})
@@ -153,7 +153,7 @@ func TestAckedMediaIsDurable(t *testing.T) {
 						id := fmt.Sprintf("recorded-%d", next)
 						mu.Unlock()
 						size := 1 + rand.IntN(400_000)
-						ie1.insist(t, "POST", "/v1/records", bearer(ie1.Sources["native"].Token), encode(t, []m{said(id, "+353851234567", "hello")}))
+						ie1.insist(t, "POST", "/v1/records", bearer(ie1.Sources["native"].Token), encode(t, []m{aMessage(id, "+353851234567", "hello")}))
 						for range 1 + rand.IntN(4)/3 {
 							insistMedia(t, ie1, id, sounding(id, size))
 						}
@@ -222,7 +222,7 @@ func sounding(id string, size int) []byte {
 // Two nodes that share their blobs: what one takes the other lists and shows, until one of them erases.
 func TestMediaOfTwoNodes(t *testing.T) {
 	a, b := twoNodes(t, fmt.Sprintf("blobs: {store: 'file:%s'}", t.TempDir()))
-	a.native(t, said("m1", "+353851234567", "hello"))
+	a.native(t, aMessage("m1", "+353851234567", "hello"))
 	subject := b.find(t, "phone", "+353851234567")
 	if got := b.records(t, subject); len(got) != 1 || len(got[0].Media) != 0 {
 		t.Fatalf("before: %+v", got)
@@ -247,7 +247,7 @@ func TestMediaOfTwoNodes(t *testing.T) {
 // goes on without.
 func TestMediaOfANodeThatHasNoPlace(t *testing.T) {
 	a, b := twoNodes(t)
-	a.native(t, said("m1", "+353851234567", "hello"))
+	a.native(t, aMessage("m1", "+353851234567", "hello"))
 	var k kept
 	a.putMedia(t, "m1", "call.mp3", []byte("sound")).want(t, 201).into(t, &k)
 	a.getMedia(t, k).want(t, 200)
@@ -266,7 +266,7 @@ func TestLargeMediaTakeLittleMemory(t *testing.T) {
 	const size, most = 256 << 20, 96 << 20
 	w := newWorld(t, "sqlite")
 	ie1 := w.region("ie1")
-	ie1.native(t, said("m1", "+353851234567", "hello"))
+	ie1.native(t, aMessage("m1", "+353851234567", "hello"))
 	client := &http.Client{Timeout: 3 * patience}
 	call := func(method, path, key string, body io.Reader, length int64) *http.Response {
 		t.Helper()

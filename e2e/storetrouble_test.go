@@ -28,7 +28,7 @@ func TestStoreFull(t *testing.T) {
 	l := newLoad(t, w, "ie1")
 	ie1.segment(t, "/v1/track", m{"userId": "early", "event": "Seen", "messageId": "early"})
 
-	ie1.native(t, said("recorded", "+353851234567", "hello"))
+	ie1.native(t, aMessage("recorded", "+353851234567", "hello"))
 
 	var full answer
 	filler := strings.Repeat("words that are stored, ", 900)

@@ -19,6 +19,8 @@ var Levels = map[string]int{
 	"internal/programme": 1, // load, check, hash
 	"internal/seal":      1, // the format of a sealed part
 
+	"internal/plan": 2, // tracking plans: what is planned, invalid, and where it might belong
+
 	"internal/media":  3, // recordings and attachments: blobs, streamed; port of their store
 	"internal/ledger": 3, // append, prove, verify
 	"internal/record": 3, // the record log, its index and cursors

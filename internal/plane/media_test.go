@@ -71,7 +71,7 @@ func said(id, phone string) string {
 // blobNames are all blobs there are, unfinished ones too.
 func (w *world) blobNames() (names []string) {
 	w.t.Helper()
-	if err := w.blobs.List(context.Background(), func(l media.Listed) error {
+	if err := w.blobStore.List(context.Background(), func(l media.Listed) error {
 		if !strings.HasPrefix(l.Name, "stamp/") {
 			names = append(names, l.Name)
 		}
@@ -481,7 +481,7 @@ func TestTheSweepTakesOldBlobsThatNothingNames(t *testing.T) {
 		w.send(w.nat, "", said("m1", "+353851234567"))
 		k := w.keep(upload("m1", sound(1000)))
 		for _, commit := range []bool{true, false} { // died before the commit of the store; and of the blob
-			b, err := w.blobs.Create(t.Context(), media.Name(1, id.NewMedia()))
+			b, err := w.blobStore.Create(t.Context(), media.Name(1, id.NewMedia()))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -607,29 +607,29 @@ func TestABlobStoreBelongsToOneDatabase(t *testing.T) {
 			return media.Bind(t.Context(), w.db, sqlstore.Metas{}, s, region)
 		}
 		for range 2 {
-			if err := bind(w.blobs, "ie1"); err != nil {
+			if err := bind(w.blobStore, "ie1"); err != nil {
 				t.Fatal(err)
 			}
 		}
 		other := newWorld(t, "")
-		wantKind(t, "other blobs", bind(other.blobs, "ie1"), fault.Conflict, "blob.other_store")
-		if err := media.Bind(t.Context(), other.db, sqlstore.Metas{}, other.blobs, "us1"); err != nil {
+		wantKind(t, "other blobs", bind(other.blobStore, "ie1"), fault.Conflict, "blob.other_store")
+		if err := media.Bind(t.Context(), other.db, sqlstore.Metas{}, other.blobStore, "us1"); err != nil {
 			t.Fatal(err)
 		}
 		fresh := newWorld(t, "")
-		wantKind(t, "another region's", media.Bind(t.Context(), fresh.db, sqlstore.Metas{}, other.blobs, "ie1"), fault.Conflict, "blob.other_store")
+		wantKind(t, "another region's", media.Bind(t.Context(), fresh.db, sqlstore.Metas{}, other.blobStore, "ie1"), fault.Conflict, "blob.other_store")
 		for range 2 {
-			if err := media.Bind(t.Context(), fresh.db, sqlstore.Metas{}, other.blobs, "us1"); err != nil {
+			if err := media.Bind(t.Context(), fresh.db, sqlstore.Metas{}, other.blobStore, "us1"); err != nil {
 				t.Errorf("a store that a node stamped and then died: %v", err)
 			}
 		}
-		if err := media.Bind(t.Context(), other.db, sqlstore.Metas{}, other.blobs, "us1"); err != nil {
+		if err := media.Bind(t.Context(), other.db, sqlstore.Metas{}, other.blobStore, "us1"); err != nil {
 			t.Errorf("the first database, after a second one began at the same time: %v", err)
 		}
 		w.send(w.nat, "", said("m1", "+353851234567"))
 		w.keep(upload("m1", sound(10)))
 		empty := newWorld(t, "")
-		wantKind(t, "a new database", media.Bind(t.Context(), empty.db, sqlstore.Metas{}, w.blobs, "ie1"), fault.Conflict, "blob.other_store")
+		wantKind(t, "a new database", media.Bind(t.Context(), empty.db, sqlstore.Metas{}, w.blobStore, "ie1"), fault.Conflict, "blob.other_store")
 	})
 }
 
@@ -674,8 +674,8 @@ func TestMediaInABucket(t *testing.T) {
 	if err := media.Bind(t.Context(), w.db, sqlstore.Metas{}, bucket, "ie1"); err != nil {
 		t.Fatal(err)
 	}
-	wantKind(t, "the node's own folder", media.Bind(t.Context(), w.db, sqlstore.Metas{}, w.blobs, "ie1"), fault.Conflict, "blob.other_store")
-	w.blobs, w.Parts.Blobs = bucket, bucket
+	wantKind(t, "the node's own folder", media.Bind(t.Context(), w.db, sqlstore.Metas{}, w.blobStore, "ie1"), fault.Conflict, "blob.other_store")
+	w.blobStore, w.Parts.Blobs = bucket, bucket
 	w.send(w.nat, "", said("m1", "+353851234567"))
 	b := sound(12<<20 + 5) // three parts of an upload
 	k := w.keep(upload("m1", b))

@@ -61,7 +61,7 @@ func TestNothingIsAcknowledgedWhenTheBlobIsNotDurable(t *testing.T) {
 		t.Run(at, func(t *testing.T) {
 			w := newWorld(t, "")
 			w.send(w.nat, "", said("m1", "+353851234567"))
-			f := &failingBlobs{Store: w.blobs, at: at}
+			f := &failingBlobs{Store: w.blobStore, at: at}
 			w.Parts.Blobs = f
 			_, err := w.PutMedia(context.Background(), w.nat, upload("m1", sound(100_000)))
 			want := "blob.store_away"
@@ -89,7 +89,7 @@ func TestWhatCannotBeDeletedIsDeletedLater(t *testing.T) {
 	w := newWorld(t, "")
 	w.send(w.nat, "", said("m1", "+353851234567"))
 	w.keep(upload("m1", sound(1000)))
-	f := &failingBlobs{Store: w.blobs, at: "delete"}
+	f := &failingBlobs{Store: w.blobStore, at: "delete"}
 	w.Parts.Blobs = f
 	w.erase(w.find("phone", "+353851234567"))
 	if err := w.SweepOnce(context.Background(), w.now.Add(time.Hour)); fault.ReasonOf(err) != "blob.store_away" {

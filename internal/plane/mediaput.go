@@ -116,7 +116,7 @@ const collecting = "collection"
 // before others', and then the oldest.
 func (p *Plane) mediaTarget(ctx context.Context, src *tenant.Source, up *MediaUpload) (*mediaTarget, error) {
 	c := &tenant.Caller{Tenant: src.Tenant, TenantID: src.TenantID}
-	prefix := p.Vault.Blinder(src.TenantID).ClientPrefix([]byte(up.ClientID))
+	prefix := p.Vault.Clients(src.TenantID).ClientPrefix([]byte(up.ClientID))
 	if up.fetched != nil {
 		prefix = up.fetched.Prefix
 	}

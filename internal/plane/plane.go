@@ -40,6 +40,8 @@ type ChangeStore interface {
 	PruneChanges(tx store.Tx, before time.Time) (int64, error)
 	// Lease lets one node of the cell at a time do what has that name.
 	Lease(tx store.Tx, name, holder string, now time.Time, ttl time.Duration) (bool, error)
+	// Release gives it up.
+	Release(tx store.Tx, name, holder string) error
 }
 
 // StatStore keeps counts.
@@ -48,6 +50,9 @@ type StatStore interface {
 	AddRefusals(tx store.Tx, refusals []RefusalCount) error
 	Counts(tx store.Tx, tenant uint32, since time.Time) ([]Count, error)
 	Refusals(tx store.Tx, tenant uint32, limit int) ([]RefusalCount, error)
+	AddViolations(tx store.Tx, found []Violation) error
+	// Violations returns the latest first.
+	Violations(tx store.Tx, tenant uint32, limit int) ([]Violation, error)
 	// OldestRemains is when the longest erased person was erased whose sealed remains are not
 	// yet compacted away, in Unix milliseconds; 0 when there are none.
 	OldestRemains(tx store.Tx, tenant uint32) (int64, error)
@@ -69,6 +74,8 @@ type Options struct {
 	Uploads int
 	// Fetcher, when set, gets recordings and attachments that lie at vendors.
 	Fetcher Fetcher
+	// ReindexPage is how many identifiers one transaction of a rotation of the index key moves. Default 250.
+	ReindexPage int
 	// Log gets what an operator should know. Default: nothing.
 	Log *slog.Logger
 	// Now is the clock. Default time.Now.
@@ -105,7 +112,8 @@ type Plane struct {
 	stopped chan struct{} // closed when the committer has ended
 	stop    sync.Once
 	closing chan struct{}
-	changes int64 // the last change seen; the committer's own
+	changes int64         // the last change seen; the committer's own
+	reindex chan struct{} // wakes Reindex
 	metrics *metrics
 	node    string // in leases
 
@@ -135,6 +143,9 @@ func New(parts Parts, opt Options) *Plane {
 	if opt.People == 0 {
 		opt.People = 32 << 10
 	}
+	if opt.ReindexPage == 0 {
+		opt.ReindexPage = 250
+	}
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
@@ -142,7 +153,8 @@ func New(parts Parts, opt Options) *Plane {
 		opt.Now = time.Now
 	}
 	p := &Plane{Parts: parts, opt: opt, people: newPeople(opt.People), now: opt.Now, log: opt.Log,
-		queue: make(chan *op, opt.Queue), stopped: make(chan struct{}), closing: make(chan struct{}), uploads: make(chan struct{}, opt.Uploads)}
+		queue: make(chan *op, opt.Queue), stopped: make(chan struct{}), closing: make(chan struct{}), reindex: make(chan struct{}, 1),
+		uploads: make(chan struct{}, opt.Uploads)}
 	p.metrics, p.node = newMetrics(p), id.New("node", 8)
 	go p.commitLoop()
 	return p

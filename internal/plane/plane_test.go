@@ -67,14 +67,14 @@ func testRules(t testing.TB) rules {
 
 // world is one region's data path on a real store.
 type world struct {
-	t     testing.TB
-	dir   string
-	url   string
-	db    store.DB
-	vault *vault.Vault
-	log   *record.Log
-	led   *ledger.Ledger
-	blobs media.Store
+	t         testing.TB
+	dir       string
+	url       string
+	db        store.DB
+	vault     *vault.Vault
+	log       *record.Log
+	led       *ledger.Ledger
+	blobStore media.Store
 
 	mediaBytes int64 // 0 is the default
 	fetcher    *vendorStub
@@ -85,6 +85,7 @@ type world struct {
 	src    *tenant.Source
 	web    *tenant.Source
 	nat    *tenant.Source
+	page   int // Options.ReindexPage
 }
 
 // eachStore runs fn on a world of each engine.
@@ -126,7 +127,7 @@ func (w *world) open(wrap func(store.DB) store.DB) {
 	must(err)
 	w.vault, err = vault.Open(ctx, w.db, sqlstore.Vaults{}, kr, vault.Options{Region: "ie1"})
 	must(err)
-	w.blobs, err = files.Open(filepath.Join(w.dir, "blobs"))
+	w.blobStore, err = files.Open(filepath.Join(w.dir, "blobs"))
 	must(err)
 	seed, err := kr.Get(ctx, vault.LedgerKey)
 	must(err)
@@ -145,7 +146,7 @@ func (w *world) open(wrap func(store.DB) store.DB) {
 	}
 	w.Plane = plane.New(plane.Parts{Region: "ie1", DB: w.db, Rules: w.rules, Vault: w.vault, Log: w.log, Ledger: w.led,
 		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{},
-		Media: sqlstore.Medias{}, Blobs: w.blobs}, plane.Options{Now: func() time.Time { return w.now }, Fetcher: fetcher, MediaBytes: w.mediaBytes, Uploads: 4})
+		Media: sqlstore.Medias{}, Blobs: w.blobStore}, plane.Options{Now: func() time.Time { return w.now }, ReindexPage: w.page, Fetcher: fetcher, MediaBytes: w.mediaBytes, Uploads: 4})
 	w.t.Cleanup(w.close)
 }
 

@@ -71,7 +71,9 @@ func New(s Service, accounts *tenant.Service, opt Options) (*API, error) {
 	a.addMedia()
 	a.addStates()
 	a.addLooks()
+	a.addViolations()
 	a.addAccounts()
+	a.addKeys()
 	return a, a.addDocument()
 }
 

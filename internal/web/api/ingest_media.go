@@ -78,14 +78,10 @@ type mediaKeptBody struct {
 }
 
 func (in *Ingest) putMedia(w http.ResponseWriter, r *http.Request, clientID string) (kept plane.MediaKept, err error) {
-	key, err := keyInHead(r)
-	if err != nil {
-		return kept, err
+	_, src, err := in.who(r, "")
+	if err == nil && src == nil {
+		err = keyMissing()
 	}
-	if key == "" {
-		return kept, keyMissing()
-	}
-	src, err := in.sources.SourceByKey(key)
 	if err != nil {
 		return kept, err
 	}
