@@ -185,6 +185,7 @@ type record struct {
 	ReceivedAt time.Time       `json:"received_at"`
 	Categories []string        `json:"categories"`
 	Data       json.RawMessage `json:"data"`
+	Media      []struct{ ID string }
 }
 
 type page struct {

@@ -28,6 +28,8 @@ func TestStoreFull(t *testing.T) {
 	l := newLoad(t, w, "ie1")
 	ie1.segment(t, "/v1/track", m{"userId": "early", "event": "Seen", "messageId": "early"})
 
+	ie1.native(t, aMessage("recorded", "+353851234567", "hello"))
+
 	var full answer
 	filler := strings.Repeat("words that are stored, ", 900)
 	for n := 0; full.status == 0; n++ {
@@ -50,6 +52,10 @@ func TestStoreFull(t *testing.T) {
 		t.Errorf("on a full disk %d records are read of an event accepted before, want 1", n)
 	}
 	ie1.send(t, "GET", "/healthz", nil, nil).want(t, 200)
+	sound := sounding("recorded", 20<<20)
+	if a := ie1.putMedia(t, "recorded", "call.mp3", sound); a.status != 503 || a.header.Get("Retry-After") == "" || a.problem(t).Reason != "store.full" {
+		t.Errorf("a recording on a full disk: %v %v, want 503 store.full with Retry-After", a, a.header)
+	}
 
 	ctx, stop := context.WithCancel(t.Context())
 	done := l.run(ctx) // they insist, as SDKs do
@@ -58,12 +64,17 @@ func TestStoreFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	pause(300 * time.Millisecond)
+	var k kept
+	ie1.putMedia(t, "recorded", "call.mp3", sound).want(t, 201).into(t, &k)
 	stop()
 	<-done
 	l.check(t)
 	w.kill()
 	w.start()
 	l.checkAll(t)
+	if a := w.region("ie1").getMedia(t, k).want(t, 200); !bytes.Equal(a.body, sound) {
+		t.Errorf("the recording reads as %d bytes, want %d", len(a.body), len(sound))
+	}
 	if n := len(w.region("ie1").byClientID(t, "filler-0-0")); n != 1 {
 		t.Errorf("%d records of an event accepted before the disk was full, want 1", n)
 	}

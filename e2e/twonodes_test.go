@@ -29,8 +29,8 @@ func serve(t *testing.T, store, keyring string, more ...string) *world {
 }
 
 // twoNodes starts two nodes of one region on one PostgreSQL server, and makes a tenant that both
-// know. The regions it returns differ in their URL only.
-func twoNodes(t *testing.T) (a, b *region) {
+// know. The regions it returns differ in their URL only. more is added to their configuration.
+func twoNodes(t *testing.T, more ...string) (a, b *region) {
 	t.Helper()
 	pg := newPostgres(t)
 	c, err := pgx.Connect(t.Context(), pg.url)
@@ -45,7 +45,7 @@ func twoNodes(t *testing.T) (a, b *region) {
 	keyring := filepath.Join(t.TempDir(), "keyring")
 	nodes := make([]*region, 2)
 	for i := range nodes {
-		w := serve(t, store, keyring)
+		w := serve(t, store, keyring, more...)
 		w.launch()
 		if !w.readyOrGone() {
 			t.Fatalf("domicile serve ended (%v):\n%s", w.state, tail(w.readLog(), 4000))

@@ -14,9 +14,10 @@ import (
 // A visit is one world into which canaries went through every adapter, in every field and key
 // position, in good input and in bad, and in the questions that were asked about it.
 type visit struct {
-	w    *world
-	c    *canaries
-	good []call // accepted by ie1
+	w     *world
+	c     *canaries
+	good  []call // accepted by ie1
+	media []mediaCall
 
 	mu   sync.Mutex
 	seen map[string][]byte // what others than ie1's tenant got to see; guarded by mu
@@ -91,6 +92,7 @@ func (v *visit) sendGood(t *testing.T) {
 	v.sendSendGrid(t, ie1)
 	v.sendWhatsApp(t, ie1)
 	v.sendCloudEvent(t, ie1)
+	v.sendMedia(t, ie1)
 }
 
 // readBack makes sure that the canaries are in the store: what was dropped can't leak. The
@@ -98,6 +100,7 @@ func (v *visit) sendGood(t *testing.T) {
 func (v *visit) readBack(t *testing.T) {
 	t.Helper()
 	ie1 := v.w.region("ie1")
+	v.readMedia(t)
 	var missing int
 	for _, c := range v.good {
 		records := ie1.byClientID(t, c.clientID)

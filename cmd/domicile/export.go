@@ -21,7 +21,7 @@ type exportCmd struct {
 }
 
 // Run exports a person. A file is there whole, readable by its owner alone, or not at all.
-func (c *exportCmd) Run(e *env) (err error) {
+func (c *exportCmd) Run(e *env) error {
 	if f, ok := e.out.(*os.File); ok && c.Out == "" && c.Format == "zip" && xterm.IsTerminal(int(f.Fd())) {
 		return fault.New(fault.Invalid, "export.to_terminal", "a ZIP is nothing for a terminal").WithHint("give --out FILE")
 	}
@@ -42,22 +42,27 @@ func (c *exportCmd) Run(e *env) (err error) {
 		return err
 	}
 	defer func() { _ = in.Close() }()
-	if c.Out == "" {
-		return copyAll(e.out, in, p, c.Format == "ndjson")
+	return save(e, c.Out, in, p, c.Format == "ndjson")
+}
+
+// save writes in to stdout, or to a file that is there whole, readable by its owner alone, or not at all.
+func save(e *env, out string, in io.Reader, p *progress, lines bool) error {
+	if out == "" {
+		return copyAll(e.out, in, p, lines)
 	}
-	f, err := os.CreateTemp(filepath.Dir(c.Out), ".export-*") // mode 0600
+	f, err := os.CreateTemp(filepath.Dir(out), ".export-*") // mode 0600
 	if err != nil {
 		return fault.New(fault.Invalid, "export.no_file", "the file cannot be made").Because(err)
 	}
 	defer func() { _ = os.Remove(f.Name()) }() // nothing is left of it by then, or it failed
-	err = copyAll(f, in, p, c.Format == "ndjson")
+	err = copyAll(f, in, p, lines)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(f.Name(), c.Out); err != nil {
+	if err := os.Rename(f.Name(), out); err != nil {
 		return fault.New(fault.Invalid, "export.no_file", "the file cannot be put in place").Because(err)
 	}
-	e.say("written to %s", c.Out)
+	e.say("written to %s", out)
 	return nil
 }
 

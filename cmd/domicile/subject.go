@@ -16,6 +16,7 @@ type subjectCmd struct {
 	Find       findCmd       `cmd:"" help:"Print the id of whom the identifiers on stdin name."`
 	Show       showCmd       `cmd:"" help:"Show identifiers, states and counts."`
 	Records    recordsCmd    `cmd:"" help:"Print records, newest first, one a line."`
+	Media      mediaCmd      `cmd:"" help:"Write out a recording or attachment of a record."`
 	Export     exportCmd     `cmd:"" help:"Export all that is held, as NDJSON or ZIP."`
 	Erase      eraseCmd      `cmd:"" help:"Erase the person. There is no way back."`
 	Restrict   restrictCmd   `cmd:"" help:"Restrict the person's data (GDPR art. 18)."`

@@ -20,6 +20,7 @@ import (
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/id"
 	"domicile.dev/internal/ledger"
+	"domicile.dev/internal/media"
 	"domicile.dev/internal/plane"
 	"domicile.dev/internal/programme"
 	"domicile.dev/internal/record"
@@ -47,6 +48,7 @@ type Node struct {
 	log      *slog.Logger
 	vault    *vault.Vault
 	records  *record.Log
+	blobs    media.Store // nil when this node has none
 	api      *api.API
 	handler  http.Handler
 	metrics  *prometheus.Registry
@@ -128,14 +130,18 @@ func Open(ctx context.Context, c *config.Node, opt Options) (n *Node, err error)
 		Adapters: adapters(), Service: n.rules.serviceFor, Keys: n.vault, Secret: checkSecret, OperatorToken: n.Operator, Log: n.log}); err != nil {
 		return n, err
 	}
-	po := plane.Options{Log: n.log}
+	if err := n.openBlobs(ctx); err != nil {
+		return n, err
+	}
+	po := plane.Options{Log: n.log, Fetcher: newFetcher(c.Fetch, n.Tenants), MediaBytes: c.Blobs.MaxMegabytes << 20, Uploads: c.Blobs.Uploads}
 	if os.Getenv("DOMICILE_BENCH_SINK") == "file" {
 		if po.Sink, err = n.fileSink(); err != nil {
 			return n, err
 		}
 	}
 	n.Plane = plane.New(plane.Parts{Region: c.Region, DB: n.db, Rules: n.rules, Vault: n.vault, Log: n.records, Ledger: n.Ledger,
-		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{}}, po)
+		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{},
+		Media: sqlstore.Medias{}, Blobs: n.blobs}, po)
 	if err := n.serveWeb(n.rules, opt); err != nil {
 		return n, err
 	}
@@ -219,7 +225,7 @@ func (n *Node) serveWeb(r *rules, opt Options) error {
 func (n *Node) startWorkers() {
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel = cancel
-	for _, run := range []func(context.Context){n.vault.Run, n.records.Run, n.Ledger.Run, n.Tenants.Run, n.api.Run, n.Plane.Sweep, n.Plane.Reindex} {
+	for _, run := range []func(context.Context){n.vault.Run, n.records.Run, n.Ledger.Run, n.Tenants.Run, n.api.Run, n.Plane.Sweep, n.Plane.Reindex, n.Plane.RunFetch} {
 		n.workers.Add(1)
 		go func() {
 			defer n.workers.Done()
@@ -276,6 +282,9 @@ func (n *Node) Close() error {
 	}
 	n.workers.Wait()
 	var errs []error
+	if n.blobs != nil {
+		errs = append(errs, n.blobs.Close())
+	}
 	if n.sinkFile != nil {
 		errs = append(errs, n.sinkFile.Close())
 	}

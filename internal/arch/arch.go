@@ -21,6 +21,7 @@ var Levels = map[string]int{
 
 	"internal/plan": 2, // tracking plans: what is planned, invalid, and where it might belong
 
+	"internal/media":  3, // recordings and attachments: blobs, streamed; port of their store
 	"internal/ledger": 3, // append, prove, verify
 	"internal/record": 3, // the record log, its index and cursors
 	"internal/vault":  3, // keys per person, epochs
@@ -37,6 +38,9 @@ var Levels = map[string]int{
 	"internal/ingest/sendgrid":    8,
 	"internal/ingest/twilio":      8,
 	"internal/ingest/whatsapp":    8,
+	"internal/media/fetch":        8, // gets what lies at a vendor
+	"internal/media/files":        8, // blobs as files
+	"internal/media/objects":      8, // blobs in a bucket
 	"internal/store/sqlstore":     8, // all SQL text, once, for both engines
 	"internal/vault/keyring":      8,
 	"internal/web/guard":          8, // faults → RFC 9457, limits, headers
@@ -56,7 +60,9 @@ var Levels = map[string]int{
 	"e2e":                                 12, // the promises
 	"internal/arch":                       12,
 	"testkit/keys":                        12, // public vectors, read without our own code
+	"testkit/blob":                        12,
 	"testkit/seal":                        12,
+	"internal/media/mediatest":            4, // the suite that both stores of blobs pass
 	"internal/ingest/ingesttest":          2, // what tests of adapters share
 	"internal/ingest/segment/segmenttest": 8, // requests as SDKs send them
 	"internal/store/storetest":            9, // the suite that both engines pass
@@ -68,6 +74,7 @@ var TestOnly = map[string]bool{
 	"bench":                           true,
 	"e2e":                             true,
 	"internal/arch":                   true,
+	"internal/media/mediatest":        true,
 	"internal/store/storetest":        true,
 	"internal/store/storetest/pgtest": true,
 }

@@ -60,7 +60,18 @@ type Record struct {
 	ReceivedAt time.Time       `json:"received_at"`
 	Categories []string        `json:"categories"`
 	Gone       []string        `json:"gone,omitempty"`
+	Media      []Media         `json:"media,omitempty"`
 	Data       json.RawMessage `json:"data"`
+}
+
+// Media is a recording or attachment of a record.
+type Media struct {
+	ID         string    `json:"id"`
+	N          int       `json:"n"`
+	Type       string    `json:"type"`
+	Name       string    `json:"name,omitempty"`
+	Bytes      int64     `json:"bytes"`
+	ReceivedAt time.Time `json:"received_at"`
 }
 
 // Page is some records; Next is "" on the last.
@@ -138,6 +149,20 @@ func (c *Client) Export(ctx context.Context, subject, format, purpose string) (i
 		v.Set("purpose", purpose)
 	}
 	res, err := c.send(ctx, http.MethodGet, "/subjects/"+url.PathEscape(subject)+"/export?"+v.Encode(), nil)
+	if err != nil {
+		return nil, err
+	}
+	return res.Body, nil
+}
+
+// Media returns the content of a recording or attachment. The caller closes it. Reading fails with
+// io.ErrUnexpectedEOF when the node cut it off.
+func (c *Client) Media(ctx context.Context, record, media, purpose string) (io.ReadCloser, error) {
+	path := "/records/" + url.PathEscape(record) + "/media/" + url.PathEscape(media)
+	if purpose != "" {
+		path += "?" + url.Values{"purpose": {purpose}}.Encode()
+	}
+	res, err := c.send(ctx, http.MethodGet, path, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -36,6 +36,10 @@ type Node struct {
 	Keyring string `yaml:"keyring"`
 	// Programme is the folder of the programme; empty is the embedded example.
 	Programme string `yaml:"programme"`
+	// Blobs says where recordings and attachments lie, and how large they may be.
+	Blobs Blobs `yaml:"blobs"`
+	// Fetch says for which sources the recordings and attachments that lie at the vendor are got.
+	Fetch Fetch `yaml:"fetch"`
 	// TLS holds the certificate; files are read again when they change.
 	TLS *TLS `yaml:"tls"`
 	// Peers are the other regions, by id.
@@ -52,6 +56,76 @@ type Node struct {
 	LogLevel string `yaml:"log_level"`
 	// SharedServer allows a PostgreSQL server that other regions use, too. Only `up` sets it.
 	SharedServer bool `yaml:"-"`
+}
+
+// Blobs is where recordings and attachments lie. The zero value is the folder blobs in Data.
+type Blobs struct {
+	// Store is "file:DIR" or "s3://bucket?…". All nodes of a region share one.
+	Store string `yaml:"store"`
+	// MaxMegabytes is the most that one may have, in MB of 1,048,576 bytes. Default 1024.
+	MaxMegabytes int64 `yaml:"max_megabytes"`
+	// Uploads is how many come in at a time. Default 16.
+	Uploads int `yaml:"uploads"`
+}
+
+// mostMegabytes is what an upload in parts to a bucket can hold.
+const mostMegabytes = 48 << 10
+
+// check fills in nothing: what is empty has a default where it is used.
+func (b *Blobs) check(bad func(key, why string, args ...any)) {
+	dir, file := strings.CutPrefix(b.Store, "file:")
+	u, err := url.Parse(b.Store)
+	if b.Store != "" && (file && dir == "" || !file && (err != nil || u.Scheme != "s3" || u.Host == "")) {
+		bad("blobs.store", "give file:DIR or s3://bucket?region=…, or leave it out for the folder blobs in data")
+	}
+	if b.MaxMegabytes < 0 || b.MaxMegabytes > mostMegabytes {
+		bad("blobs.max_megabytes", "give a number from 1 to %d", mostMegabytes)
+	}
+	if b.Uploads < 0 || b.Uploads > 1000 {
+		bad("blobs.uploads", "give a number from 1 to 1000")
+	}
+}
+
+// Fetch is off unless it names sources.
+type Fetch struct {
+	// Sources are Twilio sources by id, "src_<region>_…".
+	Sources []string `yaml:"sources"`
+	// Hosts get the source's credentials. Default api.twilio.com.
+	Hosts []string `yaml:"hosts"`
+	// CDN are hosts that those may send on to, without credentials. Default Twilio's.
+	CDN []string `yaml:"cdn"`
+	// Private allows http and addresses that are not public.
+	Private bool `yaml:"private"`
+}
+
+var hostName = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?(?::[0-9]{1,5})?$`)
+
+// check fills in the vendor's hosts.
+func (f *Fetch) check(region string, bad func(key, why string, args ...any)) {
+	for _, s := range f.Sources {
+		if !strings.HasPrefix(s, "src_"+region+"_") {
+			bad("fetch.sources", "give ids of sources of this region, src_%s_…: domicile source list", region)
+			break
+		}
+	}
+	if len(f.Hosts) == 0 {
+		f.Hosts = []string{"api.twilio.com"}
+	}
+	if f.CDN == nil {
+		f.CDN = []string{".twiliocdn.com", "s3-external-1.amazonaws.com/media.twiliocdn.com/"}
+	}
+	for _, h := range f.Hosts {
+		if !hostName.MatchString(h) {
+			bad("fetch.hosts", "give names of hosts in lower case, such as api.twilio.com, without https:// and path")
+			break
+		}
+	}
+	for _, h := range f.CDN {
+		if at, _, _ := strings.Cut(strings.TrimPrefix(h, "."), "/"); !hostName.MatchString(at) || !strings.Contains(at, ".") && !f.Private {
+			bad("fetch.cdn", "give names of hosts in lower case, .example.com for all below, host/path/ for what lies under a path")
+			break
+		}
+	}
 }
 
 // TLS names the files of a certificate and its key, PEM.
@@ -105,6 +179,9 @@ func Load(path string) (*Node, error) {
 	if dir, ok := strings.CutPrefix(n.Keyring, "file:"); ok && dir != "" && !filepath.IsAbs(dir) {
 		n.Keyring = "file:" + filepath.Join(base, dir)
 	}
+	if dir, ok := strings.CutPrefix(n.Blobs.Store, "file:"); ok && dir != "" && !filepath.IsAbs(dir) {
+		n.Blobs.Store = "file:" + filepath.Join(base, dir)
+	}
 	if err := n.Check(); err != nil {
 		if f, ok := fault.As(err); ok {
 			f.Public = path + ": " + f.Public
@@ -150,6 +227,8 @@ func (n *Node) Check() error {
 	if n.Keyring == "" && n.Data != "" {
 		n.Keyring = "file:" + filepath.Join(n.Data, "keyring")
 	}
+	n.Blobs.check(bad)
+	n.Fetch.check(n.Region, bad)
 	for region, p := range n.Peers {
 		if u, err := url.Parse(p.URL); err != nil || u.Host == "" {
 			bad("peers."+region+".url", "give the region's address")

@@ -69,9 +69,12 @@ func ParseRecord(t string) (r Record, err error) {
 	if err = parse("rec_", t, b[:]); err != nil {
 		return r, err
 	}
-	copy(r.Chunk[:], b[:12])
-	r.Ordinal = uint32(b[12])<<24 | uint32(b[13])<<16 | uint32(b[14])<<8 | uint32(b[15])
-	return r, nil
+	return RecordOf(b), nil
+}
+
+// RecordOf returns the id that has these 16 bytes.
+func RecordOf(b [16]byte) Record {
+	return Record{Chunk: Chunk(b[:12]), Ordinal: uint32(b[12])<<24 | uint32(b[13])<<16 | uint32(b[14])<<8 | uint32(b[15])}
 }
 
 // Entry names one ledger entry: its place in the log and 32 random bits (docs/formats/ledger.md), "led_" and

@@ -113,6 +113,9 @@ func (p *Plane) exportPage(tx store.Tx, c *tenant.Caller, s id.Subject, purpose 
 			size += len(v.Data)
 		}
 	}
+	if err := p.listMedia(tx, c, views, keys); err != nil {
+		return nil, after, false, err
+	}
 	if read > 0 {
 		after = found[read-1].At
 	}

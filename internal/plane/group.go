@@ -19,11 +19,12 @@ import (
 	"domicile.dev/internal/vault"
 )
 
-// op is one thing to be committed. Exactly one of ingest, erase and state is set.
+// op is one thing to be committed. Exactly one of ingest, erase, state and media is set.
 type op struct {
 	ingest *ingestOp
 	erase  *eraseOp
 	state  *stateOp
+	media  *mediaOp
 	done   chan error // buffered by one
 	err    error      // the op's own answer, when its group is durable
 }
@@ -185,6 +186,7 @@ func (g *group) run() error {
 		{"erase", g.eraseAll},
 		{"change states", g.changeStates},
 		{"ingest", g.ingestAll},
+		{"keep media", g.mediaAll},
 		{"count", g.countAll},
 	}
 	for _, s := range steps {

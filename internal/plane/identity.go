@@ -327,6 +327,9 @@ func (g *group) append(ops []*ingestOp) error {
 				o.outcome.accepted++
 				g.count(o, e.ev, "accepted", "")
 				g.note(o, e.ev)
+				if err := g.wantMedia(o, e); err != nil {
+					return err
+				}
 			}
 			n++
 			g.met = g.meet(e)

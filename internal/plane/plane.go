@@ -13,6 +13,7 @@ import (
 	"domicile.dev/internal/id"
 	"domicile.dev/internal/ingest"
 	"domicile.dev/internal/ledger"
+	"domicile.dev/internal/media"
 	"domicile.dev/internal/record"
 	"domicile.dev/internal/seal"
 	"domicile.dev/internal/store"
@@ -66,6 +67,13 @@ type Options struct {
 	Queue int
 	// People is the most people whose identifiers and keys are cached. Default 32768.
 	People int
+	// MediaBytes is the most bytes that a recording or attachment may have. Default 1 GiB.
+	MediaBytes int64
+	// Uploads is how many of them come in at a time. Default 16; beyond it, callers are told to come
+	// back. Each holds a few hundred KiB, and in a bucket 10 MiB more.
+	Uploads int
+	// Fetcher, when set, gets recordings and attachments that lie at vendors.
+	Fetcher Fetcher
 	// ReindexPage is how many identifiers one transaction of a rotation of the index key moves. Default 250.
 	ReindexPage int
 	// Log gets what an operator should know. Default: nothing.
@@ -87,6 +95,9 @@ type Parts struct {
 	Subjects subject.Store
 	Changes  ChangeStore
 	Counters StatStore
+	Media    MediaStore
+	// Blobs is where recordings and attachments lie. Without it none is taken or shown.
+	Blobs media.Store
 }
 
 // Plane is the data path of one region on one node. It is safe for concurrent use.
@@ -109,6 +120,10 @@ type Plane struct {
 	binders sync.Map // tenant id → *seal.Binder
 	names   sync.Map // tenant number → tenant id
 	shapes  shapes
+
+	uploads chan struct{} // one for each upload under way
+	noMedia noMedia
+	blobsAt time.Time // when blobs were last compared with the store; the sweep's own
 }
 
 // New returns a Plane and starts its committer; Close ends it.
@@ -118,6 +133,12 @@ func New(parts Parts, opt Options) *Plane {
 	}
 	if opt.Queue == 0 {
 		opt.Queue = 4096
+	}
+	if opt.MediaBytes == 0 {
+		opt.MediaBytes = defaultMedia
+	}
+	if opt.Uploads == 0 {
+		opt.Uploads = defaultUploads
 	}
 	if opt.People == 0 {
 		opt.People = 32 << 10
@@ -132,7 +153,8 @@ func New(parts Parts, opt Options) *Plane {
 		opt.Now = time.Now
 	}
 	p := &Plane{Parts: parts, opt: opt, people: newPeople(opt.People), now: opt.Now, log: opt.Log,
-		queue: make(chan *op, opt.Queue), stopped: make(chan struct{}), closing: make(chan struct{}), reindex: make(chan struct{}, 1)}
+		queue: make(chan *op, opt.Queue), stopped: make(chan struct{}), closing: make(chan struct{}), reindex: make(chan struct{}, 1),
+		uploads: make(chan struct{}, opt.Uploads)}
 	p.metrics, p.node = newMetrics(p), id.New("node", 8)
 	go p.commitLoop()
 	return p

@@ -14,6 +14,8 @@ import (
 	"domicile.dev/internal/ingest/native"
 	"domicile.dev/internal/ingest/segment"
 	"domicile.dev/internal/ledger"
+	"domicile.dev/internal/media"
+	"domicile.dev/internal/media/files"
 	"domicile.dev/internal/plane"
 	"domicile.dev/internal/record"
 	"domicile.dev/internal/store"
@@ -65,13 +67,17 @@ func testRules(t testing.TB) rules {
 
 // world is one region's data path on a real store.
 type world struct {
-	t     testing.TB
-	dir   string
-	url   string
-	db    store.DB
-	vault *vault.Vault
-	log   *record.Log
-	led   *ledger.Ledger
+	t         testing.TB
+	dir       string
+	url       string
+	db        store.DB
+	vault     *vault.Vault
+	log       *record.Log
+	led       *ledger.Ledger
+	blobStore media.Store
+
+	mediaBytes int64 // 0 is the default
+	fetcher    *vendorStub
 	*plane.Plane
 	rules  rules
 	now    time.Time
@@ -121,6 +127,8 @@ func (w *world) open(wrap func(store.DB) store.DB) {
 	must(err)
 	w.vault, err = vault.Open(ctx, w.db, sqlstore.Vaults{}, kr, vault.Options{Region: "ie1"})
 	must(err)
+	w.blobStore, err = files.Open(filepath.Join(w.dir, "blobs"))
+	must(err)
 	seed, err := kr.Get(ctx, vault.LedgerKey)
 	must(err)
 	keys, err := ledger.NewKeys(ledger.Origin("ie1"), seed)
@@ -132,8 +140,13 @@ func (w *world) open(wrap func(store.DB) store.DB) {
 	must(w.db.Do(ctx, func(tx store.Tx) error {
 		return sqlstore.Tenants{}.PutTenant(tx, tenant.Tenant{No: 1, ID: "acme", Name: "Acme", CreatedAt: w.now})
 	}))
+	var fetcher plane.Fetcher
+	if w.fetcher != nil {
+		fetcher = w.fetcher
+	}
 	w.Plane = plane.New(plane.Parts{Region: "ie1", DB: w.db, Rules: w.rules, Vault: w.vault, Log: w.log, Ledger: w.led,
-		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{}}, plane.Options{Now: func() time.Time { return w.now }, ReindexPage: w.page})
+		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{},
+		Media: sqlstore.Medias{}, Blobs: w.blobStore}, plane.Options{Now: func() time.Time { return w.now }, ReindexPage: w.page, Fetcher: fetcher, MediaBytes: w.mediaBytes, Uploads: 4})
 	w.t.Cleanup(w.close)
 }
 

@@ -1,6 +1,7 @@
 package plane
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/hex"
@@ -47,6 +48,7 @@ type RecordView struct {
 	OccurredAt, ReceivedAt time.Time
 	Categories, Gone       []string
 	Data                   []byte
+	Media                  []MediaView // recordings and attachments that still open
 }
 
 // Records returns a page of the records that hold parts of the person.
@@ -269,6 +271,9 @@ func (p *Plane) openAll(tx store.Tx, c *tenant.Caller, pers *somebody, found []r
 			size += len(v.Data)
 		}
 	}
+	if err := p.listMedia(tx, c, views, keys); err != nil {
+		return nil, 0, nil, err
+	}
 	return views, read, hidden, nil
 }
 
@@ -316,7 +321,10 @@ func (o *opener) open(p *Plane, tenantID string, f *record.Found, keys map[id.Su
 		if n > 0 {
 			v.ClientID = string(plain[w : w+int(n)])
 		}
-		o.fragments = append(o.fragments, plain[w+int(n):])
+		fragment := plain[w+int(n):]
+		if !slices.ContainsFunc(o.fragments, func(f []byte) bool { return bytes.Equal(f, fragment) }) { // else several were sent it
+			o.fragments = append(o.fragments, fragment)
+		}
 		v.Categories = addName(v.Categories, part.Category)
 	}
 	if len(o.fragments) == 0 {

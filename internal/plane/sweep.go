@@ -38,6 +38,9 @@ func (p *Plane) Sweep(ctx context.Context) {
 		if err := p.SweepOnce(ctx, p.now().Add(-remainsWait)); err != nil && ctx.Err() == nil {
 			p.log.Error("clearing what erasures left failed, it will be tried again", "error", err)
 		}
+		if err := p.sweepBlobs(ctx, p.now()); err != nil && ctx.Err() == nil {
+			p.log.Error("looking for blobs that nothing names failed, it will be tried again", "error", err)
+		}
 	}
 }
 
@@ -103,6 +106,9 @@ func (p *Plane) sweep(ctx context.Context, before time.Time) error {
 func (p *Plane) compact(ctx context.Context, dead map[uint32][]id.Subject) (cleared []subject.Key, err error) {
 	for tenant, subjects := range dead {
 		some, one := p.compactOf(ctx, tenant, subjects)
+		if first := p.clearMedia(ctx, tenant, some); first != nil {
+			some, one = nil, first
+		}
 		for _, s := range some {
 			cleared = append(cleared, subject.Key{Tenant: tenant, Subject: s})
 		}

@@ -68,6 +68,7 @@ func New(s Service, accounts *tenant.Service, opt Options) (*API, error) {
 	a.huma = newHuma(a, opt)
 	a.addPeople()
 	a.addRecords()
+	a.addMedia()
 	a.addStates()
 	a.addLooks()
 	a.addViolations()

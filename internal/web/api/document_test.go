@@ -66,6 +66,7 @@ func calls(w *world, tenantSource string) map[string][][2]string {
 		"release-subject":          {{"/api/v1/subjects/" + sub + ":release", ""}},
 		"list-records":             {{"/api/v1/subjects/" + sub + "/records", ""}},
 		"get-records-by-client-id": {{"/api/v1/records/by-client-id/m1", ""}},
+		"get-media":                {{"/api/v1/records/" + aRecord(1).ID.String() + "/media/" + oneMedia.String(), ""}},
 		"export-subject":           {{"/api/v1/subjects/" + sub + "/export", ""}, {"/api/v1/subjects/" + sub + "/export?format=zip", ""}},
 		"get-ledger-entry":         {{"/api/v1/ledger/entries/led_" + strings.Repeat("a", 20), ""}},
 		"get-stats":                {{"/api/v1/stats", ""}, {"/api/v1/stats?since=2026-01-01T00:00:00Z", ""}},

@@ -112,7 +112,7 @@ type manifestFile struct {
 	SHA256 string `json:"sha256"`
 }
 
-// exportZIP writes records.ndjson, subject.json and, last, the manifest with what the files hash to.
+// exportZIP writes records.ndjson, subject.json, recordings and attachments and, last, the manifest with what the files hash to.
 func (a *API) exportZIP(out *lateWriter, r *http.Request, c *call, s id.Subject, purpose string) error {
 	now := a.opt.Now().UTC().Truncate(time.Millisecond)
 	z := zip.NewWriter(out)
@@ -120,8 +120,12 @@ func (a *API) exportZIP(out *lateWriter, r *http.Request, c *call, s id.Subject,
 		Purpose: purpose, Counts: map[string]int64{}}
 	records := &zipFile{z: z, name: "records.ndjson", at: now}
 	write := lineWriter(records)
+	var media []recordMedia
 	if _, err := a.service.Export(r.Context(), c.caller, s, purpose, func(v RecordView) error {
 		m.Records++
+		for _, one := range v.Media {
+			media = append(media, recordMedia{v.ID, one.ID})
+		}
 		m.Counts[v.Service+"/"+v.Kind]++
 		return write(v)
 	}); err != nil {
@@ -135,7 +139,15 @@ func (a *API) exportZIP(out *lateWriter, r *http.Request, c *call, s id.Subject,
 	if err := writeJSON(subject, subjectOf(view)); err != nil {
 		return err
 	}
-	for _, f := range []*zipFile{records, subject} {
+	all := []*zipFile{records, subject}
+	for _, one := range media {
+		f, err := a.exportMedia(z, r, c, one, purpose, now)
+		if err != nil {
+			return err
+		}
+		all = append(all, f)
+	}
+	for _, f := range all {
 		if err := f.open(); err != nil { // one without a record is there, and empty
 			return err
 		}
@@ -147,20 +159,46 @@ func (a *API) exportZIP(out *lateWriter, r *http.Request, c *call, s id.Subject,
 	return z.Close()
 }
 
+// recordMedia names a recording or attachment.
+type recordMedia struct {
+	record id.Record
+	media  id.Media
+}
+
+// exportMedia streams a recording or attachment into the archive, under its id: records.ndjson says
+// what it is.
+func (a *API) exportMedia(z *zip.Writer, r *http.Request, c *call, of recordMedia, purpose string, at time.Time) (*zipFile, error) {
+	content, err := a.service.OpenMedia(r.Context(), c.caller, of.record, of.media, purpose)
+	if err != nil {
+		return nil, fmt.Errorf("open %s for export: %w", of.media, err)
+	}
+	defer func() { _ = content.Close() }()
+	f := &zipFile{z: z, name: "media/" + of.media.String(), at: at, stored: true}
+	if _, err := io.Copy(f, content); err != nil {
+		return nil, fmt.Errorf("export %s: %w", of.media, err)
+	}
+	return f, nil
+}
+
 // zipFile is one file of an archive, made at its first byte.
 type zipFile struct {
-	z     *zip.Writer
-	name  string
-	at    time.Time
-	w     io.Writer
-	hash  hash.Hash
-	bytes int64
+	stored bool // as it is: recordings and pictures are packed already
+	z      *zip.Writer
+	name   string
+	at     time.Time
+	w      io.Writer
+	hash   hash.Hash
+	bytes  int64
 }
 
 func (f *zipFile) open() (err error) {
 	if f.w == nil {
+		method := zip.Deflate
+		if f.stored {
+			method = zip.Store
+		}
 		f.hash = sha256.New()
-		f.w, err = f.z.CreateHeader(&zip.FileHeader{Name: f.name, Method: zip.Deflate, Modified: f.at})
+		f.w, err = f.z.CreateHeader(&zip.FileHeader{Name: f.name, Method: method, Modified: f.at})
 	}
 	return err
 }

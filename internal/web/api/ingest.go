@@ -46,6 +46,11 @@ type IngestOptions struct {
 	// "peer" is the connection's, "none" adds nothing, and anything else is the header in which
 	// TrustedProxies write it. Default "peer".
 	ClientIP string
+	// Media keeps recordings and attachments; nil takes none.
+	Media MediaSink
+	// MediaPatience is how long a client may take for 64 KiB of a recording or attachment before it
+	// is cut off: it holds the place of others. Default 30 s.
+	MediaPatience time.Duration
 	// TrustedProxies are the addresses of the proxies whose header is believed. Default: none is.
 	TrustedProxies []netip.Prefix
 	// Tokens is for sources with OAuth. Default: nobody gets a token.
@@ -59,7 +64,7 @@ type IngestOptions struct {
 }
 
 // Ingest answers the paths by which data comes: those of the Segment and RudderStack SDKs, and
-// POST /v1/records. It never redirects: SDKs take a redirect for a delivery.
+// /v1/records. It never redirects: SDKs take a redirect for a delivery.
 type Ingest struct {
 	sources  Sources
 	sink     Sink
@@ -74,6 +79,9 @@ type Ingest struct {
 func NewIngest(sources Sources, sink Sink, kinds ingest.Kinds, opt IngestOptions) *Ingest {
 	if opt.InFlightBytes <= 0 {
 		opt.InFlightBytes = 48 << 20
+	}
+	if opt.MediaPatience <= 0 {
+		opt.MediaPatience = 30 * time.Second
 	}
 	if opt.Planned == nil {
 		opt.Planned = func(*tenant.Source) ingest.Kinds { return kinds }
@@ -131,6 +139,7 @@ func (in *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	single, events := sdk.Serves(p)
 	key, settings := settingsKey(p)
+	clientID, media := mediaPath(r.URL)
 	pixel, isPixel := pixelCalls[p]
 	method := http.MethodPost
 	switch {
@@ -142,6 +151,8 @@ func (in *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r.Pattern = "POST " + p
 	case p == pathConfig:
 		r.Pattern, method = "GET "+pathConfig, http.MethodGet
+	case media:
+		r.Pattern, method = patternMedia, http.MethodPut
 	case isPixel:
 		r.Pattern, method = "GET "+p, http.MethodGet
 	case settings:
@@ -170,6 +181,8 @@ func (in *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		succeed(w)
 	case p == pathRecords:
 		in.takeRecords(w, r)
+	case media:
+		in.takeMedia(w, r, clientID)
 	case isPixel:
 		in.pixel(w, r, pixel)
 	case settings:

@@ -41,14 +41,14 @@ func (in *Ingest) who(r *http.Request, adapter string) (key string, src *tenant.
 	return key, src, err
 }
 
-// source returns whose key or access token that is, if it is one for that adapter.
+// source returns whose key or access token that is, if it is one for that adapter, "" being any.
 func (in *Ingest) source(key, adapter string) (src *tenant.Source, err error) {
 	if tenant.IsAccessToken(key) && in.opt.Tokens != nil {
 		src, err = in.opt.Tokens.SourceByAccessToken(key)
 	} else {
 		src, err = in.sources.SourceByKey(key)
 	}
-	if err == nil && src.Adapter != adapter {
+	if err == nil && adapter != "" && src.Adapter != adapter {
 		err = fault.New(fault.Forbidden, "source.wrong_adapter", "this key is of a source of another kind").
 			WithHint("native sources send to /v1/records, Segment and RudderStack SDKs to the other paths under /v1/")
 	}

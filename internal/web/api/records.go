@@ -24,7 +24,7 @@ func (a *API) addRecords() {
 		summary: "Read what the client named so, oldest first", doc: "messageId, sg_event_id, MessageSid …", params: []param{purposeParam}, errors: []int{403, 404}}, a.recordsByClientID)
 	a.raw(operation{id: "export-subject", method: http.MethodGet, path: "/api/v1/subjects/{subject}/export", tag: tagRecords, stream: []string{"application/x-ndjson", "application/zip"},
 		summary: "Export all that is held of a person",
-		doc: "ndjson is one record a line, as list-records gives them. zip holds records.ndjson, subject.json and manifest.json with counts and the SHA-256 of each file. " +
+		doc: "ndjson is one record a line, as list-records gives them. zip holds records.ndjson, subject.json, recordings and attachments under media/, and manifest.json with counts and the SHA-256 of each file. " +
 			"An export that is cut off ends without its last chunk, so that clients see it.",
 		params: []param{{name: "format", doc: "ndjson or zip", enum: []string{"ndjson", "zip"}, def: "ndjson"}, purposeParam},
 		errors: []int{403, 404, 410}}, a.export)
@@ -124,6 +124,9 @@ func appendRecord(b []byte, r *RecordView) []byte {
 	b = appendTexts(append(b, `,"categories":`...), r.Categories)
 	if len(r.Gone) > 0 {
 		b = appendTexts(append(b, `,"gone":`...), r.Gone)
+	}
+	if len(r.Media) > 0 {
+		b = appendMedia(append(b, `,"media":`...), r.Media)
 	}
 	b = append(b, `,"data":`...)
 	if len(r.Data) == 0 {

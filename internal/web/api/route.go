@@ -22,7 +22,7 @@ const (
 // call is one request on its way: whose it is and what stands in the path.
 type call struct {
 	caller  *tenant.Caller
-	subject string // the path's {subject}
+	subject string // the path's {subject}, {tenant} or {record}
 	id      string // the path's other value
 	op      *route
 }
@@ -158,7 +158,7 @@ func (r *route) match(parts []string, c *call) bool {
 
 // set keeps a value of the path. Templates have at most two.
 func (c *call) set(name, value string) {
-	if name == firstValue[0] || name == firstValue[1] {
+	if slices.Contains(firstValue[:], name) {
 		c.subject = value
 	} else {
 		c.id = value
@@ -166,11 +166,11 @@ func (c *call) set(name, value string) {
 }
 
 // firstValue are the names of those values that may stand before another.
-var firstValue = [2]string{"subject", "tenant"}
+var firstValue = [3]string{"subject", "tenant", "record"}
 
 // value returns a value of the path.
 func (c *call) value(name string) string {
-	if name == firstValue[0] || name == firstValue[1] {
+	if slices.Contains(firstValue[:], name) {
 		return c.subject
 	}
 	return c.id

@@ -24,6 +24,8 @@ type Service interface {
 	// RecordsByClientID returns what the client named so, oldest first. Faults: NotFound when
 	// there is none; Forbidden when all that is left is of restricted people and there is no purpose.
 	RecordsByClientID(ctx context.Context, c *tenant.Caller, clientID, purpose string) ([]RecordView, error)
+	// OpenMedia opens a recording or attachment, which the API closes. Faults as Records, and NotFound.
+	OpenMedia(ctx context.Context, c *tenant.Caller, rec id.Record, m id.Media, purpose string) (*plane.MediaContent, error)
 	// Export calls each for every record of the person, in any order. It fails before the first
 	// call or, when the person is erased meanwhile, between two.
 	Export(ctx context.Context, c *tenant.Caller, s id.Subject, purpose string, each func(RecordView) error) (ExportSummary, error)

@@ -100,6 +100,7 @@ type recordBody struct {
 	ReceivedAt time.Time      `json:"received_at"`
 	Categories []string       `json:"categories" nullable:"false" doc:"data categories in it"`
 	Gone       []string       `json:"gone,omitempty" doc:"categories whose person was erased"`
+	Media      []mediaBody    `json:"media,omitempty" doc:"recordings and attachments"`
 	Data       map[string]any `json:"data" doc:"what was sent, without what is gone"`
 }
 

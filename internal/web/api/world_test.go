@@ -20,6 +20,8 @@ import (
 	"domicile.dev/internal/id"
 	"domicile.dev/internal/ingest"
 	"domicile.dev/internal/ledger"
+	"domicile.dev/internal/media"
+	dataplane "domicile.dev/internal/plane"
 	"domicile.dev/internal/seal"
 	"domicile.dev/internal/store"
 	"domicile.dev/internal/store/sqlite"
@@ -53,6 +55,8 @@ type plane struct {
 	cutAt   int           // Export fails before this record, when it is set
 	wait    chan struct{} // Erase waits for it, when it is set
 	waits   chan struct{} // and says so here
+	blobs   media.Store   // with mediaContent
+	key     *seal.BlobKey
 }
 
 func (p *plane) called(name string, c *tenant.Caller) error {
@@ -86,6 +90,15 @@ func (p *plane) Records(_ context.Context, c *tenant.Caller, _ id.Subject, q api
 func (p *plane) RecordsByClientID(_ context.Context, c *tenant.Caller, clientID, purpose string) ([]api.RecordView, error) {
 	p.client = clientID
 	return p.records, p.called("by-client-id", c)
+}
+
+func (p *plane) OpenMedia(ctx context.Context, c *tenant.Caller, _ id.Record, m id.Media, purpose string) (*dataplane.MediaContent, error) {
+	p.query.Purpose = purpose
+	if err := p.called("media", c); err != nil {
+		return nil, err
+	}
+	return &dataplane.MediaContent{MediaView: aMedia(m), Reader: media.NewReader(ctx, p.blobs, media.Name(1, m), p.key, seal.BlobPlace{Media: m},
+		int64(len(mediaContent)), func() error { return nil })}, nil
 }
 
 func (p *plane) Export(_ context.Context, c *tenant.Caller, _ id.Subject, purpose string, each func(api.RecordView) error) (api.ExportSummary, error) {
@@ -195,7 +208,7 @@ func (noLedger) Enter(store.Tx, string, string, any) (id.Entry, error) { return 
 func (noLedger) Entered()                                              {}
 
 func newWorld(t *testing.T) *world {
-	w := &world{t: t, plane: &plane{records: []api.RecordView{aRecord(1), aRecord(2)}}, log: &bytes.Buffer{}, now: func() time.Time { return now }}
+	w := &world{t: t, plane: withMedia(t, &plane{records: []api.RecordView{aRecord(1), aRecord(2)}}), log: &bytes.Buffer{}, now: func() time.Time { return now }}
 	h, token := handler(t, w.plane, w.log, func() time.Time { return w.now() })
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
