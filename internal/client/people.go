@@ -32,6 +32,35 @@ type Subject struct {
 	Consents    []Consent         `json:"consents"`
 	Counts      map[string]int64  `json:"counts"`
 	CreatedAt   time.Time         `json:"created_at"`
+	Traits      *Traits           `json:"traits,omitempty"`
+
+	// TraitsWithheld says why there are no traits: "restricted".
+	TraitsWithheld string `json:"traits_withheld,omitempty"`
+}
+
+// Traits are what identify records say of a person now.
+type Traits struct {
+	Current map[string]json.RawMessage `json:"current"`
+	From    map[string]TraitFrom       `json:"from"`
+	Sources []SourceTraits             `json:"sources"`
+	Partial bool                       `json:"partial,omitempty"`
+}
+
+// TraitFrom says who said a trait, and when.
+type TraitFrom struct {
+	Source  string    `json:"source"`
+	AsOf    time.Time `json:"as_of"`
+	Claimed bool      `json:"claimed,omitempty"`
+}
+
+// SourceTraits are what one source says; Record is its latest identify.
+type SourceTraits struct {
+	Source     string                     `json:"source"`
+	Claimed    bool                       `json:"claimed,omitempty"`
+	AsOf       time.Time                  `json:"as_of"`
+	ReceivedAt time.Time                  `json:"received_at"`
+	Record     string                     `json:"record"`
+	Traits     map[string]json.RawMessage `json:"traits"`
 }
 
 // KnownIdentifier is one identifier of a person.
@@ -108,6 +137,15 @@ func (c *Client) Find(ctx context.Context, ids ...Identifier) (f Found, err erro
 // Subject returns what is known of a person.
 func (c *Client) Subject(ctx context.Context, subject string) (s Subject, err error) {
 	return s, c.get(ctx, "/subjects/"+url.PathEscape(subject), nil, &s)
+}
+
+// SubjectFor is Subject for a purpose of GDPR art. 18(2), which the traits of restricted persons need.
+func (c *Client) SubjectFor(ctx context.Context, subject, purpose string) (s Subject, err error) {
+	v := url.Values{}
+	if purpose != "" {
+		v.Set("purpose", purpose)
+	}
+	return s, c.get(ctx, "/subjects/"+url.PathEscape(subject), v, &s)
 }
 
 // Records returns one page of a person's records, newest first.

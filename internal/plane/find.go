@@ -77,6 +77,7 @@ type SubjectView struct {
 	Reasons     map[string]string // by state in force, as they were given
 	Counts      map[string]int64  // records by service/kind
 	CreatedAt   time.Time
+	Traits      *Traits // set by Profile alone
 }
 
 // IdentifierView is one identifier of a person. Shared says that somebody else has it, too.
@@ -97,17 +98,22 @@ func (p *Plane) Subject(ctx context.Context, c *tenant.Caller, s id.Subject) (Su
 		if err != nil {
 			return err
 		}
-		v = SubjectView{Subject: pers.head.Subject, Members: pers.subjects(), States: statesOf(pers.head, p.now()),
-			HoldUntil: holdUntil(pers.head, p.now()), CreatedAt: time.UnixMilli(pers.head.CreatedAt).UTC()}
-		if v.Counts, err = p.Log.Counts(tx, c.Tenant, v.Members); err != nil {
-			return fmt.Errorf("count records: %w", err)
-		}
-		if v.Reasons, err = p.reasonsOf(tx, c, pers); err != nil {
-			return err
-		}
-		v.Identifiers, err = p.identifiersOf(tx, c, pers)
+		v, err = p.subjectView(tx, c, pers)
 		return err
 	})
+	return v, err
+}
+
+func (p *Plane) subjectView(tx store.Tx, c *tenant.Caller, pers *somebody) (v SubjectView, err error) {
+	v = SubjectView{Subject: pers.head.Subject, Members: pers.subjects(), States: statesOf(pers.head, p.now()),
+		HoldUntil: holdUntil(pers.head, p.now()), CreatedAt: time.UnixMilli(pers.head.CreatedAt).UTC()}
+	if v.Counts, err = p.Log.Counts(tx, c.Tenant, v.Members); err != nil {
+		return v, fmt.Errorf("count records: %w", err)
+	}
+	if v.Reasons, err = p.reasonsOf(tx, c, pers); err != nil {
+		return v, err
+	}
+	v.Identifiers, err = p.identifiersOf(tx, c, pers)
 	return v, err
 }
 

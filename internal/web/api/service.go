@@ -17,7 +17,8 @@ type Service interface {
 	// Find returns whom the identifiers name. Faults: NotFound; Conflict "subject.ambiguous" with
 	// the ids under "subjects".
 	Find(ctx context.Context, c *tenant.Caller, ids []Identifier) (Found, error)
-	Subject(ctx context.Context, c *tenant.Caller, s id.Subject) (SubjectView, error)
+	// Profile returns a person with their traits; those of somebody restricted need a purpose.
+	Profile(ctx context.Context, c *tenant.Caller, s id.Subject, purpose string) (SubjectView, error)
 	// Records returns one page, newest first. Faults: Forbidden "subject.restricted" without a
 	// purpose of GDPR art. 18(2); Invalid for a cursor that isn't one.
 	Records(ctx context.Context, c *tenant.Caller, s id.Subject, q Query) (Page, error)
@@ -52,6 +53,8 @@ type (
 	StateChange    = plane.StateChange
 	SubjectView    = plane.SubjectView
 	IdentifierView = plane.IdentifierView
+	Traits         = plane.Traits
+	Trait          = plane.Trait
 	Stats          = plane.Stats
 	Count          = plane.Count
 	Refusal        = plane.RefusalCount

@@ -66,6 +66,9 @@ type subjectBody struct {
 	Consents    []consentBody      `json:"consents" nullable:"false" doc:"the person's say, by purpose"`
 	Counts      map[string]int64   `json:"counts" doc:"records by service/kind"`
 	CreatedAt   time.Time          `json:"created_at"`
+	Traits      *traitsBody        `json:"traits,omitempty" doc:"what identify records say of the person now"`
+
+	TraitsWithheld string `json:"traits_withheld,omitempty" doc:"restricted: traits are shown for a purpose of GDPR art. 18(2) only"`
 }
 
 type knownIdentifiers struct {

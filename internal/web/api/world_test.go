@@ -71,9 +71,11 @@ func (p *plane) Find(_ context.Context, c *tenant.Caller, ids []api.Identifier) 
 	return api.Found{Subject: subject(1), Claimed: []id.Subject{subject(2)}}, p.called("find", c)
 }
 
-func (p *plane) Subject(_ context.Context, c *tenant.Caller, s id.Subject) (api.SubjectView, error) {
+func (p *plane) Profile(_ context.Context, c *tenant.Caller, s id.Subject, purpose string) (api.SubjectView, error) {
+	p.query.Purpose = purpose
 	return api.SubjectView{Subject: s, Members: []id.Subject{s}, States: []string{"restricted"}, Counts: map[string]int64{"cdp/track": 2}, CreatedAt: now,
-		Identifiers: []api.IdentifierView{{Type: "email", Value: "ann@example.com", Source: "src_ie1_x"}}}, p.called("subject", c)
+		Identifiers: []api.IdentifierView{{Type: "email", Value: "ann@example.com", Source: "src_ie1_x"}},
+		Traits:      &api.Traits{Current: []api.Trait{{Name: "plan", Value: []byte(`"pro"`), Source: "src_ie1_x", AsOf: now}}}}, p.called("subject", c)
 }
 
 func (p *plane) Records(_ context.Context, c *tenant.Caller, _ id.Subject, q api.Query) (api.Page, error) {
