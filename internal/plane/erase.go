@@ -259,6 +259,9 @@ func (g *group) gatherPeople(list []*erasure, people map[subject.Key]*erasure) e
 	}); err != nil {
 		return fmt.Errorf("load members: %w", err)
 	}
+	if err := g.gatherThings(list); err != nil {
+		return err
+	}
 	var all []subject.Key
 	whose := map[subject.Key]*erasure{}
 	for _, e := range list {
@@ -280,6 +283,33 @@ func (g *group) gatherPeople(list []*erasure, people map[subject.Key]*erasure) e
 		e := whose[subject.Key{Tenant: b.Tenant, Subject: b.Subject}]
 		e.bindings = append(e.bindings, b)
 	})
+}
+
+// gatherThings adds to each person what stands in for the people of a thing that they take part in:
+// whose those records are isn't known, so they go with the first of them.
+func (g *group) gatherThings(list []*erasure) error {
+	taken := map[subject.Key]bool{}
+	for _, e := range list {
+		for _, r := range e.rows {
+			taken[r.Key] = true
+		}
+	}
+	for _, e := range list {
+		if e.head.State&subject.InThings == 0 {
+			continue
+		}
+		rows, err := g.p.standInsOf(g.tx, e.rows)
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			if !taken[r.Key] {
+				taken[r.Key] = true
+				e.rows = append(e.rows, r)
+			}
+		}
+	}
+	return nil
 }
 
 // suppress enters every identifier of the people who must not come back. What only a browser said

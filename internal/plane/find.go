@@ -107,7 +107,7 @@ func (p *Plane) Subject(ctx context.Context, c *tenant.Caller, s id.Subject) (Su
 func (p *Plane) subjectView(tx store.Tx, c *tenant.Caller, pers *somebody) (v SubjectView, err error) {
 	v = SubjectView{Subject: pers.head.Subject, Members: pers.subjects(), States: statesOf(pers.head, p.now()),
 		HoldUntil: holdUntil(pers.head, p.now()), CreatedAt: time.UnixMilli(pers.head.CreatedAt).UTC()}
-	if v.Counts, err = p.Log.Counts(tx, c.Tenant, v.Members); err != nil {
+	if v.Counts, err = p.Log.Counts(tx, c.Tenant, idsOf(pers.whole())); err != nil {
 		return v, fmt.Errorf("count records: %w", err)
 	}
 	if v.Reasons, err = p.reasonsOf(tx, c, pers); err != nil {

@@ -162,6 +162,8 @@ type group struct {
 	changes   int64
 	whole     bool // the cache may be kept
 	graph     *subject.Graph
+	things    map[subject.BindingKey]*linked
+	links     []subject.Link // new ones
 	appended  *record.Appended
 	counts    map[countKey]int64
 	refused   map[refusalKey]int64

@@ -158,11 +158,16 @@ func (g *group) resolve(ops []*ingestOp) error {
 				continue
 			}
 			for k := range e.says {
-				g.graph.Want(&e.says[k].Say)
+				if !e.unnamed {
+					g.graph.Want(&e.says[k].Say)
+				}
 			}
 		}
 	}
 	if err := g.graph.Load(g.tx, p.Subjects); err != nil {
+		return err
+	}
+	if err := g.loadThings(need); err != nil {
 		return err
 	}
 	suppressed, err := g.suppressed(need)
@@ -170,8 +175,18 @@ func (g *group) resolve(ops []*ingestOp) error {
 		return err
 	}
 	for _, s := range need {
+		if s.e.unnamed && !s.duplicate {
+			continue
+		}
 		if err := g.resolveEvent(s, suppressed); err != nil {
 			return err
+		}
+	}
+	for _, s := range need { // last, so that in one group the order makes no difference
+		if s.e.unnamed && !s.duplicate {
+			if err := g.resolveUnnamed(s); err != nil {
+				return err
+			}
 		}
 	}
 	return g.flush()
@@ -254,6 +269,7 @@ func (g *group) resolveEvent(s *slowEvent, suppressed map[subject.BindingKey]boo
 	}
 	// A later say of the same event may have joined an earlier one's person into another: the part
 	// is sealed under a member of the set either way, which is right.
+	g.takePart(s)
 	g.p.seal(o, e)
 	return nil
 }
@@ -273,6 +289,11 @@ func (g *group) flush() error {
 	}
 	if err := g.graph.Flush(g.tx, p.Subjects); err != nil {
 		return err
+	}
+	if len(g.links) > 0 {
+		if err := p.Subjects.InsertLinks(g.tx, g.links); err != nil {
+			return fmt.Errorf("insert links: %w", err)
+		}
 	}
 	for _, k := range g.graph.Disturbed() {
 		if err := g.tell("identity", k); err != nil {

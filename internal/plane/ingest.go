@@ -75,8 +75,11 @@ type prepared struct {
 	ev     *ingest.Event
 	key    [12]byte // blind client id; zero when the client gave none
 	says   []said
-	sealed record.Sealed
-	fast   bool // sealed outside of the transaction, for people known to this node
+	things []thing // what it is about, the closest first
+	// unnamed says that it is about somebody whom only its things tell; says is then made anew by each run.
+	unnamed bool
+	sealed  record.Sealed
+	fast    bool // sealed outside of the transaction, for people known to this node
 }
 
 // said is what an event says of one person, and who that is.
@@ -146,6 +149,8 @@ func (p *Plane) prepare(src *tenant.Source, b *ingest.Batch) *ingestOp {
 			o.refused = append(o.refused, ingest.Refusal{Index: ev.Index, Reason: "event.bad_identifier"})
 			continue
 		}
+		e.things = p.thingsOf(src, ev)
+		e.unnamed = len(e.things) > 0 && len(e.says) == 0 && !ev.Owned()
 		for j := range ev.Fragments {
 			o.bytes += len(ev.Fragments[j].JSON)/2 + seal.Overhead // about what it packs to
 		}
@@ -205,6 +210,9 @@ func (o *ingestOp) sayOf(all *[]said, from int, role string, ev *ingest.Event, n
 // at again in the transaction.
 func (o *ingestOp) sealFast(p *Plane, i int) {
 	e := &o.events[i]
+	if len(e.things) > 0 { // who takes part is in the store
+		return
+	}
 	for j := range e.says {
 		s := &e.says[j]
 		if s.who = p.people.known(&s.Say); s.who == nil {

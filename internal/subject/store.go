@@ -8,6 +8,7 @@ import (
 // Store is what identity needs of the region's store. Reads of many keys are one call, so that a
 // store across a network can pipeline them.
 type Store interface {
+	LinkStore
 	// Bindings calls each for the bindings of the given identifiers: MostBindings of each at most,
 	// claims last.
 	Bindings(tx store.Tx, keys []BindingKey, each func(Binding)) error

@@ -39,6 +39,9 @@ const (
 	Known
 	// Public says that the subject was created by a public source.
 	Public
+	// InThings says that the person takes part in things of many, whose records can lie under a
+	// stand-in's key.
+	InThings
 )
 
 // Names returns the states that a tenant is shown, in a fixed order.

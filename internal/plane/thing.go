@@ -1,0 +1,229 @@
+package plane
+
+import (
+	"fmt"
+	"time"
+
+	"domicile.dev/internal/ingest"
+	"domicile.dev/internal/record"
+	"domicile.dev/internal/store"
+	"domicile.dev/internal/subject"
+	"domicile.dev/internal/tenant"
+	"domicile.dev/internal/term"
+)
+
+// thing is what an event is about, blind.
+type thing struct {
+	key  subject.BindingKey
+	many bool
+}
+
+// linksLive is how long it is known whose a thing of one person was: a call's recordings and
+// transcripts come within days.
+const linksLive = 90 * 24 * time.Hour
+
+// thingsOf blinds what ev is about. Only the word of a server source counts.
+func (p *Plane) thingsOf(src *tenant.Source, ev *ingest.Event) []thing {
+	if len(ev.Things) == 0 || src.Trust != term.Server {
+		return nil
+	}
+	blind := p.Vault.Blinder(src.TenantID)
+	all := make([]thing, len(ev.Things))
+	for i, t := range ev.Things { // no type of an identifier has a slash
+		all[i] = thing{subject.BindingKey{Tenant: src.Tenant, Digest: blind.Identifier("thing/"+t.Type, t.ID)}, t.Many}
+	}
+	return all
+}
+
+// linked is what the transaction knows of one thing.
+type linked struct {
+	standIn *subject.Row // who is a living subject, nil for none
+	people  []subject.Key
+	erased  bool // somebody who took part, or the stand-in, was erased
+}
+
+// loadThings fetches what the store knows of the things of the events at hand.
+func (g *group) loadThings(need []*slowEvent) error {
+	var keys []subject.BindingKey
+	g.things = map[subject.BindingKey]*linked{}
+	for _, s := range need {
+		for _, t := range s.e.things {
+			if !s.duplicate && g.things[t.key] == nil {
+				g.things[t.key] = &linked{}
+				keys = append(keys, t.key)
+			}
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	var links []subject.Link
+	rows := map[subject.Key]bool{}
+	if err := g.p.Subjects.Links(g.tx, keys, func(l subject.Link) {
+		links = append(links, l)
+		rows[subject.Key{Tenant: l.Thing.Tenant, Subject: l.Subject}] = true
+	}); err != nil {
+		return fmt.Errorf("load who takes part: %w", err)
+	}
+	if err := g.graph.LoadRows(g.tx, g.p.Subjects, rows); err != nil {
+		return err
+	}
+	for _, l := range links {
+		k, t := subject.Key{Tenant: l.Thing.Tenant, Subject: l.Subject}, g.things[l.Thing]
+		switch {
+		case g.graph.Row(k) == nil: // subjects go by erasure alone
+			t.erased = true
+		case l.StandIn:
+			t.standIn = g.graph.Row(k)
+		default:
+			t.people = append(t.people, k)
+		}
+	}
+	return nil
+}
+
+// link notes that row takes part in t, or stands in for whoever does.
+func (g *group) link(o *ingestOp, t thing, row *subject.Row, standIn bool) {
+	if t.many && !standIn {
+		g.graph.TakesPart(row)
+	}
+	l := g.things[t.key]
+	for _, k := range l.people {
+		if !standIn && g.graph.Head(k) == row {
+			return
+		}
+	}
+	if standIn {
+		l.standIn = row
+	} else {
+		l.people = append(l.people, row.Key)
+	}
+	g.links = append(g.links, subject.Link{Thing: t.key, Subject: row.Subject, StandIn: standIn, Many: t.many,
+		KeyVersion: g.p.Vault.Blinder(o.src.TenantID).KeyVersion(), At: g.now.UnixMilli()})
+}
+
+// takePart links the people whom an event names to what it is about. What stood in for the one
+// person of a thing becomes that person.
+func (g *group) takePart(s *slowEvent) {
+	for _, t := range s.e.things {
+		for j := range s.e.says {
+			sd := &s.e.says[j]
+			row := g.graph.Head(sd.row.Key)
+			if l := g.things[t.key]; j == 0 && !t.many && l.standIn != nil && l.standIn.IsHead() {
+				row = g.graph.Adopt(&sd.Say, row, g.graph.Head(l.standIn.Key))
+			}
+			g.link(s.o, t, row, false)
+		}
+	}
+}
+
+// standFor finds for whom an event that names nobody is sealed: the people of the closest thing of
+// one person that somebody is linked to; else the stand-in of a thing of many, which goes with the
+// first of its people; else one made for the thing. gone says that whoever it was is erased, or that
+// somebody of a thing of many was: what comes late could be about them.
+func (g *group) standFor(s *slowEvent) (rows []*subject.Row, gone bool, err error) {
+	things := s.e.things
+	at := things[0]
+	for i := len(things) - 1; i >= 0; i-- {
+		if things[i].many {
+			at = things[i]
+		}
+	}
+	for _, t := range things {
+		l := g.things[t.key]
+		if t.many {
+			continue
+		}
+		for _, k := range l.people {
+			if r := g.graph.Head(k); r != nil && !hasRow(rows, r) {
+				rows = append(rows, r)
+			}
+		}
+		if len(rows) == 0 && l.standIn != nil {
+			rows = append(rows, g.graph.Head(l.standIn.Key))
+		}
+		if len(rows) > 0 && g.fits(s, len(rows)) {
+			return rows, false, nil
+		}
+		if rows = nil; l.erased {
+			return nil, true, nil
+		}
+	}
+	l := g.things[at.key]
+	switch {
+	case l.standIn != nil:
+		return []*subject.Row{g.graph.Head(l.standIn.Key)}, false, nil
+	case l.erased:
+		return nil, true, nil
+	}
+	row, err := g.graph.StandIn(s.o.src.Tenant, s.o.src.ID, g.now.UnixMilli())
+	if err != nil {
+		return nil, false, err
+	}
+	g.link(s.o, at, row, true)
+	return []*subject.Row{row}, false, nil
+}
+
+func hasRow(rows []*subject.Row, r *subject.Row) bool {
+	for _, have := range rows {
+		if have == r {
+			return true
+		}
+	}
+	return false
+}
+
+// fits says whether the event can be sealed for so many people.
+func (g *group) fits(s *slowEvent, people int) bool {
+	return people <= maxPeople && people*len(s.e.ev.Fragments) <= record.MaxParts && people*contentBytes(s.e.ev) <= maxRecordBytes
+}
+
+// resolveUnnamed seals an event that names nobody for whom its things are about.
+func (g *group) resolveUnnamed(s *slowEvent) error {
+	e := s.e
+	e.fast, e.sealed, e.says = false, record.Sealed{}, nil
+	rows, gone, err := g.standFor(s)
+	if err != nil {
+		return err
+	}
+	if gone {
+		g.refuse(s.o, ingest.Refusal{Index: e.ev.Index, Reason: "subject.erased"})
+		return nil
+	}
+	for _, row := range rows {
+		sd := said{role: term.RoleSubject, row: row, Say: subject.Say{Tenant: s.o.src.Tenant, Trust: s.o.src.Trust, Source: s.o.src.ID, At: g.now.UnixMilli()}}
+		if sd.skey, err = g.p.open(row); err != nil {
+			return fmt.Errorf("open key of %s: %w", row.Subject, err)
+		}
+		e.says = append(e.says, sd)
+	}
+	g.p.seal(s.o, e)
+	return nil
+}
+
+// standInsOf returns the subjects whose records are those of things that the people take part in,
+// by the head of the person; none of somebody who is in no such thing.
+func (p *Plane) standInsOf(tx store.Tx, rows []*subject.Row) ([]*subject.Row, error) {
+	var of []subject.Key
+	for _, r := range rows {
+		of = append(of, r.Key)
+	}
+	seen := map[subject.Key]bool{}
+	var keys []subject.Key
+	if err := p.Subjects.StandIns(tx, of, func(_, k subject.Key) {
+		if !seen[k] {
+			seen[k] = true
+			keys = append(keys, k)
+		}
+	}); err != nil {
+		return nil, fmt.Errorf("load what people take part in: %w", err)
+	}
+	var out []*subject.Row
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	if err := p.Subjects.Rows(tx, keys, func(r subject.Row) { out = append(out, &r) }); err != nil {
+		return nil, fmt.Errorf("load stand-ins: %w", err)
+	}
+	return out, nil
+}
