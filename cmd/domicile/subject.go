@@ -22,6 +22,8 @@ type subjectCmd struct {
 	Unrestrict unrestrictCmd `cmd:"" help:"End a restriction."`
 	Hold       holdCmd       `cmd:"" help:"Keep the person from being erased (legal hold)."`
 	Release    releaseCmd    `cmd:"" help:"End a legal hold."`
+	Retire     retireCmd     `cmd:"" help:"Retire identifiers on stdin that the person gave up."`
+	Link       linkCmd       `cmd:"" help:"Give the person the identifiers on stdin."`
 }
 
 // person is whom a command is about.
@@ -89,14 +91,9 @@ func (c *showCmd) Run(e *env) error {
 	}
 	var rows [][]string
 	for _, ident := range s.Identifiers {
-		note := ""
-		if ident.Claimed {
-			note = "claimed"
-		} else if ident.Shared {
-			note = "shared"
-		}
-		rows = append(rows, []string{ident.Type, ident.Value, note})
+		rows = append(rows, []string{ident.Type, ident.Value, identifierNote(ident)})
 	}
+	rows = append(rows, refusedRows(s)...)
 	rows = append(rows, traitRows(s)...)
 	for _, kind := range slices.Sorted(maps.Keys(s.Counts)) {
 		rows = append(rows, []string{kind, strconv.FormatInt(s.Counts[kind], 10), "records"})

@@ -34,6 +34,8 @@ type Subject struct {
 	CreatedAt   time.Time         `json:"created_at"`
 	Traits      *Traits           `json:"traits,omitempty"`
 
+	Refused []RefusedLink `json:"refused_links,omitempty"`
+
 	// TraitsWithheld says why there are no traits: "restricted".
 	TraitsWithheld string `json:"traits_withheld,omitempty"`
 }
@@ -65,11 +67,33 @@ type SourceTraits struct {
 
 // KnownIdentifier is one identifier of a person.
 type KnownIdentifier struct {
-	Type    string `json:"type"`
-	Value   string `json:"value"`
-	Claimed bool   `json:"claimed,omitempty"`
-	Shared  bool   `json:"shared,omitempty"`
-	Source  string `json:"source,omitempty"`
+	Type       string     `json:"type"`
+	Value      string     `json:"value"`
+	State      string     `json:"state"` // known, claimed, shared or retired
+	Claimed    bool       `json:"claimed,omitempty"`
+	Shared     bool       `json:"shared,omitempty"`
+	SharedWith []string   `json:"shared_with,omitempty"`
+	Source     string     `json:"source,omitempty"`
+	Since      time.Time  `json:"since"`
+	RetiredAt  *time.Time `json:"retired_at,omitempty"`
+}
+
+// RefusedLink is what was said of a person's identity and not followed.
+type RefusedLink struct {
+	Reason  string    `json:"reason"`
+	Type    string    `json:"type"`
+	With    string    `json:"with,omitempty"`
+	Source  string    `json:"source"`
+	Count   int64     `json:"count"`
+	FirstAt time.Time `json:"first_at"`
+	LastAt  time.Time `json:"last_at"`
+}
+
+// IdentifierChange is what became of a person's identifiers.
+type IdentifierChange struct {
+	Subject string `json:"subject"`
+	Changed int    `json:"changed"`
+	Ledger  Ledger `json:"ledger"`
 }
 
 // Consent is a person's say on a purpose.
@@ -205,6 +229,20 @@ func (c *Client) Hold(ctx context.Context, subject, reason string, until time.Ti
 // Release ends a legal hold.
 func (c *Client) Release(ctx context.Context, subject, reason string) (StateChange, error) {
 	return c.state(ctx, subject, "release", reason, time.Time{})
+}
+
+// Retire takes identifiers from a person from now on. Faults: NotFound; Conflict.
+func (c *Client) Retire(ctx context.Context, subject string, ids ...Identifier) (IdentifierChange, error) {
+	return c.identifiers(ctx, subject, "retire", ids)
+}
+
+// Link gives identifiers to a person. Faults: NotFound; Conflict with the others under "subjects".
+func (c *Client) Link(ctx context.Context, subject string, ids ...Identifier) (IdentifierChange, error) {
+	return c.identifiers(ctx, subject, "link", ids)
+}
+
+func (c *Client) identifiers(ctx context.Context, subject, verb string, ids []Identifier) (i IdentifierChange, err error) {
+	return i, c.post(ctx, "/subjects/"+url.PathEscape(subject)+"/identifiers:"+verb, map[string]any{"identifiers": ids}, &i)
 }
 
 func (c *Client) state(ctx context.Context, subject, verb, reason string, until time.Time) (s StateChange, err error) {

@@ -26,6 +26,10 @@ const (
 // user id or an anonymous id; its Type is anonymous_id, and whoever resolves it looks for both.
 const RolePrevious = "previous"
 
+// RoleFormer marks an identifier that the event's sender, of whom all other identifiers are, gives up:
+// from then on it names nobody, or somebody else. An event has one at most.
+const RoleFormer = "former"
+
 // Identifier is one name of a person, as it was sent.
 type Identifier struct {
 	Type, Role string

@@ -328,7 +328,7 @@ func (g *group) suppress(list []*erasure) error {
 		}
 		seen := map[subject.BindingKey]bool{}
 		for _, b := range e.bindings {
-			if b.Claimed && others[b.BindingKey] || seen[b.BindingKey] {
+			if b.RetiredAt != 0 || b.Claimed && others[b.BindingKey] || seen[b.BindingKey] { // a retired one is somebody else's by now
 				continue
 			}
 			seen[b.BindingKey] = true
@@ -365,7 +365,7 @@ func (g *group) heldByOthers(e *erasure) (map[subject.BindingKey]bool, error) {
 		return held, nil
 	}
 	err := g.p.Subjects.Bindings(g.tx, ask, func(b subject.Binding) {
-		if !b.Claimed && !mine[b.Subject] {
+		if !b.Claimed && b.RetiredAt == 0 && !mine[b.Subject] {
 			held[b.BindingKey] = true
 		}
 	})
@@ -381,7 +381,7 @@ func (g *group) dropClaims(list []*erasure) error {
 	var keys []subject.BindingKey
 	for _, e := range list {
 		for _, b := range e.bindings {
-			if !b.Claimed && b.Type != term.AnonymousID {
+			if !b.Claimed && b.RetiredAt == 0 && b.Type != term.AnonymousID {
 				keys = append(keys, b.BindingKey)
 			}
 		}
@@ -420,7 +420,7 @@ func (g *group) tombs(e *erasure, r Receipt) []*subject.Tomb {
 	for i, row := range e.rows {
 		tombs[i] = &subject.Tomb{Key: row.Key, Head: e.head.Subject, Receipt: r.Receipt, ErasedAt: r.ErasedAt.UnixMilli(),
 			UnrecoverableBy: r.UnrecoverableBy.UnixMilli(), Records: r.Records, Entry: r.Ledger.Entry, Index: r.Ledger.Index,
-			ReasonChunk: first.chunk, Reason: reason, HadState: (e.head.State|row.State)&(subject.Restricted|subject.Held) != 0}
+			ReasonChunk: first.chunk, Reason: reason, Contested: (e.head.State|row.State)&subject.Contested != 0, HadState: (e.head.State|row.State)&(subject.Restricted|subject.Held) != 0}
 	}
 	return tombs
 }

@@ -19,11 +19,12 @@ import (
 	"domicile.dev/internal/vault"
 )
 
-// op is one thing to be committed. Exactly one of ingest, erase and state is set.
+// op is one thing to be committed. Exactly one of ingest, erase, state and hand is set.
 type op struct {
 	ingest *ingestOp
 	erase  *eraseOp
 	state  *stateOp
+	hand   *handOp
 	done   chan error // buffered by one
 	err    error      // the op's own answer, when its group is durable
 }
@@ -182,6 +183,7 @@ func (g *group) run() error {
 		{"look for what other nodes changed", g.catchUp},
 		{"erase", g.eraseAll},
 		{"change states", g.changeStates},
+		{"change identifiers", g.changeByHand},
 		{"ingest", g.ingestAll},
 		{"count", g.countAll},
 	}

@@ -3,6 +3,7 @@ package plane
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"domicile.dev/internal/id"
 	"domicile.dev/internal/ingest"
@@ -302,6 +303,16 @@ func (g *group) flush() error {
 	}
 	for k, n := range g.graph.Refusals {
 		g.refused = add(g.refused, refusalKey{k.Tenant, k.Source, k.Reason, ""}, int64(n))
+	}
+	if len(g.graph.RefusedLinks) > 0 {
+		links := make([]subject.RefusedCount, 0, len(g.graph.RefusedLinks))
+		for l, n := range g.graph.RefusedLinks {
+			links = append(links, subject.RefusedCount{RefusedLink: l, N: int64(n), FirstAt: g.now.UnixMilli(), LastAt: g.now.UnixMilli()})
+		}
+		slices.SortFunc(links, subject.RefusedCount.Compare)
+		if err := p.Subjects.AddRefused(g.tx, links); err != nil {
+			return fmt.Errorf("add refused links: %w", err)
+		}
 	}
 	return g.enterMerges()
 }

@@ -132,6 +132,9 @@ func (p *Plane) prepare(src *tenant.Source, b *ingest.Batch) *ingestOp {
 			} else {
 				s.Identifiers = append(s.Identifiers, idents[k])
 			}
+			if in.Role == roleFormer {
+				s.Former = &subject.Identifier{Type: in.Type, Value: value, Digest: idents[k].Digest}
+			}
 			if in.Role == rolePrevious {
 				s.Previous = &subject.Identifier{Type: term.UserID, Value: value, Digest: blind.Identifier(term.UserID, value)}
 			}
@@ -173,8 +176,12 @@ func contentBytes(ev *ingest.Event) (n int) {
 // maxPeople bounds how many people one record may be about.
 const maxPeople = 64
 
-// rolePrevious marks the previous id of an alias; the person is the record's subject.
-const rolePrevious = ingest.RolePrevious
+// rolePrevious marks the previous id of an alias; the person is the record's subject. roleFormer
+// marks what the record's sender gives up.
+const (
+	rolePrevious = ingest.RolePrevious
+	roleFormer   = ingest.RoleFormer
+)
 
 func onlyOwn(ev *ingest.Event) bool {
 	for i := range ev.Identifiers {
@@ -188,8 +195,11 @@ func onlyOwn(ev *ingest.Event) bool {
 // sayOf returns what is said of the person with that role: all identifiers of the subject and of
 // the sender are one person's, each recipient and participant is a person of their own.
 func (o *ingestOp) sayOf(all *[]said, from int, role string, ev *ingest.Event, now int64) *said {
-	if role == "" || role == rolePrevious {
+	switch role {
+	case "", rolePrevious:
 		role = term.RoleSubject
+	case roleFormer:
+		role = term.RoleSender
 	}
 	if role == term.RoleSubject || role == term.RoleSender {
 		for i := from; i < len(*all); i++ {
@@ -202,7 +212,7 @@ func (o *ingestOp) sayOf(all *[]said, from int, role string, ev *ingest.Event, n
 		}
 	}
 	*all = append(*all, said{role: role, Say: subject.Say{Tenant: o.src.Tenant, Join: ev.Op != ingest.OpNone,
-		Trust: o.src.Trust, Source: o.src.ID, At: now}})
+		Trust: o.src.Trust, Source: o.src.ID, At: now, Occurred: ev.OccurredAt}})
 	return &(*all)[len(*all)-1]
 }
 
@@ -227,7 +237,7 @@ func (o *ingestOp) sealFast(p *Plane, i int) {
 // known returns whom s names when that needs no look into the store.
 func (c *people) known(s *subject.Say) *person {
 	primary := s.Primary()
-	if s.Trust == term.Public && (s.Join || primary.Type != term.AnonymousID && primary.Type != term.UserID) || s.Previous != nil {
+	if s.Trust == term.Public && (s.Join || primary.Type != term.AnonymousID && primary.Type != term.UserID) || s.Previous != nil || s.Former != nil {
 		return nil
 	}
 	who := c.get(subject.BindingKey{Tenant: s.Tenant, Digest: primary.Digest})

@@ -18,6 +18,7 @@ type Graph struct {
 
 	newRows     []*Row
 	newBindings []*Binding
+	retired     []*Binding // stored ones
 	touched     map[Key]*Row
 	reheads     []Merge
 	shared      []Key
@@ -25,6 +26,8 @@ type Graph struct {
 
 	// Refusals counts what the rules did not let happen, by reason and tenant.
 	Refusals map[Refusal]int
+	// RefusedLinks counts the same by whom it is about.
+	RefusedLinks map[RefusedLink]int
 }
 
 // Merge says that two subjects turned out to be one person.
@@ -49,7 +52,7 @@ const (
 // NewGraph returns an empty graph.
 func NewGraph(mint func(tenant uint32, s id.Subject) (uint32, []byte, error)) *Graph {
 	return &Graph{rows: map[Key]*Row{}, bindings: map[BindingKey][]*Binding{}, wanted: map[BindingKey]bool{}, merged: map[Key][]*Row{},
-		Mint: mint, touched: map[Key]*Row{}, Refusals: map[Refusal]int{}}
+		Mint: mint, touched: map[Key]*Row{}, Refusals: map[Refusal]int{}, RefusedLinks: map[RefusedLink]int{}}
 }
 
 // Want notes the identifiers of s that Resolve will look at for the next Load.
@@ -130,7 +133,7 @@ func (g *Graph) NewBindings() []*Binding { return g.newBindings }
 func (g *Graph) Merges() []Merge         { return g.reheads }
 
 // Disturbed returns the subjects whom an identifier no longer names alone, or no longer names: who
-// was merged into somebody else, and who now shares an identifier.
+// was merged into somebody else, and who now shares an identifier or gave one up.
 func (g *Graph) Disturbed() []Key {
 	out := append([]Key(nil), g.shared...)
 	for _, m := range g.reheads {
@@ -143,11 +146,17 @@ func (g *Graph) Disturbed() []Key {
 func (g *Graph) Row(k Key) *Row { return g.rows[k] }
 
 // Held says whether somebody has the identifier; a claim is not enough.
-func (g *Graph) Held(k BindingKey) bool { return len(g.strong(k.Tenant, k.Digest)) > 0 }
+func (g *Graph) Held(k BindingKey) bool { return len(g.strong(k.Tenant, k.Digest, now)) > 0 }
 
-// Owner returns the head of the person whom an identifier names alone, nil when nobody or several do.
+// Owner returns the head of the person whom an identifier names alone, nil when nobody or several do,
+// or when it had another holder once: then it depends on when an event occurred.
 func (g *Graph) Owner(tenant uint32, d Digest) *Row {
-	r, shared := g.owner(tenant, d)
+	for _, b := range g.bindings[BindingKey{tenant, d}] {
+		if b.RetiredAt != 0 {
+			return nil
+		}
+	}
+	r, shared := g.owner(tenant, d, now)
 	if shared {
 		return nil
 	}
@@ -179,6 +188,11 @@ func (g *Graph) Flush(tx store.Tx, st Store) error {
 	if len(changed) > 0 {
 		if err := st.UpdateRows(tx, changed); err != nil {
 			return fmt.Errorf("update subjects: %w", err)
+		}
+	}
+	if len(g.retired) > 0 { // before the new ones, which may be the next holder's
+		if err := st.RetireBindings(tx, g.retired); err != nil {
+			return fmt.Errorf("retire bindings: %w", err)
 		}
 	}
 	if len(g.newBindings) > 0 {

@@ -44,7 +44,7 @@ func (g *Graph) Adopt(s *Say, p, q *Row) *Row {
 	if p == q {
 		return p
 	}
-	return g.join(s, p, q)
+	return g.join(s, p, q, "")
 }
 
 // TakesPart notes that p takes part in things whose records lie under keys of their own.

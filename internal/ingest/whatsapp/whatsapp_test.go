@@ -60,7 +60,7 @@ func TestFixtures(t *testing.T) {
 		"username-only": {ingesttest.Kept{Kind: "messaging/message", ID: "wamid.SYNTHETIC0006", At: "2026-01-05T10:00:50", People: both("sender")[:1],
 			Parts: []string{us, "writer content: text", "sender metadata: from_user_id", contact}}, ingest.OpNone},
 		"number-changed": {ingesttest.Kept{Kind: "messaging/message", ID: "wamid.SYNTHETIC0007", At: "2026-01-05T10:01:00",
-			People: []string{"sender whatsapp_id IE.10000000000000000002", "sender whatsapp_id " + aoife, "sender phone +447700900109", "sender phone +447700900101"},
+			People: []string{"sender whatsapp_id IE.10000000000000000002", "sender whatsapp_id " + aoife, "sender phone +447700900109", "former phone +447700900101"},
 			Parts:  []string{us, "sender metadata: from from_user_id system", contact}}, ingest.OpAlias},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -186,7 +186,13 @@ func TestWhoItIs(t *testing.T) {
 		{"an id changed", `"messages":[{` + id + `"from_user_id":"IE.1","system":{"type":"user_changed_user_id","user_id":"IE.2","previous_user_id":"IE.1"}}]`,
 			[]string{"sender whatsapp_id IE.2", "sender whatsapp_id IE.1"}, ingest.OpAlias},
 		{"a number changed, as before ids", `"messages":[{` + id + `"from":"447700900101","system":{"type":"customer_changed_number","wa_id":"447700900109"}}]`,
-			[]string{"sender phone +447700900109", "sender phone +447700900101"}, ingest.OpAlias},
+			[]string{"sender phone +447700900109", "former phone +447700900101"}, ingest.OpAlias},
+		{"from the new number already", `"messages":[{` + id + `"from":"447700900109","system":{"type":"user_changed_number","wa_id":"447700900109","customer":"447700900101"}}]`,
+			[]string{"sender phone +447700900109", "former phone +447700900101"}, ingest.OpAlias},
+		{"a change to the same number", `"messages":[{` + id + `"from":"447700900101","system":{"type":"user_changed_number","wa_id":"447700900101"}}]`,
+			[]string{"sender phone +447700900101"}, ingest.OpAlias},
+		{"a change to no number", `"messages":[{` + id + `"from":"447700900101","system":{"type":"user_changed_number","user_id":"IE.2"}}]`,
+			[]string{"sender whatsapp_id IE.2", "sender phone +447700900101"}, ingest.OpAlias},
 		{"another system message", `"messages":[{` + id + `"from":"447700900101","system":{"type":"customer_identity_changed","wa_id":"447700900109"}}]`,
 			[]string{"sender phone +447700900101"}, ingest.OpNone},
 		{"a type outside of system", `"messages":[{` + id + `"from":"447700900101","type":"user_changed_number","wa_id":"447700900109","system":null}]`,

@@ -257,7 +257,8 @@ func testMigrate(t *testing.T, w *world) {
 func testUpgrade(t *testing.T, w *world) {
 	w.do(func(c sqlstore.Conn) error {
 		for _, s := range []string{`DELETE FROM migration WHERE cell = 1 AND version > 1`, `ALTER TABLE source DROP COLUMN account`,
-			`ALTER TABLE source DROP COLUMN sealed`, `ALTER TABLE source DROP COLUMN old_sealed`, `DROP TABLE thing`,
+			`ALTER TABLE source DROP COLUMN sealed`, `ALTER TABLE source DROP COLUMN old_sealed`, `DROP TABLE thing`, `DROP TABLE refused_link`,
+			`ALTER TABLE identifier DROP COLUMN retired_at`,
 			`INSERT INTO tenant (cell, id, tenant, name, disabled, created_at, version) VALUES (1, 'acme', 1, '', 0, 0, 1)`} {
 			if _, err := c.Exec(s); err != nil {
 				return err

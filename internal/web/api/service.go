@@ -34,6 +34,9 @@ type Service interface {
 	// Hold keeps a person from being erased until a time, or until Release when it is zero.
 	Hold(ctx context.Context, c *tenant.Caller, s id.Subject, reason string, until time.Time) (StateChange, error)
 	Release(ctx context.Context, c *tenant.Caller, s id.Subject, reason string) (StateChange, error)
+	// Retire takes identifiers from a person; Link gives some. All are changed or none.
+	Retire(ctx context.Context, c *tenant.Caller, s id.Subject, ids []Identifier) (IdentifierChange, error)
+	Link(ctx context.Context, c *tenant.Caller, s id.Subject, ids []Identifier) (IdentifierChange, error)
 	Stats(ctx context.Context, c *tenant.Caller, since time.Time) (Stats, error)
 	Refusals(ctx context.Context, c *tenant.Caller) ([]Refusal, error)
 	// LedgerEntry returns an entry that concerns the caller; NotFound for any other.
@@ -42,21 +45,23 @@ type Service interface {
 
 // What crosses between the API and the data path is the data path's own.
 type (
-	Identifier     = plane.Identifier
-	Found          = plane.FindResult
-	Query          = plane.Query
-	Page           = plane.Page
-	RecordView     = plane.RecordView
-	ExportSummary  = plane.ExportSummary
-	EraseRequest   = plane.EraseRequest
-	Receipt        = plane.Receipt
-	StateChange    = plane.StateChange
-	SubjectView    = plane.SubjectView
-	IdentifierView = plane.IdentifierView
-	Traits         = plane.Traits
-	Trait          = plane.Trait
-	Stats          = plane.Stats
-	Count          = plane.Count
-	Refusal        = plane.RefusalCount
-	Ref            = ledger.Ref
+	Identifier       = plane.Identifier
+	Found            = plane.FindResult
+	Query            = plane.Query
+	Page             = plane.Page
+	RecordView       = plane.RecordView
+	ExportSummary    = plane.ExportSummary
+	EraseRequest     = plane.EraseRequest
+	Receipt          = plane.Receipt
+	StateChange      = plane.StateChange
+	SubjectView      = plane.SubjectView
+	IdentifierView   = plane.IdentifierView
+	IdentifierChange = plane.IdentifierChange
+	RefusedLinkView  = plane.RefusedLinkView
+	Traits           = plane.Traits
+	Trait            = plane.Trait
+	Stats            = plane.Stats
+	Count            = plane.Count
+	Refusal          = plane.RefusalCount
+	Ref              = ledger.Ref
 )

@@ -68,15 +68,8 @@ type subjectBody struct {
 	CreatedAt   time.Time          `json:"created_at"`
 	Traits      *traitsBody        `json:"traits,omitempty" doc:"what identify records say of the person now"`
 
-	TraitsWithheld string `json:"traits_withheld,omitempty" doc:"restricted: traits are shown for a purpose of GDPR art. 18(2) only"`
-}
-
-type knownIdentifiers struct {
-	Type    string `json:"type"`
-	Value   string `json:"value"`
-	Claimed bool   `json:"claimed,omitempty" doc:"only a public source says so"`
-	Shared  bool   `json:"shared,omitempty" doc:"several people go by it"`
-	Source  string `json:"source,omitempty" doc:"the source that said so first"`
+	Refused        []refusedLinkBody `json:"refused_links,omitempty" doc:"what was said of the person's identity and not followed"`
+	TraitsWithheld string            `json:"traits_withheld,omitempty" doc:"restricted: traits are shown for a purpose of GDPR art. 18(2) only"`
 }
 
 type consentBody struct {
