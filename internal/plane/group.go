@@ -164,7 +164,8 @@ type group struct {
 	whole     bool // the cache may be kept
 	graph     *subject.Graph
 	things    map[subject.BindingKey]*linked
-	links     []subject.Link // new ones
+	links     []subject.Link       // new ones
+	crowded   []subject.BindingKey // things of one that have a second person
 	appended  *record.Appended
 	counts    map[countKey]int64
 	refused   map[refusalKey]int64

@@ -295,6 +295,9 @@ func (g *group) flush() error {
 		if err := p.Subjects.InsertLinks(g.tx, g.links); err != nil {
 			return fmt.Errorf("insert links: %w", err)
 		}
+		if err := p.Subjects.MakeMany(g.tx, g.crowded); err != nil {
+			return fmt.Errorf("note who else takes part: %w", err)
+		}
 	}
 	for _, k := range g.graph.Disturbed() {
 		if err := g.tell("identity", k); err != nil {

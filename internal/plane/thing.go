@@ -37,7 +37,8 @@ func (p *Plane) thingsOf(src *tenant.Source, ev *ingest.Event) []thing {
 
 // linked is what the transaction knows of one thing.
 type linked struct {
-	standIn *subject.Row // who is a living subject, nil for none
+	many    bool
+	standIn *subject.Row // living and nobody else's, nil for none
 	people  []subject.Key
 	erased  bool // somebody who took part, or the stand-in, was erased
 }
@@ -49,7 +50,7 @@ func (g *group) loadThings(need []*slowEvent) error {
 	for _, s := range need {
 		for _, t := range s.e.things {
 			if !s.duplicate && g.things[t.key] == nil {
-				g.things[t.key] = &linked{}
+				g.things[t.key] = &linked{many: t.many}
 				keys = append(keys, t.key)
 			}
 		}
@@ -70,11 +71,13 @@ func (g *group) loadThings(need []*slowEvent) error {
 	}
 	for _, l := range links {
 		k, t := subject.Key{Tenant: l.Thing.Tenant, Subject: l.Subject}, g.things[l.Thing]
-		switch {
-		case g.graph.Row(k) == nil: // subjects go by erasure alone
+		t.many = t.many || l.Many
+		switch row := g.graph.Row(k); {
+		case row == nil: // subjects go by erasure alone
 			t.erased = true
-		case l.StandIn:
-			t.standIn = g.graph.Row(k)
+		case l.StandIn && row.IsHead():
+			t.standIn = row
+		case l.StandIn: // it became the person, who is linked, too
 		default:
 			t.people = append(t.people, k)
 		}
@@ -82,23 +85,28 @@ func (g *group) loadThings(need []*slowEvent) error {
 	return nil
 }
 
-// link notes that row takes part in t, or stands in for whoever does.
+// link notes that row takes part in t, or stands in for whoever does. A thing of one with a second
+// person, such as a call that was passed on, is one of many from then on.
 func (g *group) link(o *ingestOp, t thing, row *subject.Row, standIn bool) {
-	if t.many && !standIn {
-		g.graph.TakesPart(row)
-	}
 	l := g.things[t.key]
-	for _, k := range l.people {
-		if !standIn && g.graph.Head(k) == row {
-			return
-		}
-	}
 	if standIn {
 		l.standIn = row
 	} else {
-		l.people = append(l.people, row.Key)
+		for _, k := range l.people {
+			if g.graph.Head(k) == row {
+				return
+			}
+		}
+		if l.people = append(l.people, row.Key); len(l.people) > 1 && !l.many {
+			l.many, g.crowded = true, append(g.crowded, t.key)
+		}
+		for _, k := range l.people {
+			if l.many {
+				g.graph.TakesPart(g.graph.Head(k))
+			}
+		}
 	}
-	g.links = append(g.links, subject.Link{Thing: t.key, Subject: row.Subject, StandIn: standIn, Many: t.many,
+	g.links = append(g.links, subject.Link{Thing: t.key, Subject: row.Subject, StandIn: standIn, Many: l.many,
 		KeyVersion: g.p.Vault.Blinder(o.src.TenantID).KeyVersion(), At: g.now.UnixMilli()})
 }
 
@@ -106,97 +114,73 @@ func (g *group) link(o *ingestOp, t thing, row *subject.Row, standIn bool) {
 // person of a thing becomes that person.
 func (g *group) takePart(s *slowEvent) {
 	for _, t := range s.e.things {
+		l := g.things[t.key]
 		for j := range s.e.says {
 			sd := &s.e.says[j]
 			row := g.graph.Head(sd.row.Key)
-			if l := g.things[t.key]; j == 0 && !t.many && l.standIn != nil && l.standIn.IsHead() {
-				row = g.graph.Adopt(&sd.Say, row, g.graph.Head(l.standIn.Key))
+			if !l.many && l.standIn != nil {
+				row = g.graph.Adopt(&sd.Say, row, l.standIn)
+				l.standIn = nil
 			}
 			g.link(s.o, t, row, false)
 		}
 	}
 }
 
-// standFor finds for whom an event that names nobody is sealed: the people of the closest thing of
-// one person that somebody is linked to; else the stand-in of a thing of many, which goes with the
-// first of its people; else one made for the thing. gone says that whoever it was is erased, or that
-// somebody of a thing of many was: what comes late could be about them.
-func (g *group) standFor(s *slowEvent) (rows []*subject.Row, gone bool, err error) {
-	things := s.e.things
-	at := things[0]
-	for i := len(things) - 1; i >= 0; i-- {
-		if things[i].many {
-			at = things[i]
-		}
-	}
-	for _, t := range things {
+// standFor finds for whom an event that names nobody is sealed: the person of the closest thing of
+// one that somebody is known of; else the stand-in of the closest thing of many, which goes with the
+// first of its people; else one made for the thing. It returns nil when whoever it was is erased,
+// or somebody of a thing of many was: what comes late could be about them.
+func (g *group) standFor(s *slowEvent) (*subject.Row, error) {
+	var at *thing
+	for i := range s.e.things {
+		t := &s.e.things[i]
 		l := g.things[t.key]
-		if t.many {
-			continue
-		}
-		for _, k := range l.people {
-			if r := g.graph.Head(k); r != nil && !hasRow(rows, r) {
-				rows = append(rows, r)
-			}
-		}
-		if len(rows) == 0 && l.standIn != nil {
-			rows = append(rows, g.graph.Head(l.standIn.Key))
-		}
-		if len(rows) > 0 && g.fits(s, len(rows)) {
-			return rows, false, nil
-		}
-		if rows = nil; l.erased {
-			return nil, true, nil
+		switch {
+		case l.many && at == nil:
+			at = t
+		case l.many:
+		case len(l.people) > 0:
+			return g.graph.Head(l.people[0]), nil
+		case l.standIn != nil:
+			return l.standIn, nil
+		case l.erased:
+			return nil, nil
 		}
 	}
-	l := g.things[at.key]
-	switch {
-	case l.standIn != nil:
-		return []*subject.Row{g.graph.Head(l.standIn.Key)}, false, nil
-	case l.erased:
-		return nil, true, nil
+	if at == nil {
+		at = &s.e.things[0]
+	}
+	if l := g.things[at.key]; l.erased || l.standIn != nil {
+		if l.erased {
+			return nil, nil
+		}
+		return l.standIn, nil
 	}
 	row, err := g.graph.StandIn(s.o.src.Tenant, s.o.src.ID, g.now.UnixMilli())
-	if err != nil {
-		return nil, false, err
+	if err == nil {
+		g.link(s.o, *at, row, true)
 	}
-	g.link(s.o, at, row, true)
-	return []*subject.Row{row}, false, nil
-}
-
-func hasRow(rows []*subject.Row, r *subject.Row) bool {
-	for _, have := range rows {
-		if have == r {
-			return true
-		}
-	}
-	return false
-}
-
-// fits says whether the event can be sealed for so many people.
-func (g *group) fits(s *slowEvent, people int) bool {
-	return people <= maxPeople && people*len(s.e.ev.Fragments) <= record.MaxParts && people*contentBytes(s.e.ev) <= maxRecordBytes
+	return row, err
 }
 
 // resolveUnnamed seals an event that names nobody for whom its things are about.
 func (g *group) resolveUnnamed(s *slowEvent) error {
 	e := s.e
 	e.fast, e.sealed, e.says = false, record.Sealed{}, nil
-	rows, gone, err := g.standFor(s)
+	row, err := g.standFor(s)
 	if err != nil {
 		return err
 	}
-	if gone {
+	if row == nil {
 		g.refuse(s.o, ingest.Refusal{Index: e.ev.Index, Reason: "subject.erased"})
 		return nil
 	}
-	for _, row := range rows {
-		sd := said{role: term.RoleSubject, row: row, Say: subject.Say{Tenant: s.o.src.Tenant, Trust: s.o.src.Trust, Source: s.o.src.ID, At: g.now.UnixMilli()}}
-		if sd.skey, err = g.p.open(row); err != nil {
-			return fmt.Errorf("open key of %s: %w", row.Subject, err)
-		}
-		e.says = append(e.says, sd)
+	sd := said{role: term.RoleSubject, row: row, Say: subject.Say{Tenant: s.o.src.Tenant, Trust: s.o.src.Trust, Source: s.o.src.ID, At: g.now.UnixMilli()}}
+	if sd.skey, err = g.p.open(row); err != nil {
+		return fmt.Errorf("open key of %s: %w", row.Subject, err)
 	}
+	e.says = []said{sd}
 	g.p.seal(s.o, e)
 	return nil
 }
@@ -222,7 +206,11 @@ func (p *Plane) standInsOf(tx store.Tx, rows []*subject.Row) ([]*subject.Row, er
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	if err := p.Subjects.Rows(tx, keys, func(r subject.Row) { out = append(out, &r) }); err != nil {
+	if err := p.Subjects.Rows(tx, keys, func(r subject.Row) {
+		if r.IsHead() { // else it became a person, whose records are theirs
+			out = append(out, &r)
+		}
+	}); err != nil {
 		return nil, fmt.Errorf("load stand-ins: %w", err)
 	}
 	return out, nil

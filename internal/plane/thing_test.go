@@ -134,6 +134,15 @@ func TestAStandInIsAdoptedOnce(t *testing.T) {
 		if a == b {
 			t.Fatal("two callers became one person")
 		}
+		w.twilios("CallSid=CA1 RecordingSid=RE9 RecordingStatus=completed RecordingUrl=https://api.example.com/RE9") // of either
+		if w.kinds(term.Phone, "+447700900101")["voice/recording"] != 2 || w.kinds(term.Phone, "+447700900105")["voice/recording"] != 1 {
+			t.Error("the recordings are not whose they can be")
+		}
+		w.restart()
+		w.erase(b)
+		if !w.opens("RE1") || w.opens("RE9") {
+			t.Error("what can be of either is not gone with the one, or what was the other's before is")
+		}
 		w.erase(a)
 		if w.opens("RE1") {
 			t.Error("the recording opens")

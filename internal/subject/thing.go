@@ -26,6 +26,8 @@ type LinkStore interface {
 	Links(tx store.Tx, things []BindingKey, each func(Link)) error
 	// InsertLinks adds links; those that are there stay as they are.
 	InsertLinks(tx store.Tx, links []Link) error
+	// MakeMany makes things of one, of which a second person is known now, things of many.
+	MakeMany(tx store.Tx, things []BindingKey) error
 	// StandIns calls each for the stand-ins of things of many in which the given subjects take
 	// part, as often as they are met.
 	StandIns(tx store.Tx, of []Key, each func(of, standIn Key)) error

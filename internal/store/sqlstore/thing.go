@@ -48,6 +48,14 @@ func (Subjects) InsertLinks(tx store.Tx, links []subject.Link) error {
 		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant, digest, part, subject) DO NOTHING`, args)
 }
 
+// MakeMany implements subject.LinkStore.
+func (Subjects) MakeMany(tx store.Tx, things []subject.BindingKey) error {
+	if len(things) == 0 {
+		return nil
+	}
+	return conn(tx).ExecEach(`UPDATE thing SET many = 1 WHERE tenant = $1 AND digest = $2 AND part = 1`, bindingArgs(things))
+}
+
 // StandIns implements subject.LinkStore.
 func (Subjects) StandIns(tx store.Tx, of []subject.Key, each func(of, standIn subject.Key)) error {
 	c := conn(tx)
