@@ -340,3 +340,38 @@ func TestEntriesOfHandsHaveNoValues(t *testing.T) {
 		t.Errorf("%s, %v", e.Entry, err)
 	}
 }
+
+// TestPeopleWithoutANumberAreOneAfterAnIDChange, in whatever order the webhooks come.
+func TestPeopleWithoutANumberAreOneAfterAnIDChange(t *testing.T) {
+	change := func(field, value string) []byte {
+		return []byte(`{"object":"whatsapp_business_account","entry":[{"id":"1","changes":[{"field":"` + field + `","value":{` + value + `}}]}]}`)
+	}
+	bodies := [][]byte{
+		change("messages", `"messages":[{"from_user_id":"IE.1","id":"wamid.OLD","timestamp":"1767600000","type":"text","text":{"body":"a"}}]`),
+		change("messages", `"messages":[{"id":"wamid.SYSTEM","timestamp":"1767600001","type":"system","system":{"type":"user_changed_user_id","user_id":"IE.2"}}]`),
+		change("user_id_update", `"user_id_update":[{"detail":"updated","user_id":{"previous":"IE.1","current":"IE.2"},"timestamp":"1767600001"}]`),
+		change("messages", `"messages":[{"from_user_id":"IE.2","id":"wamid.NEW","timestamp":"1767600002","type":"text","text":{"body":"b"}}]`),
+	}
+	src := &tenant.Source{Tenant: 1, TenantID: "acme", ID: "src_whatsapp", Adapter: "whatsapp", Trust: term.Server}
+	for i := range 24 {
+		order := slices.Clone(bodies)
+		for n, rest := 4, i; n > 1; n-- { // the i-th permutation
+			order[n-1], order[rest%n] = order[rest%n], order[n-1]
+			rest /= n
+		}
+		w := exampleWorld(t)
+		for _, body := range order {
+			w.accept(src, body, whatsapp.Decode, plane.Result{Accepted: 1})
+		}
+		s := w.find(term.WhatsAppID, "IE.1")
+		if w.find(term.WhatsAppID, "IE.2") != s || len(w.records(s)) != 4 {
+			t.Errorf("order %d: the ids are not one person's", i)
+		}
+		w.accept(src, bodies[2], whatsapp.Decode, plane.Result{Duplicate: 1})
+		w.erase(s)
+		if w.opens("wamid.OLD") || w.opens("wamid.NEW") || w.opens("IE.2") {
+			t.Errorf("order %d: something opens", i)
+		}
+		w.close()
+	}
+}
