@@ -302,7 +302,7 @@ func TestTwoNodesAgreeOnWhoHasANumber(t *testing.T) {
 		if w.url == "" {
 			t.Skip("one process holds an embedded store")
 		}
-		other := newNode(t, w)
+		other := w.second()
 		w.send(w.nat, "", text("x1", oldNumber, -1))
 		other.send(other.nat, "", text("x2", oldNumber, -1)) // now both have met the person
 		s := w.find(term.Phone, oldNumber)
@@ -312,15 +312,6 @@ func TestTwoNodesAgreeOnWhoHasANumber(t *testing.T) {
 			t.Error("a node that met the person gives them what is the next holder's")
 		}
 	})
-}
-
-// newNode returns another node on w's store.
-func newNode(t *testing.T, w *world) *world {
-	n := *w
-	n.Plane = nil
-	n.t = t
-	n.open(func(db store.DB) store.DB { return db })
-	return &n
 }
 
 func TestEntriesOfHandsHaveNoValues(t *testing.T) {
