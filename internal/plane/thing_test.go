@@ -12,6 +12,8 @@ import (
 	"domicile.dev/internal/ingest"
 	"domicile.dev/internal/ingest/twilio"
 	"domicile.dev/internal/plane"
+	"domicile.dev/internal/store"
+	"domicile.dev/internal/store/sqlstore"
 	"domicile.dev/internal/tenant"
 	"domicile.dev/internal/term"
 )
@@ -265,6 +267,49 @@ func TestLinksOfCallsAreForgotten(t *testing.T) {
 		w.erase(w.find(term.Identity, "a"))
 		if w.opens("CH1") {
 			t.Error("the conversation's record opens")
+		}
+	})
+}
+
+// TestTwoTenantsNeverShareACallOrAnIdentifier: same SIDs, same numbers, and nothing in common.
+func TestTwoTenantsNeverShareACallOrAnIdentifier(t *testing.T) {
+	vendorWorlds(t, func(t *testing.T, w *world) {
+		if err := w.db.Do(context.Background(), func(tx store.Tx) error {
+			return sqlstore.Tenants{}.PutTenant(tx, tenant.Tenant{No: 2, ID: "globex", Name: "Globex", CreatedAt: w.now})
+		}); err != nil {
+			t.Fatal(err)
+		}
+		w.twilios(aCall, itsRecording)
+		w.send(w.src, "/v1/identify", `{"userId":"u1","messageId":"i1","traits":{"phone":"+447700900101","email":"family@example.com"}}`)
+		w.send(w.src, "/v1/identify", `{"userId":"u2","messageId":"i2","traits":{"email":"family@example.com"}}`)
+		mine := w.find(term.Phone, "+447700900101")
+
+		other := *w
+		other.caller = &tenant.Caller{Tenant: 2, TenantID: "globex", Token: "tok_2"}
+		other.src = &tenant.Source{Tenant: 2, TenantID: "globex", ID: "src_globex", Adapter: term.AdapterSegment, Service: "cdp", Trust: term.Server}
+		b, err := twilio.Decode("application/x-www-form-urlencoded", []byte("CallSid=CA1&RecordingSid=RE1&RecordingStatus=completed"), ingest.Env{ReceivedAt: w.now, Kinds: w.rules})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer b.Release()
+		src := *twilioSource
+		src.Tenant, src.TenantID = 2, "globex"
+		if r, err := w.Ingest(context.Background(), &src, b); err != nil || r.Accepted != 1 {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		other.send(other.src, "/v1/identify", `{"userId":"u3","messageId":"i1","traits":{"email":"family@example.com"}}`)
+		theirs := other.find(term.UserID, "u3")
+		v, err := other.Subject(context.Background(), other.caller, theirs)
+		if err != nil || len(v.Refused) > 0 || v.Identifiers[0].Shared || v.Identifiers[1].Shared {
+			t.Errorf("the other tenant sees %+v, %v", v, err)
+		}
+		if got := w.kinds(term.Phone, "+447700900101"); got["voice/recording"] != 1 {
+			t.Errorf("%d recordings, want the tenant's own", got["voice/recording"])
+		}
+		w.mustRetire(mine, phones("+447700900101")...)
+		w.erase(mine)
+		if w.opens("RE1") || !other.opens("RE1") || other.find(term.Email, "family@example.com") != theirs {
+			t.Error("one tenant's erasure reached into another's")
 		}
 	})
 }
