@@ -17,6 +17,7 @@ import (
 	"domicile.dev/internal/seal"
 	"domicile.dev/internal/store"
 	"domicile.dev/internal/subject"
+	"domicile.dev/internal/term"
 	"domicile.dev/internal/vault"
 )
 
@@ -87,6 +88,8 @@ type Parts struct {
 	Subjects subject.Store
 	Changes  ChangeStore
 	Counters StatStore
+	// Trust says how far a source's word goes, by its id. Nil: every source's word counts.
+	Trust func(source string) term.Trust
 }
 
 // Plane is the data path of one region on one node. It is safe for concurrent use.

@@ -133,8 +133,15 @@ func (w *world) open(wrap func(store.DB) store.DB) {
 		return sqlstore.Tenants{}.PutTenant(tx, tenant.Tenant{No: 1, ID: "acme", Name: "Acme", CreatedAt: w.now})
 	}))
 	w.Plane = plane.New(plane.Parts{Region: "ie1", DB: w.db, Rules: w.rules, Vault: w.vault, Log: w.log, Ledger: w.led,
-		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{}}, plane.Options{Now: func() time.Time { return w.now }, ReindexPage: w.page})
+		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{}, Trust: trustOf}, plane.Options{Now: func() time.Time { return w.now }, ReindexPage: w.page})
 	w.t.Cleanup(w.close)
+}
+
+func trustOf(source string) term.Trust {
+	if source == "src_browser" {
+		return term.Public
+	}
+	return term.Server
 }
 
 func (w *world) close() {

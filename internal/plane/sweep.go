@@ -47,7 +47,9 @@ func (p *Plane) SweepOnce(ctx context.Context, before time.Time) error {
 		if mine, err = p.Changes.Lease(tx, sweepLease, p.node, p.now(), sweepLeaseIs); err != nil || !mine {
 			return err
 		}
-		_, err = p.Changes.PruneChanges(tx, p.now().Add(-changesLive))
+		if _, err = p.Changes.PruneChanges(tx, p.now().Add(-changesLive)); err == nil {
+			_, err = p.Subjects.PruneLinks(tx, p.now().Add(-linksLive).UnixMilli())
+		}
 		return err
 	})
 	if err != nil || !mine {

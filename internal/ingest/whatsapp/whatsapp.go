@@ -32,8 +32,8 @@ type decoder struct {
 	contacts []contact
 }
 
-// Decode decodes the body of a webhook. It returns an event for each element of `messages` and of
-// `statuses`, some of them refused, or a fault of kind Invalid when the body as a whole can't be
+// Decode decodes the body of a webhook. It returns an event for each element of `messages`, of
+// `statuses` and of `user_id_update`, some of them refused, or a fault of kind Invalid when the body as a whole can't be
 // read: then nothing of it was kept. Changes of other fields are refused events. The batch can
 // hold views into body.
 //
@@ -137,8 +137,8 @@ func (d *decoder) decode() error {
 	})
 }
 
-// change decodes one change: the elements of a change to messages; any other is one refused event,
-// since it is about the tenant's account.
+// change decodes one change: the elements of a change to messages or to people's ids; any other is one
+// refused event, since it is about the tenant's account.
 func (d *decoder) change(at, _ int) error {
 	if d.body[at] != '{' {
 		d.refuse("event.not_object", "changes")
@@ -148,17 +148,21 @@ func (d *decoder) change(at, _ int) error {
 	if err != nil {
 		return d.ambiguous(err, "changes")
 	}
-	if string(d.raw(change[0])) != `"messages"` || change[1].to == 0 || d.body[change[1].at] != '{' {
+	field := string(d.raw(change[0]))
+	if field != `"messages"` && field != `"`+idUpdate+`"` || change[1].to == 0 || d.body[change[1].at] != '{' {
 		d.refuse("event.unknown_kind", "field")
 		return nil
 	}
-	value, _, err := d.members(change[1].at, "metadata", "contacts", "messages", "statuses")
+	value, _, err := d.members(change[1].at, "metadata", "contacts", "messages", "statuses", idUpdate)
 	if err != nil {
 		return d.ambiguous(err, "value")
 	}
 	d.contacts = d.contacts[:0]
 	if err := d.each("contacts", value[1], d.contact); err != nil {
 		return err
+	}
+	if field != `"messages"` {
+		return d.each(idUpdate, value[4], func(at, to int) error { d.updated(span{at, to}, value[0]); return nil })
 	}
 	element := func(s shape) func(at, to int) error {
 		return func(at, to int) error { d.element(s, span{at, to}, value[0]); return nil }
@@ -206,7 +210,8 @@ var eventReason = [...]string{scan.Syntax: "event.bad_json", scan.Truncated: "ev
 // known are the protocol's own names that the path of a refusal may show.
 func known(name string) bool {
 	switch name {
-	case "entry", "changes", "value", "contacts", "messages", "statuses", "field", "id", "status", "from", "from_user_id", "recipient_id", "contact", "metadata":
+	case "entry", "changes", "value", "contacts", "messages", "statuses", "field", "id", "status", "from", "from_user_id", "recipient_id", "contact", "metadata",
+		"user_id", idUpdate:
 		return true
 	}
 	return false

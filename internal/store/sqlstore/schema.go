@@ -36,6 +36,7 @@ func migrations() []migration {
 		{version: 2, name: "secrets of sources", ddl: []string{sourceSecretDDL}},
 		{version: 3, name: "violations of plans", ddl: []string{violationDDL}},
 		{version: 4, name: "versions of the index key", ddl: []string{indexKeyDDL}},
+		{version: 5, name: "things, links refused and identifiers retired", ddl: []string{thingDDL, refusedLinkDDL, retiredDDL}},
 	}
 }
 

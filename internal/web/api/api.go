@@ -69,6 +69,7 @@ func New(s Service, accounts *tenant.Service, opt Options) (*API, error) {
 	a.addPeople()
 	a.addRecords()
 	a.addStates()
+	a.addIdentifiers()
 	a.addLooks()
 	a.addViolations()
 	a.addAccounts()
