@@ -14,7 +14,7 @@ import (
 
 type subjectCmd struct {
 	Find       findCmd       `cmd:"" help:"Print the id of whom the identifiers on stdin name."`
-	Show       showCmd       `cmd:"" help:"Show identifiers, states and counts."`
+	Show       showCmd       `cmd:"" help:"Show identifiers, states, traits and counts."`
 	Records    recordsCmd    `cmd:"" help:"Print records, newest first, one a line."`
 	Media      mediaCmd      `cmd:"" help:"Write out a recording or attachment of a record."`
 	Export     exportCmd     `cmd:"" help:"Export all that is held, as NDJSON or ZIP."`
@@ -23,6 +23,8 @@ type subjectCmd struct {
 	Unrestrict unrestrictCmd `cmd:"" help:"End a restriction."`
 	Hold       holdCmd       `cmd:"" help:"Keep the person from being erased (legal hold)."`
 	Release    releaseCmd    `cmd:"" help:"End a legal hold."`
+	Retire     retireCmd     `cmd:"" help:"Retire identifiers on stdin that the person gave up."`
+	Link       linkCmd       `cmd:"" help:"Give the person the identifiers on stdin."`
 }
 
 // person is whom a command is about.
@@ -70,7 +72,10 @@ func (c *findCmd) Run(e *env) error {
 	return e.table([]string{f.Subject})
 }
 
-type showCmd struct{ person }
+type showCmd struct {
+	person
+	Purpose string `help:"To see the traits of restricted persons: consent, legal-claims, rights-of-others or public-interest." placeholder:"P"`
+}
 
 // Run shows a person.
 func (c *showCmd) Run(e *env) error {
@@ -78,7 +83,7 @@ func (c *showCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	s, err := cl.Subject(e.ctx, id)
+	s, err := cl.SubjectFor(e.ctx, id, c.Purpose)
 	if err != nil || e.json {
 		return firstOf(err, func() error { return e.printJSON(s) })
 	}
@@ -87,18 +92,33 @@ func (c *showCmd) Run(e *env) error {
 	}
 	var rows [][]string
 	for _, ident := range s.Identifiers {
-		note := ""
-		if ident.Claimed {
-			note = "claimed"
-		} else if ident.Shared {
-			note = "shared"
-		}
-		rows = append(rows, []string{ident.Type, ident.Value, note})
+		rows = append(rows, []string{ident.Type, ident.Value, identifierNote(ident)})
 	}
+	rows = append(rows, refusedRows(s)...)
+	rows = append(rows, traitRows(s)...)
 	for _, kind := range slices.Sorted(maps.Keys(s.Counts)) {
 		rows = append(rows, []string{kind, strconv.FormatInt(s.Counts[kind], 10), "records"})
 	}
 	return e.table(rows...)
+}
+
+// traitRows are the person's current traits, each with where it comes from.
+func traitRows(s client.Subject) (rows [][]string) {
+	if s.TraitsWithheld != "" {
+		return [][]string{{"traits", "withheld", s.TraitsWithheld + ": give --purpose"}}
+	}
+	if s.Traits == nil {
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Traits.Current)) {
+		from := s.Traits.From[name]
+		note := from.Source + " " + clock(from.AsOf)
+		if from.Claimed {
+			note += " claimed"
+		}
+		rows = append(rows, []string{"traits." + name, string(s.Traits.Current[name]), note})
+	}
+	return rows
 }
 
 type recordsCmd struct {

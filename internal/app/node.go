@@ -141,7 +141,7 @@ func Open(ctx context.Context, c *config.Node, opt Options) (n *Node, err error)
 	}
 	n.Plane = plane.New(plane.Parts{Region: c.Region, DB: n.db, Rules: n.rules, Vault: n.vault, Log: n.records, Ledger: n.Ledger,
 		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{},
-		Media: sqlstore.Medias{}, Blobs: n.blobs}, po)
+		Media: sqlstore.Medias{}, Blobs: n.blobs, Trust: n.Tenants.Trust}, po)
 	if err := n.serveWeb(n.rules, opt); err != nil {
 		return n, err
 	}

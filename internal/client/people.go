@@ -32,15 +32,68 @@ type Subject struct {
 	Consents    []Consent         `json:"consents"`
 	Counts      map[string]int64  `json:"counts"`
 	CreatedAt   time.Time         `json:"created_at"`
+	Traits      *Traits           `json:"traits,omitempty"`
+
+	Refused []RefusedLink `json:"refused_links,omitempty"`
+
+	// TraitsWithheld says why there are no traits: "restricted".
+	TraitsWithheld string `json:"traits_withheld,omitempty"`
+}
+
+// Traits are what identify records say of a person now.
+type Traits struct {
+	Current map[string]json.RawMessage `json:"current"`
+	From    map[string]TraitFrom       `json:"from"`
+	Sources []SourceTraits             `json:"sources"`
+	Partial bool                       `json:"partial,omitempty"`
+}
+
+// TraitFrom says who said a trait, and when.
+type TraitFrom struct {
+	Source  string    `json:"source"`
+	AsOf    time.Time `json:"as_of"`
+	Claimed bool      `json:"claimed,omitempty"`
+}
+
+// SourceTraits are what one source says; Record is its latest identify.
+type SourceTraits struct {
+	Source     string                     `json:"source"`
+	Claimed    bool                       `json:"claimed,omitempty"`
+	AsOf       time.Time                  `json:"as_of"`
+	ReceivedAt time.Time                  `json:"received_at"`
+	Record     string                     `json:"record"`
+	Traits     map[string]json.RawMessage `json:"traits"`
 }
 
 // KnownIdentifier is one identifier of a person.
 type KnownIdentifier struct {
-	Type    string `json:"type"`
-	Value   string `json:"value"`
-	Claimed bool   `json:"claimed,omitempty"`
-	Shared  bool   `json:"shared,omitempty"`
-	Source  string `json:"source,omitempty"`
+	Type       string     `json:"type"`
+	Value      string     `json:"value"`
+	State      string     `json:"state"` // known, claimed, shared or retired
+	Claimed    bool       `json:"claimed,omitempty"`
+	Shared     bool       `json:"shared,omitempty"`
+	SharedWith []string   `json:"shared_with,omitempty"`
+	Source     string     `json:"source,omitempty"`
+	Since      time.Time  `json:"since"`
+	RetiredAt  *time.Time `json:"retired_at,omitempty"`
+}
+
+// RefusedLink is what was said of a person's identity and not followed.
+type RefusedLink struct {
+	Reason  string    `json:"reason"`
+	Type    string    `json:"type"`
+	With    string    `json:"with,omitempty"`
+	Source  string    `json:"source"`
+	Count   int64     `json:"count"`
+	FirstAt time.Time `json:"first_at"`
+	LastAt  time.Time `json:"last_at"`
+}
+
+// IdentifierChange is what became of a person's identifiers.
+type IdentifierChange struct {
+	Subject string `json:"subject"`
+	Changed int    `json:"changed"`
+	Ledger  Ledger `json:"ledger"`
 }
 
 // Consent is a person's say on a purpose.
@@ -121,6 +174,15 @@ func (c *Client) Subject(ctx context.Context, subject string) (s Subject, err er
 	return s, c.get(ctx, "/subjects/"+url.PathEscape(subject), nil, &s)
 }
 
+// SubjectFor is Subject for a purpose of GDPR art. 18(2), which the traits of restricted persons need.
+func (c *Client) SubjectFor(ctx context.Context, subject, purpose string) (s Subject, err error) {
+	v := url.Values{}
+	if purpose != "" {
+		v.Set("purpose", purpose)
+	}
+	return s, c.get(ctx, "/subjects/"+url.PathEscape(subject), v, &s)
+}
+
 // Records returns one page of a person's records, newest first.
 func (c *Client) Records(ctx context.Context, subject string, q Query) (p Page, err error) {
 	v := url.Values{}
@@ -192,6 +254,20 @@ func (c *Client) Hold(ctx context.Context, subject, reason string, until time.Ti
 // Release ends a legal hold.
 func (c *Client) Release(ctx context.Context, subject, reason string) (StateChange, error) {
 	return c.state(ctx, subject, "release", reason, time.Time{})
+}
+
+// Retire takes identifiers from a person from now on. Faults: NotFound; Conflict.
+func (c *Client) Retire(ctx context.Context, subject string, ids ...Identifier) (IdentifierChange, error) {
+	return c.identifiers(ctx, subject, "retire", ids)
+}
+
+// Link gives identifiers to a person. Faults: NotFound; Conflict with the others under "subjects".
+func (c *Client) Link(ctx context.Context, subject string, ids ...Identifier) (IdentifierChange, error) {
+	return c.identifiers(ctx, subject, "link", ids)
+}
+
+func (c *Client) identifiers(ctx context.Context, subject, verb string, ids []Identifier) (i IdentifierChange, err error) {
+	return i, c.post(ctx, "/subjects/"+url.PathEscape(subject)+"/identifiers:"+verb, map[string]any{"identifiers": ids}, &i)
 }
 
 func (c *Client) state(ctx context.Context, subject, verb, reason string, until time.Time) (s StateChange, err error) {

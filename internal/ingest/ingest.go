@@ -26,10 +26,22 @@ const (
 // user id or an anonymous id; its Type is anonymous_id, and whoever resolves it looks for both.
 const RolePrevious = "previous"
 
+// RoleFormer marks an identifier that the event's sender, of whom all other identifiers are, gives up:
+// from then on it names nobody, or somebody else. An event has one at most.
+const RoleFormer = "former"
+
 // Identifier is one name of a person, as it was sent.
 type Identifier struct {
 	Type, Role string
 	Value      []byte // unescaped, not canonical, never empty
+}
+
+// Thing is something that records are about and that people take part in, such as a call. By it a
+// record that names nobody is known to be about whom another record of the same thing names.
+type Thing struct {
+	Type string // such as "call"; one word for each sort of thing, whatever the protocol
+	ID   []byte
+	Many bool // several people can take part in it
 }
 
 // Fragment is the part of an event's content that has one category and one owner: a JSON object
@@ -51,6 +63,7 @@ type Event struct {
 	Skewed      bool   // the client's clock is far off, or its times were not usable
 	Identifiers []Identifier
 	Op          Op
+	Things      []Thing    // what it is about, the closest first
 	Fragments   []Fragment // by ascending Slot, at least one
 	Slots       uint64     // set of the fragments' slots: with Kind it is the event's shape
 	Refused     *Refusal

@@ -40,8 +40,10 @@ func (o *ingestOp) blindAnew(x *vault.IndexKeys) {
 			for k := range s.Identifiers {
 				b.set(&s.Identifiers[k])
 			}
-			if s.Previous != nil {
-				b.set(s.Previous)
+			for _, other := range [...]*subject.Identifier{s.Previous, s.Former} {
+				if other != nil {
+					b.set(other)
+				}
 			}
 		}
 	}

@@ -260,6 +260,9 @@ func (g *group) gatherPeople(list []*erasure, people map[subject.Key]*erasure) e
 	}); err != nil {
 		return fmt.Errorf("load members: %w", err)
 	}
+	if err := g.gatherThings(list); err != nil {
+		return err
+	}
 	var all []subject.Key
 	whose := map[subject.Key]*erasure{}
 	for _, e := range list {
@@ -289,6 +292,33 @@ func (g *group) gatherPeople(list []*erasure, people map[subject.Key]*erasure) e
 	return nil
 }
 
+// gatherThings adds to each person what stands in for the people of a thing that they take part in:
+// whose those records are isn't known, so they go with the first of them.
+func (g *group) gatherThings(list []*erasure) error {
+	taken := map[subject.Key]bool{}
+	for _, e := range list {
+		for _, r := range e.rows {
+			taken[r.Key] = true
+		}
+	}
+	for _, e := range list {
+		if e.head.State&subject.InThings == 0 {
+			continue
+		}
+		rows, err := g.p.standInsOf(g.tx, e.rows)
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			if !taken[r.Key] {
+				taken[r.Key] = true
+				e.rows = append(e.rows, r)
+			}
+		}
+	}
+	return nil
+}
+
 // suppress enters every identifier of the people who must not come back. What only a browser said
 // of them is entered, too, unless it is somebody else's: a stranger can't have others blocked.
 func (g *group) suppress(list []*erasure) error {
@@ -305,7 +335,7 @@ func (g *group) suppress(list []*erasure) error {
 		}
 		seen := map[subject.BindingKey]bool{}
 		for _, b := range e.bindings {
-			if b.Claimed && others[b.BindingKey] || seen[b.BindingKey] {
+			if b.RetiredAt != 0 || b.Claimed && others[b.BindingKey] || seen[b.BindingKey] { // a retired one is somebody else's by now
 				continue
 			}
 			seen[b.BindingKey] = true
@@ -342,7 +372,7 @@ func (g *group) heldByOthers(e *erasure) (map[subject.BindingKey]bool, error) {
 		return held, nil
 	}
 	err := g.p.Subjects.Bindings(g.tx, e.other.all(ask), func(b subject.Binding) {
-		if !b.Claimed && !mine[b.Subject] {
+		if !b.Claimed && b.RetiredAt == 0 && !mine[b.Subject] {
 			held[e.other.current(b.BindingKey)] = true
 		}
 	})
@@ -359,7 +389,7 @@ func (g *group) dropClaims(list []*erasure) error {
 	for _, e := range list {
 		var own []subject.BindingKey
 		for _, b := range e.bindings {
-			if !b.Claimed && b.Type != term.AnonymousID {
+			if !b.Claimed && b.RetiredAt == 0 && b.Type != term.AnonymousID {
 				own = append(own, b.BindingKey)
 			}
 		}
@@ -399,7 +429,7 @@ func (g *group) tombs(e *erasure, r Receipt) []*subject.Tomb {
 	for i, row := range e.rows {
 		tombs[i] = &subject.Tomb{Key: row.Key, Head: e.head.Subject, Receipt: r.Receipt, ErasedAt: r.ErasedAt.UnixMilli(),
 			UnrecoverableBy: r.UnrecoverableBy.UnixMilli(), Records: r.Records, Entry: r.Ledger.Entry, Index: r.Ledger.Index,
-			ReasonChunk: first.chunk, Reason: reason, HadState: (e.head.State|row.State)&(subject.Restricted|subject.Held) != 0}
+			ReasonChunk: first.chunk, Reason: reason, Contested: (e.head.State|row.State)&subject.Contested != 0, HadState: (e.head.State|row.State)&(subject.Restricted|subject.Held) != 0}
 	}
 	return tombs
 }

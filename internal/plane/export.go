@@ -84,7 +84,7 @@ func (p *Plane) exportPage(tx store.Tx, c *tenant.Caller, s id.Subject, purpose 
 	if err := p.mayUse(pers.head, purpose); err != nil {
 		return nil, after, false, err
 	}
-	found, more, err := p.Log.Find(tx, c.Tenant, pers.subjects(), record.Query{After: after, Limit: exportPage, Oldest: true})
+	found, more, err := p.Log.Find(tx, c.Tenant, idsOf(pers.whole()), record.Query{After: after, Limit: exportPage, Oldest: true})
 	if err != nil {
 		return nil, after, false, fmt.Errorf("find records: %w", err)
 	}
@@ -93,7 +93,7 @@ func (p *Plane) exportPage(tx store.Tx, c *tenant.Caller, s id.Subject, purpose 
 		return nil, after, false, err
 	}
 	mine := map[id.Subject]bool{}
-	for _, r := range pers.rows {
+	for _, r := range pers.whole() {
 		mine[r.Subject] = true
 	}
 	o := opener{}
@@ -147,7 +147,7 @@ func (p *Plane) content(service, kind, category string) bool {
 func (p *Plane) keysOf(tx store.Tx, c *tenant.Caller, pers *somebody, found []record.Found, purpose string) (keys map[id.Subject]*seal.Key, hidden []id.Subject, err error) {
 	keys = map[id.Subject]*seal.Key{}
 	if pers != nil {
-		for _, r := range pers.rows {
+		for _, r := range pers.whole() {
 			k, err := p.open(r)
 			if err != nil {
 				return nil, nil, fmt.Errorf("open key of %s: %w", r.Subject, err)

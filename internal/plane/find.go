@@ -3,6 +3,7 @@ package plane
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"domicile.dev/internal/fault"
@@ -28,30 +29,22 @@ type FindResult struct {
 // Errors: NotFound; Conflict subject.ambiguous with "subjects" when they name several people;
 // Invalid when an identifier can't be one of its type.
 func (p *Plane) Find(ctx context.Context, c *tenant.Caller, ids []Identifier) (FindResult, error) {
-	if len(ids) == 0 {
-		return FindResult{}, fault.New(fault.Invalid, "find.no_identifiers", "no identifiers were given").
-			WithHint(`send {"identifiers":[{"type":"email","value":"…"}]}`)
+	idents, err := canonical(ids)
+	if err != nil {
+		return FindResult{}, err
 	}
-	say := subject.Say{Tenant: c.Tenant}
-	for i, in := range ids {
-		value, ok := subject.Canonical(in.Type, []byte(in.Value))
-		if in.Type == "" || !ok {
-			return FindResult{}, fault.New(fault.Invalid, "identifier.bad_value", "the value of identifiers[%d] can't be one of its type", i).
-				WithHint("an email has one @; a phone is written with + and its country code")
-		}
-		say.Identifiers = append(say.Identifiers, subject.Identifier{Type: in.Type, Value: value})
-	}
+	say := subject.Say{Tenant: c.Tenant, Identifiers: idents, Join: true}
 	var heads, claimed []id.Subject
-	err := p.view(ctx, c, func(tx store.Tx) error {
+	err = p.view(ctx, c, func(tx store.Tx) error {
 		index, err := p.Vault.IndexAt(tx)
 		if err != nil {
 			return err
 		}
 		blind := blindUnder(index, c.TenantID)
-		digests := make([]subject.Digest, len(ids))
-		for i := range say.Identifiers {
-			blind.set(&say.Identifiers[i])
-			digests[i] = say.Identifiers[i].Digest
+		digests := make([]subject.Digest, len(idents))
+		for i := range idents {
+			blind.set(&idents[i])
+			digests[i] = idents[i].Digest
 		}
 		g := subject.NewGraph(nil)
 		g.Want(&say)
@@ -84,13 +77,37 @@ type SubjectView struct {
 	Reasons     map[string]string // by state in force, as they were given
 	Counts      map[string]int64  // records by service/kind
 	CreatedAt   time.Time
+	Traits      *Traits // set by Profile alone
+	Refused     []RefusedLinkView
 }
 
 // IdentifierView is one identifier of a person. Shared says that somebody else has it, too.
 type IdentifierView struct {
 	Type, Value     string
 	Claimed, Shared bool
-	Source          string // who said so first
+	Source          string // who said so first, or the tenant's token
+	State           string // of IdentifierKnown and the others
+	Since           time.Time
+	RetiredAt       time.Time    // zero while the person has it
+	SharedWith      []id.Subject // who else has it
+}
+
+// States of an identifier, of which a person is shown one: the first of these that holds.
+const (
+	IdentifierRetired = "retired" // the person had it: it finds them no more
+	IdentifierClaimed = "claimed" // a public source alone says that they have it
+	IdentifierShared  = "shared"  // others have it, too: it finds nobody for sure
+	IdentifierKnown   = "known"
+)
+
+// RefusedLinkView is what was said of a person's identity and not followed.
+type RefusedLinkView struct {
+	Reason          string     // subject.RefusedTwoUsers or subject.RefusedClaim
+	Type            string     // of the identifier that said so; its value isn't kept
+	With            id.Subject // with whom they would have been one; Nobody when that wasn't looked at
+	Source          string
+	Count           int64
+	FirstAt, LastAt time.Time
 }
 
 // Subject returns the person whom s belongs to. A restriction doesn't hide it: this is how a tenant
@@ -104,18 +121,63 @@ func (p *Plane) Subject(ctx context.Context, c *tenant.Caller, s id.Subject) (Su
 		if err != nil {
 			return err
 		}
-		v = SubjectView{Subject: pers.head.Subject, Members: pers.subjects(), States: statesOf(pers.head, p.now()),
-			HoldUntil: holdUntil(pers.head, p.now()), CreatedAt: time.UnixMilli(pers.head.CreatedAt).UTC()}
-		if v.Counts, err = p.Log.Counts(tx, c.Tenant, v.Members); err != nil {
-			return fmt.Errorf("count records: %w", err)
-		}
-		if v.Reasons, err = p.reasonsOf(tx, c, pers); err != nil {
-			return err
-		}
-		v.Identifiers, err = p.identifiersOf(tx, c, pers)
+		v, err = p.subjectView(tx, c, pers)
 		return err
 	})
 	return v, err
+}
+
+func (p *Plane) subjectView(tx store.Tx, c *tenant.Caller, pers *somebody) (v SubjectView, err error) {
+	v = SubjectView{Subject: pers.head.Subject, Members: pers.subjects(), States: statesOf(pers.head, p.now()),
+		HoldUntil: holdUntil(pers.head, p.now()), CreatedAt: time.UnixMilli(pers.head.CreatedAt).UTC()}
+	if v.Counts, err = p.Log.Counts(tx, c.Tenant, idsOf(pers.whole())); err != nil {
+		return v, fmt.Errorf("count records: %w", err)
+	}
+	if v.Reasons, err = p.reasonsOf(tx, c, pers); err != nil {
+		return v, err
+	}
+	if v.Identifiers, err = p.identifiersOf(tx, c, pers); err == nil {
+		v.Refused, err = p.refusedOf(tx, c, pers)
+	}
+	return v, err
+}
+
+// refusedOf returns which links of the person were refused.
+func (p *Plane) refusedOf(tx store.Tx, c *tenant.Caller, pers *somebody) ([]RefusedLinkView, error) {
+	if pers.head.State&subject.Contested == 0 {
+		return nil, nil
+	}
+	var of []subject.Key
+	for _, r := range pers.rows {
+		of = append(of, r.Key)
+	}
+	var links []subject.RefusedCount
+	others := map[subject.Key]bool{}
+	if err := p.Subjects.Refused(tx, of, func(l subject.RefusedCount) {
+		links = append(links, l)
+		if !l.Other.IsNobody() {
+			others[subject.Key{Tenant: c.Tenant, Subject: l.Other}] = true
+		}
+	}); err != nil {
+		return nil, fmt.Errorf("load refused links: %w", err)
+	}
+	g := subject.NewGraph(nil)
+	if err := g.LoadRows(tx, p.Subjects, others); err != nil {
+		return nil, err
+	}
+	views := make([]RefusedLinkView, 0, len(links))
+	for _, l := range links {
+		v := RefusedLinkView{Reason: l.Reason, Type: l.Type, Source: l.Source, Count: l.N, FirstAt: milli(l.FirstAt), LastAt: milli(l.LastAt)}
+		if !l.Other.IsNobody() {
+			other := g.Head(subject.Key{Tenant: c.Tenant, Subject: l.Other})
+			if other == nil || other.Subject == pers.head.Subject { // erased, or one with the person since
+				continue
+			}
+			v.With = other.Subject
+		}
+		views = append(views, v)
+	}
+	return views, nil
 }
 
 func (p *Plane) identifiersOf(tx store.Tx, c *tenant.Caller, pers *somebody) ([]IdentifierView, error) {
@@ -137,32 +199,47 @@ func (p *Plane) identifiersOf(tx store.Tx, c *tenant.Caller, pers *somebody) ([]
 		return nil, err
 	}
 	blind := blindUnder(index, c.TenantID)
-	shared := map[subject.Digest]bool{}
-	idents := make([]subject.Identifier, len(bindings))
-	ask := make([]subject.BindingKey, len(bindings), 2*len(bindings))
+	g := subject.NewGraph(nil)
+	say := &subject.Say{Tenant: c.Tenant, Join: true, Identifiers: make([]subject.Identifier, len(bindings))}
 	for i, b := range bindings {
 		value, err := seal.OpenBytes(opened[b.Subject], p.identifierAD(c.TenantID, b.Subject, b.Type), b.Sealed)
 		if err != nil {
 			return nil, fmt.Errorf("open an identifier of %s: %w", b.Subject, err)
 		}
-		ask[i] = b.BindingKey
-		if idents[i] = (subject.Identifier{Type: b.Type, Value: value, Digest: b.Digest}); index.Rotating() {
-			blind.set(&idents[i]) // others may have it under either version
-			ask[i].Digest = idents[i].Digest
-			ask = append(ask, subject.BindingKey{Tenant: b.Tenant, Digest: idents[i].Before})
+		say.Identifiers[i] = subject.Identifier{Type: b.Type, Value: value, Digest: b.Digest}
+		if index.Rotating() { // others may have it under either version
+			blind.set(&say.Identifiers[i])
 		}
 	}
-	if err := p.Subjects.Bindings(tx, ask, func(b subject.Binding) {
-		if opened[b.Subject] == nil && !b.Claimed {
-			shared[b.Digest] = true
-		}
-	}); err != nil {
-		return nil, fmt.Errorf("load shared identifiers: %w", err)
+	g.Want(say)
+	if err := g.Load(tx, p.Subjects); err != nil {
+		return nil, err
 	}
 	views := make([]IdentifierView, 0, len(bindings))
-	for i, b := range bindings {
-		views = append(views, IdentifierView{Type: b.Type, Value: string(idents[i].Value), Claimed: b.Claimed,
-			Shared: shared[idents[i].Digest] || index.Rotating() && shared[idents[i].Before], Source: b.Source})
+	for i := range bindings {
+		ident := &say.Identifiers[i]
+		views = append(views, identifierView(&bindings[i], string(ident.Value), others(g.Holders(c.Tenant, ident.Digest), pers.head.Subject)))
 	}
 	return views, nil
+}
+
+func identifierView(b *subject.Binding, value string, with []id.Subject) IdentifierView {
+	v := IdentifierView{Type: b.Type, Value: value, Claimed: b.Claimed, Source: b.Source, Since: milli(b.CreatedAt), State: IdentifierKnown}
+	switch {
+	case b.RetiredAt != 0:
+		v.State, v.RetiredAt = IdentifierRetired, milli(b.RetiredAt)
+		return v
+	case b.Claimed:
+		v.State = IdentifierClaimed
+	case len(with) > 0:
+		v.State = IdentifierShared
+	}
+	v.Shared = len(with) > 0
+	v.SharedWith = with
+	return v
+}
+
+// others returns those who aren't s.
+func others(all []id.Subject, s id.Subject) []id.Subject {
+	return slices.DeleteFunc(all, func(o id.Subject) bool { return o == s })
 }

@@ -19,12 +19,13 @@ import (
 	"domicile.dev/internal/vault"
 )
 
-// op is one thing to be committed. Exactly one of ingest, erase, state and media is set.
+// op is one thing to be committed. Exactly one of ingest, erase, state, hand and media is set.
 type op struct {
 	ingest *ingestOp
 	erase  *eraseOp
 	state  *stateOp
 	media  *mediaOp
+	hand   *handOp
 	done   chan error // buffered by one
 	err    error      // the op's own answer, when its group is durable
 }
@@ -165,6 +166,9 @@ type group struct {
 	changes   int64
 	whole     bool // the cache may be kept
 	graph     *subject.Graph
+	things    map[subject.BindingKey]*linked
+	links     []subject.Link       // new ones
+	crowded   []subject.BindingKey // things of one that have a second person
 	appended  *record.Appended
 	counts    map[countKey]int64
 	refused   map[refusalKey]int64
@@ -185,6 +189,7 @@ func (g *group) run() error {
 		{"look which index keys count", func() (err error) { g.index, err = g.p.Vault.IndexAt(g.tx); return err }},
 		{"erase", g.eraseAll},
 		{"change states", g.changeStates},
+		{"change identifiers", g.changeByHand},
 		{"ingest", g.ingestAll},
 		{"keep media", g.mediaAll},
 		{"count", g.countAll},

@@ -3,7 +3,9 @@ package plane
 import (
 	"context"
 	"fmt"
+	"slices"
 
+	"domicile.dev/internal/fault"
 	"domicile.dev/internal/id"
 	"domicile.dev/internal/ingest"
 	"domicile.dev/internal/record"
@@ -53,7 +55,12 @@ func (p *Plane) prefetch(ctx context.Context, o *ingestOp) {
 	if len(unknown) == 0 {
 		return
 	}
-	if err := p.DB.View(ctx, func(tx store.Tx) error { return g.Load(tx, p.Subjects) }); err != nil {
+	if err := p.DB.View(ctx, func(tx store.Tx) error {
+		if index, err := p.Vault.IndexAt(tx); err != nil || !index.Same(o.index) {
+			return fault.New(fault.Conflict, "vault.index_changed", "the identifiers are blind under other versions").Because(err)
+		}
+		return g.Load(tx, p.Subjects)
+	}); err != nil {
 		return // the transaction will look, and tell what is wrong
 	}
 	for _, s := range unknown {
@@ -159,11 +166,16 @@ func (g *group) resolve(ops []*ingestOp) error {
 				continue
 			}
 			for k := range e.says {
-				g.graph.Want(&e.says[k].Say)
+				if !e.unnamed {
+					g.graph.Want(&e.says[k].Say)
+				}
 			}
 		}
 	}
 	if err := g.graph.Load(g.tx, p.Subjects); err != nil {
+		return err
+	}
+	if err := g.loadThings(need); err != nil {
 		return err
 	}
 	suppressed, err := g.suppressed(need)
@@ -171,8 +183,18 @@ func (g *group) resolve(ops []*ingestOp) error {
 		return err
 	}
 	for _, s := range need {
+		if s.e.unnamed && !s.duplicate {
+			continue
+		}
 		if err := g.resolveEvent(s, suppressed); err != nil {
 			return err
+		}
+	}
+	for _, s := range need { // last, so that in one group the order makes no difference
+		if s.e.unnamed && !s.duplicate {
+			if err := g.resolveUnnamed(s); err != nil {
+				return err
+			}
 		}
 	}
 	return g.flush()
@@ -255,6 +277,7 @@ func (g *group) resolveEvent(s *slowEvent, suppressed map[subject.BindingKey]boo
 	}
 	// A later say of the same event may have joined an earlier one's person into another: the part
 	// is sealed under a member of the set either way, which is right.
+	g.takePart(s)
 	g.p.seal(o, e)
 	return nil
 }
@@ -275,6 +298,14 @@ func (g *group) flush() error {
 	if err := g.graph.Flush(g.tx, p.Subjects); err != nil {
 		return err
 	}
+	if len(g.links) > 0 {
+		if err := p.Subjects.InsertLinks(g.tx, g.links); err != nil {
+			return fmt.Errorf("insert links: %w", err)
+		}
+		if err := p.Subjects.MakeMany(g.tx, g.crowded); err != nil {
+			return fmt.Errorf("note who else takes part: %w", err)
+		}
+	}
 	for _, k := range g.graph.Disturbed() {
 		if err := g.tell("identity", k); err != nil {
 			return err
@@ -282,6 +313,16 @@ func (g *group) flush() error {
 	}
 	for k, n := range g.graph.Refusals {
 		g.refused = add(g.refused, refusalKey{k.Tenant, k.Source, k.Reason, ""}, int64(n))
+	}
+	if len(g.graph.RefusedLinks) > 0 {
+		links := make([]subject.RefusedCount, 0, len(g.graph.RefusedLinks))
+		for l, n := range g.graph.RefusedLinks {
+			links = append(links, subject.RefusedCount{RefusedLink: l, N: int64(n), FirstAt: g.now.UnixMilli(), LastAt: g.now.UnixMilli()})
+		}
+		slices.SortFunc(links, subject.RefusedCount.Compare)
+		if err := p.Subjects.AddRefused(g.tx, links); err != nil {
+			return fmt.Errorf("add refused links: %w", err)
+		}
 	}
 	return g.enterMerges()
 }

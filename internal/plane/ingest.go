@@ -79,8 +79,11 @@ type prepared struct {
 	ev     *ingest.Event
 	key    [12]byte // blind client id; zero when the client gave none
 	says   []said
-	sealed record.Sealed
-	fast   bool // sealed outside of the transaction, for people known to this node
+	things []thing // what it is about, the closest first
+	// unnamed says that it is about somebody whom only its things tell; says is then made anew by each run.
+	unnamed bool
+	sealed  record.Sealed
+	fast    bool // sealed outside of the transaction, for people known to this node
 }
 
 // said is what an event says of one person, and who that is.
@@ -137,6 +140,10 @@ func (p *Plane) prepare(src *tenant.Source, b *ingest.Batch) *ingestOp {
 			} else {
 				s.Identifiers = append(s.Identifiers, idents[k])
 			}
+			if in.Role == roleFormer {
+				former := idents[k]
+				s.Former = &former
+			}
 			if in.Role == rolePrevious {
 				previous := blind.identifier(term.UserID, value)
 				s.Previous = &previous
@@ -155,6 +162,8 @@ func (p *Plane) prepare(src *tenant.Source, b *ingest.Batch) *ingestOp {
 			o.refused = append(o.refused, ingest.Refusal{Index: ev.Index, Reason: "event.bad_identifier"})
 			continue
 		}
+		e.things = p.thingsOf(src, ev)
+		e.unnamed = len(e.things) > 0 && len(e.says) == 0 && !ev.Owned()
 		for j := range ev.Fragments {
 			o.bytes += len(ev.Fragments[j].JSON)/2 + seal.Overhead // about what it packs to
 		}
@@ -177,8 +186,12 @@ func contentBytes(ev *ingest.Event) (n int) {
 // maxPeople bounds how many people one record may be about.
 const maxPeople = 64
 
-// rolePrevious marks the previous id of an alias; the person is the record's subject.
-const rolePrevious = ingest.RolePrevious
+// rolePrevious marks the previous id of an alias; the person is the record's subject. roleFormer
+// marks what the record's sender gives up.
+const (
+	rolePrevious = ingest.RolePrevious
+	roleFormer   = ingest.RoleFormer
+)
 
 func onlyOwn(ev *ingest.Event) bool {
 	for i := range ev.Identifiers {
@@ -192,8 +205,11 @@ func onlyOwn(ev *ingest.Event) bool {
 // sayOf returns what is said of the person with that role: all identifiers of the subject and of
 // the sender are one person's, each recipient and participant is a person of their own.
 func (o *ingestOp) sayOf(all *[]said, from int, role string, ev *ingest.Event, now int64) *said {
-	if role == "" || role == rolePrevious {
+	switch role {
+	case "", rolePrevious:
 		role = term.RoleSubject
+	case roleFormer:
+		role = term.RoleSender
 	}
 	if role == term.RoleSubject || role == term.RoleSender {
 		for i := from; i < len(*all); i++ {
@@ -206,7 +222,7 @@ func (o *ingestOp) sayOf(all *[]said, from int, role string, ev *ingest.Event, n
 		}
 	}
 	*all = append(*all, said{role: role, Say: subject.Say{Tenant: o.src.Tenant, Join: ev.Op != ingest.OpNone,
-		Trust: o.src.Trust, Source: o.src.ID, At: now}})
+		Trust: o.src.Trust, Source: o.src.ID, At: now, Occurred: ev.OccurredAt}})
 	return &(*all)[len(*all)-1]
 }
 
@@ -214,6 +230,9 @@ func (o *ingestOp) sayOf(all *[]said, from int, role string, ev *ingest.Event, n
 // at again in the transaction.
 func (o *ingestOp) sealFast(p *Plane, i int) {
 	e := &o.events[i]
+	if len(e.things) > 0 { // who takes part is in the store
+		return
+	}
 	for j := range e.says {
 		s := &e.says[j]
 		if s.who = p.people.known(&s.Say); s.who == nil {
@@ -228,7 +247,7 @@ func (o *ingestOp) sealFast(p *Plane, i int) {
 // known returns whom s names when that needs no look into the store.
 func (c *people) known(s *subject.Say) *person {
 	primary := s.Primary()
-	if s.Trust == term.Public && (s.Join || primary.Type != term.AnonymousID && primary.Type != term.UserID) || s.Previous != nil {
+	if s.Trust == term.Public && (s.Join || primary.Type != term.AnonymousID && primary.Type != term.UserID) || s.Previous != nil || s.Former != nil {
 		return nil
 	}
 	who := c.get(subject.BindingKey{Tenant: s.Tenant, Digest: primary.Digest})

@@ -18,6 +18,7 @@ import (
 	"domicile.dev/internal/seal"
 	"domicile.dev/internal/store"
 	"domicile.dev/internal/subject"
+	"domicile.dev/internal/term"
 	"domicile.dev/internal/vault"
 )
 
@@ -98,6 +99,8 @@ type Parts struct {
 	Media    MediaStore
 	// Blobs is where recordings and attachments lie. Without it none is taken or shown.
 	Blobs media.Store
+	// Trust says how far a source's word goes, by its id. Nil: every source's word counts.
+	Trust func(source string) term.Trust
 }
 
 // Plane is the data path of one region on one node. It is safe for concurrent use.

@@ -146,8 +146,15 @@ func (w *world) open(wrap func(store.DB) store.DB) {
 	}
 	w.Plane = plane.New(plane.Parts{Region: "ie1", DB: w.db, Rules: w.rules, Vault: w.vault, Log: w.log, Ledger: w.led,
 		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{},
-		Media: sqlstore.Medias{}, Blobs: w.blobStore}, plane.Options{Now: func() time.Time { return w.now }, ReindexPage: w.page, Fetcher: fetcher, MediaBytes: w.mediaBytes, Uploads: 4})
+		Media: sqlstore.Medias{}, Blobs: w.blobStore, Trust: trustOf}, plane.Options{Now: func() time.Time { return w.now }, ReindexPage: w.page, Fetcher: fetcher, MediaBytes: w.mediaBytes, Uploads: 4})
 	w.t.Cleanup(w.close)
+}
+
+func trustOf(source string) term.Trust {
+	if source == "src_browser" {
+		return term.Public
+	}
+	return term.Server
 }
 
 func (w *world) close() {

@@ -75,7 +75,7 @@ func (p *Plane) Records(ctx context.Context, c *tenant.Caller, s id.Subject, q Q
 		if q.Kind != "" {
 			rq.Kinds = []string{q.Kind}
 		}
-		found, more, err := p.Log.Find(tx, c.Tenant, pers.subjects(), rq)
+		found, more, err := p.Log.Find(tx, c.Tenant, idsOf(pers.whole()), rq)
 		if err != nil {
 			return fmt.Errorf("find records: %w", err)
 		}
@@ -144,13 +144,22 @@ func (p *Plane) view(ctx context.Context, c *tenant.Caller, fn func(store.Tx) er
 
 // somebody is a person as the store has them now: the head and all subjects that are them.
 type somebody struct {
-	head *subject.Row
-	rows []*subject.Row
+	head   *subject.Row
+	rows   []*subject.Row
+	things []*subject.Row // stand-ins of things of many that the person takes part in
 }
 
-func (s *somebody) subjects() []id.Subject {
-	out := make([]id.Subject, len(s.rows))
-	for i, r := range s.rows {
+// subjects are those that are the person.
+func (s *somebody) subjects() []id.Subject { return idsOf(s.rows) }
+
+// whole are the rows under whose keys the person's records are: with those of things of many.
+func (s *somebody) whole() []*subject.Row {
+	return append(s.rows[:len(s.rows):len(s.rows)], s.things...)
+}
+
+func idsOf(rows []*subject.Row) []id.Subject {
+	out := make([]id.Subject, len(rows))
+	for i, r := range rows {
 		out[i] = r.Subject
 	}
 	return out
@@ -194,7 +203,10 @@ func (p *Plane) personOf(tx store.Tx, tenant uint32, s id.Subject) (*somebody, e
 	if err := p.Subjects.Members(tx, []subject.Key{head.Key}, func(r subject.Row) { out.rows = append(out.rows, &r) }); err != nil {
 		return nil, fmt.Errorf("load members: %w", err)
 	}
-	return out, nil
+	if head.State&subject.InThings != 0 {
+		out.things, err = p.standInsOf(tx, out.rows)
+	}
+	return out, err
 }
 
 // Purposes for which a restricted person's data may be used (GDPR art. 18(2)).

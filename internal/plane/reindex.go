@@ -3,6 +3,7 @@ package plane
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"domicile.dev/internal/fault"
@@ -108,37 +109,47 @@ func (p *Plane) dropReindex(ctx context.Context) {
 	}
 }
 
-// moveAll moves every identifier to the current version.
+// moveAll moves every identifier to the current version. What is retired while its page is moved goes
+// to a place that the walk has passed by, so it walks again as long as that leaves fewer.
 func (p *Plane) moveAll(ctx context.Context, index *vault.IndexKeys) error {
-	var broken brokenIdentifiers
+	for last := int64(math.MaxInt64); ; {
+		left, broken, err := p.walk(ctx, index)
+		switch {
+		case err != nil || left == 0:
+			return err
+		case left <= broken.n || left >= last:
+			return broken.fault(left)
+		}
+		last = left
+	}
+}
+
+// walk moves what one walk through the table meets, and returns how much is left and what didn't open.
+func (p *Plane) walk(ctx context.Context, index *vault.IndexKeys) (left int64, broken brokenIdentifiers, err error) {
 	var after subject.BindingAt
 	for more := true; more; {
 		began := time.Now()
 		page, moved, err := p.movePage(ctx, index, after, &broken)
 		if err != nil {
-			return fmt.Errorf("move a page of identifiers: %w", err)
+			return 0, broken, fmt.Errorf("move a page of identifiers: %w", err)
 		}
 		after, more = page.Last, page.More
 		if moved > 0 { // commits come first
 			select {
 			case <-ctx.Done():
-				return ctx.Err()
+				return 0, broken, ctx.Err()
 			case <-time.After(min(time.Since(began), reindexRest)):
 			}
 		}
 	}
 	// Whoever writes identifiers has asked IndexAt since the version became current: none was added.
-	var left int64
 	if err := p.DB.View(ctx, func(tx store.Tx) (err error) {
 		left, err = p.Subjects.CountBindingsBefore(tx, index.To)
 		return err
 	}); err != nil {
-		return fmt.Errorf("count identifiers before version %d: %w", index.To, err)
+		return 0, broken, fmt.Errorf("count identifiers before version %d: %w", index.To, err)
 	}
-	if left > 0 {
-		return broken.fault(left)
-	}
-	return nil
+	return left, broken, nil
 }
 
 // movePage moves what one page of the table has. It looks without the gate and holds it to write.

@@ -51,6 +51,9 @@ func (p *Plane) SweepOnce(ctx context.Context, before time.Time) error {
 			return err
 		}
 		_, err := p.Changes.PruneChanges(tx, p.now().Add(-changesLive))
+		if err == nil {
+			_, err = p.Subjects.PruneLinks(tx, p.now().Add(-linksLive).UnixMilli())
+		}
 		return err
 	})
 	if err == nil {

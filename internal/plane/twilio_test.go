@@ -58,7 +58,7 @@ func TestTwilioWebhooksAreOnePersonsRecords(t *testing.T) {
 		kinds = append(kinds, r.Kind)
 	}
 	slices.Sort(kinds)
-	if want := []string{"call.status", "conversation.message", "message", "message", "message", "message.status", "message.status", "task"}; !slices.Equal(kinds, want) {
+	if want := []string{"call.status", "conversation.message", "message", "message", "message", "message.status", "message.status", "recording", "task"}; !slices.Equal(kinds, want) {
 		t.Errorf("%q, want %q", kinds, want)
 	}
 	if n := len(w.records(w.find(term.Identity, "user-ie-0001"))); n != 3 { // two of a room and a transcript

@@ -46,7 +46,7 @@ func (w *world) accept(src *tenant.Source, body []byte, decode func([]byte, inge
 }
 
 // TestWhatsAppPeopleAreErasedUnderEveryNumberAndID: whatever the order in which webhooks come, the
-// person who changed number is one, and an erasure by any of their names takes all.
+// person who changed number is one, and an erasure takes all. The number that was given up finds nobody.
 func TestWhatsAppPeopleAreErasedUnderEveryNumberAndID(t *testing.T) {
 	_, change := webhook(t, "../ingest/whatsapp/testdata/number-changed.json")
 	later := []byte(`{"object":"whatsapp_business_account","entry":[{"id":"1","changes":[{"field":"messages","value":{
@@ -71,7 +71,12 @@ func TestWhatsAppPeopleAreErasedUnderEveryNumberAndID(t *testing.T) {
 					w.accept(src, body, whatsapp.Decode, plane.Result{Accepted: 1})
 				}
 				w.accept(src, change, whatsapp.Decode, plane.Result{Duplicate: 1})
-				s := w.find(by.Type, by.Value)
+				s := w.find(meta.newID.Type, meta.newID.Value)
+				if f, err := w.Find(context.Background(), w.caller, []plane.Identifier{by}); by == meta.oldNumber {
+					wantKind(t, "find by the number that was given up", err, fault.NotFound, "subject.unknown")
+				} else if err != nil || f.Subject != s {
+					t.Errorf("found %v, %v, want the one person", f, err)
+				}
 				if n := len(w.records(s)); n != len(bodies) {
 					t.Errorf("%d records by this name, want %d", n, len(bodies))
 				}

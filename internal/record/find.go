@@ -28,6 +28,9 @@ func (l *Log) Find(tx store.Tx, tenant uint32, subjects []id.Subject, q Query) (
 	}
 	w := v.locate(tenant, subjects, q.Oldest, q.After, limit+1)
 	w.accept = v.wanted(q.Kinds)
+	if len(q.Kinds) > 0 { // many may be passed over, and each time memory is walked from its newest
+		w.refill = max(w.refill, 4096)
+	}
 	if l.db.Engine() == "postgres" { // a round trip is dearer than a block read in vain
 		if err := w.prefetch(); err != nil {
 			return nil, false, err

@@ -22,6 +22,7 @@ type Graph struct {
 
 	newRows     []*Row
 	newBindings []*Binding
+	retired     []*Binding // stored ones
 	touched     map[Key]*Row
 	reheads     []Merge
 	shared      []Key
@@ -29,6 +30,8 @@ type Graph struct {
 
 	// Refusals counts what the rules did not let happen, by reason and tenant.
 	Refusals map[Refusal]int
+	// RefusedLinks counts the same by whom it is about.
+	RefusedLinks map[RefusedLink]int
 }
 
 // Merge says that two subjects turned out to be one person.
@@ -53,7 +56,7 @@ const (
 // NewGraph returns an empty graph.
 func NewGraph(mint func(tenant uint32, s id.Subject) (uint32, []byte, error)) *Graph {
 	return &Graph{rows: map[Key]*Row{}, bindings: map[BindingKey][]*Binding{}, wanted: map[BindingKey]Digest{}, before: map[BindingKey]BindingKey{}, merged: map[Key][]*Row{},
-		Mint: mint, touched: map[Key]*Row{}, Refusals: map[Refusal]int{}}
+		Mint: mint, touched: map[Key]*Row{}, Refusals: map[Refusal]int{}, RefusedLinks: map[RefusedLink]int{}}
 }
 
 // Want notes the identifiers of s that Resolve will look at for the next Load.
@@ -115,6 +118,8 @@ func (g *Graph) Load(tx store.Tx, st Store) error {
 func ordered(list []*Binding) []*Binding {
 	class := func(b *Binding) int {
 		switch {
+		case b.RetiredAt != 0:
+			return -1
 		case b.Claimed:
 			return 2
 		case b.Solo:
@@ -123,7 +128,7 @@ func ordered(list []*Binding) []*Binding {
 		return 0
 	}
 	slices.SortStableFunc(list, func(a, b *Binding) int {
-		return cmp.Or(cmp.Compare(class(a), class(b)), bytes.Compare(a.Subject[:], b.Subject[:]))
+		return cmp.Or(cmp.Compare(class(a), class(b)), bytes.Compare(a.Subject[:], b.Subject[:]), cmp.Compare(b.RetiredAt, a.RetiredAt))
 	})
 	list = slices.CompactFunc(list, func(a, b *Binding) bool { return class(a) == class(b) && a.Subject == b.Subject })
 	return list[:min(len(list), MostBindings)]
@@ -171,7 +176,7 @@ func (g *Graph) NewBindings() []*Binding { return g.newBindings }
 func (g *Graph) Merges() []Merge         { return g.reheads }
 
 // Disturbed returns the subjects whom an identifier no longer names alone, or no longer names: who
-// was merged into somebody else, and who now shares an identifier.
+// was merged into somebody else, and who now shares an identifier or gave one up.
 func (g *Graph) Disturbed() []Key {
 	out := append([]Key(nil), g.shared...)
 	for _, m := range g.reheads {
@@ -184,11 +189,17 @@ func (g *Graph) Disturbed() []Key {
 func (g *Graph) Row(k Key) *Row { return g.rows[k] }
 
 // Held says whether somebody has the identifier; a claim is not enough.
-func (g *Graph) Held(k BindingKey) bool { return len(g.strong(k.Tenant, k.Digest)) > 0 }
+func (g *Graph) Held(k BindingKey) bool { return len(g.strong(k.Tenant, k.Digest, now)) > 0 }
 
-// Owner returns the head of the person whom an identifier names alone, nil when nobody or several do.
+// Owner returns the head of the person whom an identifier names alone, nil when nobody or several do,
+// or when it had another holder once: then it depends on when an event occurred.
 func (g *Graph) Owner(tenant uint32, d Digest) *Row {
-	r, shared := g.owner(tenant, d)
+	for _, b := range g.bindings[BindingKey{tenant, d}] {
+		if b.RetiredAt != 0 {
+			return nil
+		}
+	}
+	r, shared := g.owner(tenant, d, now)
 	if shared {
 		return nil
 	}
@@ -222,12 +233,34 @@ func (g *Graph) Flush(tx store.Tx, st Store) error {
 			return fmt.Errorf("update subjects: %w", err)
 		}
 	}
+	if len(g.retired) > 0 { // before the new ones, which may be the next holder's
+		if err := st.RetireBindings(tx, g.stored(g.retired)); err != nil {
+			return fmt.Errorf("retire bindings: %w", err)
+		}
+	}
 	if len(g.newBindings) > 0 {
 		if err := st.InsertBindings(tx, g.newBindings); err != nil {
 			return fmt.Errorf("insert bindings: %w", err)
 		}
 	}
 	return nil
+}
+
+// stored returns bindings under every digest under which the store can have them.
+func (g *Graph) stored(list []*Binding) []*Binding {
+	older := make(map[BindingKey]BindingKey, len(g.before))
+	for old, k := range g.before {
+		older[k] = old
+	}
+	out := list[:len(list):len(list)]
+	for _, b := range list {
+		if old, ok := older[b.BindingKey]; ok {
+			other := *b
+			other.BindingKey = old
+			out = append(out, &other)
+		}
+	}
+	return out
 }
 
 func (g *Graph) create(s *Say) (*Row, error) {
@@ -250,6 +283,11 @@ func (g *Graph) create(s *Say) (*Row, error) {
 func (g *Graph) bind(s *Say, i *Identifier, r *Row, claimed, solo bool) {
 	b := &Binding{BindingKey: BindingKey{s.Tenant, i.Digest}, Subject: r.Subject, Type: i.Type,
 		Claimed: claimed, Solo: solo, Source: s.Source, Value: i.Value, CreatedAt: s.At}
+	for _, have := range g.bindings[b.BindingKey] { // the store would keep that one, but may have it under the version before
+		if have.Subject == b.Subject && have.Claimed == claimed && have.Solo == solo && have.RetiredAt == 0 {
+			return
+		}
+	}
 	g.bindings[b.BindingKey] = append(g.bindings[b.BindingKey], b)
 	g.newBindings = append(g.newBindings, b)
 }

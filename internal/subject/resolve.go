@@ -1,6 +1,8 @@
 package subject
 
 import (
+	"slices"
+
 	"domicile.dev/internal/id"
 	"domicile.dev/internal/term"
 )
@@ -21,7 +23,7 @@ func (g *Graph) Resolve(s *Say) (*Row, error) {
 // resolveServer follows a source that holds a secret key: what it says of identity counts.
 func (g *Graph) resolveServer(s *Say) (*Row, error) {
 	primary := s.Primary()
-	p, shared := g.owner(s.Tenant, primary.Digest)
+	p, shared := g.owner(s.Tenant, primary.Digest, s.when())
 	if p == nil && s.Join && !shared {
 		p = g.joinable(s, primary)
 	}
@@ -31,7 +33,7 @@ func (g *Graph) resolveServer(s *Say) (*Row, error) {
 			return nil, err
 		}
 	}
-	if !g.bound(s.Tenant, primary.Digest, p) {
+	if !g.bound(s, primary.Digest, p) && !g.gaveUp(primary.Digest, p) {
 		g.bind(s, primary, p, false, shared)
 	}
 	if primary.Type == term.UserID && p.State&Known == 0 {
@@ -46,8 +48,8 @@ func (g *Graph) resolveServer(s *Say) (*Row, error) {
 		return p, nil
 	}
 	if prev := s.Previous; prev != nil {
-		if q, _ := g.owner(s.Tenant, prev.Digest); q != nil && q != p {
-			p = g.join(s, p, q)
+		if q, _ := g.owner(s.Tenant, prev.Digest, s.when()); q != nil && q != p {
+			p = g.join(s, p, q, prev.Type)
 		}
 	}
 	for i := range s.Identifiers {
@@ -55,7 +57,44 @@ func (g *Graph) resolveServer(s *Say) (*Row, error) {
 			p = g.attach(s, p, ident)
 		}
 	}
+	if s.Former != nil {
+		g.retire(p, s.Former.Digest, s.retiredAt())
+	}
 	return p, nil
+}
+
+// gaveUp says whether the identifier was retired from p. What sources go on saying from older
+// knowledge doesn't give it back, let alone its next holder: only Link does.
+func (g *Graph) gaveUp(d Digest, p *Row) bool {
+	for _, b := range g.bindings[BindingKey{p.Tenant, d}] {
+		if b.RetiredAt != 0 && g.Head(Key{p.Tenant, b.Subject}) == p {
+			return true
+		}
+	}
+	return false
+}
+
+// retiredAt is when s.Former ceases to be the person's.
+func (s *Say) retiredAt() int64 {
+	if s.Occurred == 0 {
+		return s.At
+	}
+	return s.Occurred
+}
+
+// retire takes an identifier from p at that time: from then on it names nobody, or whoever has it
+// next. What occurred before is p's all the same, whenever it comes, and the identifier goes with p.
+func (g *Graph) retire(p *Row, d Digest, at int64) {
+	for _, b := range g.bindings[BindingKey{p.Tenant, d}] {
+		if b.Claimed || b.RetiredAt != 0 || g.Head(Key{p.Tenant, b.Subject}) != p {
+			continue
+		}
+		b.RetiredAt = at
+		if !slices.Contains(g.newBindings, b) {
+			g.retired = append(g.retired, b)
+		}
+		g.shared = append(g.shared, p.Key)
+	}
 }
 
 // joinable returns the person to whom an unknown primary identifier is given: somebody whom
@@ -65,7 +104,7 @@ func (g *Graph) joinable(s *Say, primary *Identifier) *Row {
 	var found *Row
 	for i := range s.Identifiers {
 		ident := &s.Identifiers[i]
-		q, shared := g.owner(s.Tenant, ident.Digest)
+		q, shared := g.owner(s.Tenant, ident.Digest, s.when())
 		if ident == primary || q == nil || shared || primary.Type == term.UserID && q.State&Known != 0 {
 			continue
 		}
@@ -79,15 +118,15 @@ func (g *Graph) joinable(s *Say, primary *Identifier) *Row {
 // attach makes ident one of p's, joining its owner into p where the rules allow it, and returns the
 // head of the person that p is then.
 func (g *Graph) attach(s *Say, p *Row, ident *Identifier) *Row {
-	if g.bound(s.Tenant, ident.Digest, p) {
+	if g.bound(s, ident.Digest, p) || g.gaveUp(ident.Digest, p) {
 		return p
 	}
-	q, shared := g.owner(s.Tenant, ident.Digest)
+	q, shared := g.owner(s.Tenant, ident.Digest, s.when())
 	if q != nil && !shared && q != p {
 		if p.State&Known == 0 || q.State&Known == 0 {
-			return g.join(s, p, q)
+			return g.join(s, p, q, ident.Type)
 		}
-		g.Refusals[Refusal{s.Tenant, s.Source, RefusedTwoUsers}]++ // from here on the identifier is shared
+		g.refuseTwo(s, p, q, ident.Type) // from here on the identifier is shared
 		g.shared = append(g.shared, q.Key)
 	}
 	g.bind(s, ident, p, false, false)
@@ -96,9 +135,10 @@ func (g *Graph) attach(s *Say, p *Row, ident *Identifier) *Row {
 
 // join makes q and p one person and returns the head: the one with a user id, else p. Two people
 // with user ids of their own stay two.
-func (g *Graph) join(s *Say, p, q *Row) *Row {
+// typ is that of the identifier which says that they are one.
+func (g *Graph) join(s *Say, p, q *Row, typ string) *Row {
 	if p.State&Known != 0 && q.State&Known != 0 {
-		g.Refusals[Refusal{s.Tenant, s.Source, RefusedTwoUsers}]++
+		g.refuseTwo(s, p, q, typ)
 		return p
 	}
 	if q.State&Known != 0 {
@@ -141,10 +181,10 @@ func (g *Graph) resolvePublic(s *Say) (*Row, error) {
 	var p *Row
 	sure := false // p is named by something that only the person's own device knows, or is new
 	if user != nil {
-		p, _ = g.owner(s.Tenant, user.Digest)
+		p, _ = g.owner(s.Tenant, user.Digest, s.when())
 	}
 	if p == nil && anonymous != nil {
-		p, _ = g.owner(s.Tenant, anonymous.Digest)
+		p, _ = g.owner(s.Tenant, anonymous.Digest, s.when())
 		sure = p != nil
 	}
 	if p == nil && user != nil && anonymous == nil {
@@ -159,7 +199,7 @@ func (g *Graph) resolvePublic(s *Say) (*Row, error) {
 			return nil, err
 		}
 		sure = true
-		if anonymous != nil && len(g.strong(s.Tenant, anonymous.Digest)) == 0 {
+		if anonymous != nil && len(g.strong(s.Tenant, anonymous.Digest, now)) == 0 {
 			g.bind(s, anonymous, p, false, false)
 		} else if anonymous != nil {
 			g.bind(s, anonymous, p, false, true)
@@ -186,6 +226,7 @@ func (g *Graph) claim(s *Say, p *Row, sure bool) {
 		}
 		if !mine {
 			g.Refusals[Refusal{s.Tenant, s.Source, RefusedClaim}]++
+			g.refuseLink(s, p, id.Nobody, ident.Type, RefusedClaim)
 			continue
 		}
 		g.bind(s, ident, p, true, false)
@@ -209,22 +250,35 @@ func (g *Graph) claimant(s *Say, ident *Identifier) *Row {
 	return found
 }
 
-// strong returns the bindings of an identifier that are no claims, of living subjects.
-func (g *Graph) strong(tenant uint32, d Digest) []*Binding {
-	var out []*Binding
+// strong returns the bindings of an identifier that are no claims, of living subjects, as they were at
+// that time: of what occurred before the identifier was retired, those of then.
+func (g *Graph) strong(tenant uint32, d Digest, at int64) []*Binding {
+	var out, then []*Binding
 	for _, b := range g.bindings[BindingKey{tenant, d}] {
-		if !b.Claimed && g.Head(Key{tenant, b.Subject}) != nil {
+		switch {
+		case b.Claimed || g.Head(Key{tenant, b.Subject}) == nil:
+		case b.RetiredAt == 0:
 			out = append(out, b)
+		case at < b.RetiredAt:
+			if len(then) > 0 && then[0].RetiredAt > b.RetiredAt {
+				then = then[:0]
+			}
+			if len(then) == 0 || then[0].RetiredAt == b.RetiredAt {
+				then = append(then, b)
+			}
 		}
+	}
+	if len(then) > 0 {
+		return then
 	}
 	return out
 }
 
-// owner returns the person an identifier names. shared says that several people hold it: then the
-// owner is the subject of records known only by it, nil until there is one.
-func (g *Graph) owner(tenant uint32, d Digest) (owner *Row, shared bool) {
+// owner returns the person an identifier names at that time. shared says that several people hold
+// it: then the owner is the subject of records known only by it, nil until there is one.
+func (g *Graph) owner(tenant uint32, d Digest, at int64) (owner *Row, shared bool) {
 	var solo *Row
-	for _, b := range g.strong(tenant, d) {
+	for _, b := range g.strong(tenant, d, at) {
 		r := g.Head(Key{tenant, b.Subject})
 		switch {
 		case b.Solo:
@@ -244,9 +298,9 @@ func (g *Graph) owner(tenant uint32, d Digest) (owner *Row, shared bool) {
 	return owner, false
 }
 
-func (g *Graph) bound(tenant uint32, d Digest, p *Row) bool {
-	for _, b := range g.strong(tenant, d) {
-		if g.Head(Key{tenant, b.Subject}) == p {
+func (g *Graph) bound(s *Say, d Digest, p *Row) bool {
+	for _, b := range g.strong(s.Tenant, d, s.when()) {
+		if g.Head(Key{s.Tenant, b.Subject}) == p {
 			return true
 		}
 	}
@@ -274,7 +328,7 @@ func (g *Graph) Find(tenant uint32, digests []Digest) (heads, claimed []id.Subje
 		}
 	}
 	for _, d := range digests {
-		for _, b := range g.strong(tenant, d) {
+		for _, b := range g.strong(tenant, d, now) {
 			add(&heads, g.Head(Key{tenant, b.Subject}).Subject)
 		}
 	}

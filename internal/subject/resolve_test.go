@@ -227,6 +227,18 @@ func TestCanonical(t *testing.T) {
 		{term.Phone, "+353209150001", "+353209150001", true},
 		{term.Phone, "+44 (0)7700 900123", "+447700900123", true},
 		{term.Phone, "+1-202-555-0143", "+12025550143", true},
+		{term.Phone, "+4407700900123", "+447700900123", true},
+		{term.Phone, "+353 (0)85.123/4567", "+353851234567", true},
+		{term.Phone, "+3530851234567", "+353851234567", true},
+		{term.Phone, "+390612345678", "+390612345678", true}, // Italy's zero is part of the number
+		{term.Phone, "+5215512345678", "+5215512345678", true},
+		{term.Phone, "+52 1 55 1234 5678", "+5215512345678", true}, // of an old plan, in both spellings
+		{term.Phone, "+12025550143", "+12025550143", true},
+		{term.Phone, "+35308512345678999", "", false},
+		{term.Phone, "00353851234567", "", false},
+		{term.Phone, "12345", "", false},
+		{term.Phone, "ACME", "", false},
+		{term.Phone, "sip:+353851234567@example.com", "", false},
 		{term.Phone, "0871234567", "", false},
 		{term.Phone, "+", "", false},
 		{term.UserID, "User-1", "User-1", true},
@@ -238,4 +250,25 @@ func TestCanonical(t *testing.T) {
 			t.Errorf("Canonical(%s, %q) = %q, %v; want %q, %v", tt.typ, tt.in, got, ok, tt.want, tt.ok)
 		}
 	}
+}
+
+// FuzzCanonical: a canonical identifier is its own canonical form, and within bounds.
+func FuzzCanonical(f *testing.F) {
+	for _, v := range []string{"+44 (0)7700 900123", "+390612345678", "+5215512345678", "+1-202-555-0143", "a@Example.COM", "\xff", " ", "+", "+١٢٣٤٥٦٧٨"} {
+		f.Add(v)
+	}
+	f.Fuzz(func(t *testing.T, v string) {
+		for _, typ := range []string{term.Phone, term.Email, term.UserID} {
+			once, ok := subject.Canonical(typ, []byte(v))
+			if !ok {
+				continue
+			}
+			if len(once) == 0 || len(once) > subject.MaxIdentifierBytes {
+				t.Errorf("%s: %d bytes", typ, len(once))
+			}
+			if twice, ok := subject.Canonical(typ, slices.Clone(once)); !ok || string(twice) != string(once) {
+				t.Errorf("%s: %q becomes %q, and that %q, %v", typ, v, once, twice, ok)
+			}
+		}
+	})
 }

@@ -8,6 +8,8 @@ import (
 // Store is what identity needs of the region's store. Reads of many keys are one call, so that a
 // store across a network can pipeline them.
 type Store interface {
+	LinkStore
+	RefusedStore
 	// Bindings calls each for the bindings of the given identifiers: MostBindings of each at most,
 	// claims last.
 	Bindings(tx store.Tx, keys []BindingKey, each func(Binding)) error
@@ -28,6 +30,8 @@ type Store interface {
 
 	InsertRows(tx store.Tx, rows []*Row) error
 	InsertBindings(tx store.Tx, bindings []*Binding) error
+	// RetireBindings writes when bindings, which are no claims, were retired, as far as they are stored.
+	RetireBindings(tx store.Tx, bindings []*Binding) error
 	// UpdateRows writes head, state and hold of rows that exist.
 	UpdateRows(tx store.Tx, rows []*Row) error
 	// Rehead moves the members of one head to another.
@@ -74,5 +78,6 @@ type Tomb struct {
 	ReasonChunk     id.Chunk // names the key under which Reason is sealed
 	Reason          []byte   // sealed, nil when none was given
 	CompactedAt     int64    // 0 while sealed remains are in the log
+	Contested       bool     // links were refused, so there are some to delete; not stored
 	HadState        bool     // a state was in force, so there may be reasons to delete; not stored
 }

@@ -6,6 +6,8 @@
 package subject
 
 import (
+	"math"
+
 	"domicile.dev/internal/id"
 	"domicile.dev/internal/term"
 )
@@ -39,6 +41,11 @@ const (
 	Known
 	// Public says that the subject was created by a public source.
 	Public
+	// InThings says that the person takes part in things of many, whose records can lie under a
+	// stand-in's key.
+	InThings
+	// Contested says that links of the person to others were refused; they are kept by LinkStore.
+	Contested
 )
 
 // Names returns the states that a tenant is shown, in a fixed order.
@@ -81,6 +88,7 @@ type Binding struct {
 	Sealed     []byte // the canonical value under the subject's key
 	Value      []byte // the canonical value, until it is sealed; only new bindings have it
 	CreatedAt  int64
+	RetiredAt  int64 // Unix ms from when on the identifier is nobody's, or somebody else's; 0 while it is the subject's
 }
 
 // Identifier is what an event says of a person, canonical and blind.
@@ -99,10 +107,23 @@ type Say struct {
 	Identifiers []Identifier
 	Join        bool        // identify, alias, or a native record that names several identifiers
 	Previous    *Identifier // alias: the previous id, read as a user id; Identifiers has it as an anonymous id
+	Former      *Identifier // one of Identifiers that the person gives up with this event
 	Trust       term.Trust
 	Source      string
-	At          int64
+	At          int64 // when it was received, Unix ms
+	Occurred    int64 // when it occurred, Unix ms; 0: now
 }
+
+// when is the time at which an identifier's holder is meant.
+func (s *Say) when() int64 {
+	if s.Occurred == 0 {
+		return now
+	}
+	return s.Occurred
+}
+
+// now is later than any time at which something was retired.
+const now = math.MaxInt64
 
 // rank orders identifier types by how surely they name one person.
 func rank(typ string) int {

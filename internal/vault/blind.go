@@ -17,6 +17,7 @@ const (
 	blindIdentifier = 1
 	blindClientID   = 2
 	blindClientKey  = 3
+	blindThing      = 4
 )
 
 // Blinder turns the identifiers of one tenant's persons into values that tell nothing without the
@@ -39,8 +40,9 @@ func (b *Blinder) Identifier(typ string, canonical []byte) (v [16]byte) {
 	return v
 }
 
-// Clients blinds the ids by which one tenant's clients name records. Its key has one version for
-// ever: what is known of erased people's records can't be computed anew. It is safe for concurrent use.
+// Clients blinds the ids by which one tenant's clients name records, and what those are about. Its
+// key has one version for ever: what is known of erased people's records can't be computed anew. It
+// is safe for concurrent use.
 type Clients struct{ macs macs }
 
 // ClientPrefix returns the first six bytes of every ClientKey of clientID, whatever sent it.
@@ -60,6 +62,17 @@ func (c *Clients) ClientKey(source, kind, qualifier string, clientID []byte) (v 
 	in = seal.AppendName(seal.AppendName(seal.AppendName(in, source), kind), qualifier)
 	m.in = append(in, clientID...)
 	copy(v[6:], m.sum())
+	c.macs.put(m)
+	return v
+}
+
+// Thing returns the blind value of a thing that records are about, by its type and the id that its
+// vendor gave it, such as a call's. Nothing has that id beside the value, so it couldn't be computed
+// anew under another key either.
+func (c *Clients) Thing(typ string, id []byte) (v [16]byte) {
+	m := c.macs.get()
+	m.in = append(seal.AppendName(append(m.in[:0], blindThing), typ), id...)
+	copy(v[:], m.sum())
 	c.macs.put(m)
 	return v
 }

@@ -95,6 +95,7 @@ type (
 		Identifiers []identifier       `json:"identifiers"`
 		Suppressed  []identifier       `json:"suppressed"`
 		ClientKeys  []clientKey        `json:"client_keys"`
+		Things      []identifier       `json:"things"`
 		Nobody      []nobody           `json:"nobody"`
 		Sources     []source           `json:"sources"`
 	}
@@ -166,6 +167,9 @@ func build() vectors {
 			prefix := mac(client, []byte{2}, []byte(c[3]))[:6]
 			tail := mac(client, []byte{3}, name(c[0]), name(c[1]), name(c[2]), []byte(c[3]))[:6]
 			v.ClientKeys = append(v.ClientKeys, clientKey{tenant, c[0], c[1], c[2], c[3], prefix, join(prefix, tail)})
+		}
+		for _, i := range [][2]string{{"call", "CA0123456789abcdef0123456789abcdef"}, {"conversation", "CA0123456789abcdef0123456789abcdef"}} {
+			v.Things = append(v.Things, identifier{tenant, i[0], i[1], mac(client, []byte{4}, name(i[0]), []byte(i[1]))[:16]})
 		}
 		chunk := fill("chunk", 12)
 		v.Nobody = append(v.Nobody, nobody{tenant, chunk,
@@ -340,6 +344,11 @@ func TestBlindValuesAreAsTheVectorsSay(t *testing.T) {
 	for i, c := range v.Suppressed {
 		if got := x.Suppressor(c.Tenant).Identifier(c.Type, []byte(c.Value)); !bytes.Equal(got[:], c.Blind) {
 			t.Errorf("suppressed %d: %x, want %x", i, got, c.Blind)
+		}
+	}
+	for i, c := range v.Things {
+		if got := x.Clients(c.Tenant).Thing(c.Type, []byte(c.Value)); !bytes.Equal(got[:], c.Blind) {
+			t.Errorf("thing %d: %x, want %x", i, got, c.Blind)
 		}
 	}
 	for i, c := range v.ClientKeys {

@@ -51,6 +51,7 @@ func (d *decoder) event(e *ingest.Event) (reason, path string) {
 		w.inbound = isInbound(w.p.text("Direction")) || isInbound(w.p.deep("properties", "direction"))
 	}
 	s.people(&w)
+	w.things(s)
 	return d.b.Split(e, 0)
 }
 

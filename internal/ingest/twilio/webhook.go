@@ -16,7 +16,25 @@ type shape struct {
 	marks         []string              // what tells webhooks about the same thing apart
 	enough        func(w *webhook) bool // whether the marks do; nil is always. Else its content does
 	people        func(w *webhook)
+	about         []about
 }
+
+// about is a parameter that names what a webhook is about.
+type about struct {
+	thing, name string
+	many        bool // people who take part in it
+	unnamed     bool // only where the webhook names nobody: whom it names isn't this thing's person
+}
+
+var (
+	aCall         = []about{{thing: "call", name: "CallSid"}}
+	aTask         = []about{{thing: "task", name: "TaskSid"}}
+	aConversation = []about{{thing: "conversation", name: "ConversationSid", many: true}}
+	aPartner      = append([]about{{thing: "participant", name: "ParticipantSid"}}, aConversation...)
+	aDelivery     = append([]about{{thing: "participant", name: "ParticipantSid", unnamed: true}}, aConversation...) // to whom, not by whom
+	aRoom         = []about{{thing: "room", name: "RoomSid", many: true}}
+	aGuest        = append([]about{{thing: "participant", name: "ParticipantSid"}}, aRoom...)
+)
 
 // webhook is one webhook at hand.
 type webhook struct {
@@ -41,10 +59,30 @@ func (w *webhook) read() (reason, path string) {
 	}
 	w.e.OccurredAt, w.e.Skewed = w.times().Occurred(w.d.env.ReceivedAt.UnixMilli())
 	s.people(w)
+	w.things(s)
 	return w.d.b.Split(w.e, 0)
 }
 
 const accountSid = "AccountSid"
+
+// things adds what the webhook is about. A name that is no id, since it is too long, says nothing.
+func (w *webhook) things(s *shape) {
+	for _, a := range s.about {
+		if v := w.p.text(a.name); v != nil && utf8.RuneCount(v) <= MaxIDChars && !(a.unnamed && w.named()) {
+			w.e.Things = append(w.e.Things, ingest.Thing{Type: a.thing, ID: v, Many: a.many})
+		}
+	}
+}
+
+// named says whether the webhook names a person.
+func (w *webhook) named() bool {
+	for i := range w.e.Identifiers {
+		if w.e.Identifiers[i].Role != term.RoleOwn {
+			return true
+		}
+	}
+	return false
+}
 
 // kind looks the record's kind up in the programme.
 func (w *webhook) kind(s *shape) bool {
@@ -90,27 +128,27 @@ var (
 	message       = &shape{service: "messaging", kind: "message", ids: messageIDs, people: sides}
 	messageStatus = &shape{service: "messaging", kind: "message.status", ids: messageIDs, people: sides, marks: []string{"MessageStatus", "EventType"}, enough: with("MessageStatus")}
 	callStatus    = &shape{service: "voice", kind: "call.status", ids: []string{"CallSid"}, people: sides,
-		marks: []string{"CallStatus", "SequenceNumber"}, enough: with("SequenceNumber")}
-	recording     = &shape{service: "voice", kind: "recording", ids: []string{"RecordingSid"}, people: sides, marks: []string{"RecordingStatus"}}
+		marks: []string{"CallStatus", "SequenceNumber"}, enough: with("SequenceNumber"), about: aCall}
+	recording     = &shape{service: "voice", kind: "recording", ids: []string{"RecordingSid"}, people: sides, marks: []string{"RecordingStatus"}, about: aCall}
 	transcription = &shape{service: "voice", kind: "transcription", ids: []string{"TranscriptionSid"}, people: sides,
-		marks: []string{"TranscriptionStatus", "TranscriptionEvent", "SequenceId"}, enough: with("TranscriptionStatus", "SequenceId")}
+		marks: []string{"TranscriptionStatus", "TranscriptionEvent", "SequenceId"}, enough: with("TranscriptionStatus", "SequenceId"), about: aCall}
 	transcript = &shape{service: "voice", kind: "transcription", ids: []string{"transcript_sid"}, people: customer, marks: []string{"event_type"}}
 
-	chatMessage     = &shape{service: "chat", kind: "conversation.message", ids: []string{"MessageSid"}, parent: "ConversationSid", people: author, marks: chatMarks, enough: chatOnce}
-	chatDelivery    = &shape{service: "chat", kind: "conversation.delivery", ids: []string{"DeliveryReceiptSid", "MessageSid"}, parent: "ConversationSid", people: author, marks: chatMarks, enough: chatOnce}
-	chatParticipant = &shape{service: "chat", kind: "conversation.participant", ids: []string{"ParticipantSid"}, parent: "ConversationSid", people: participant, marks: chatMarks, enough: chatOnce}
+	chatMessage     = &shape{service: "chat", kind: "conversation.message", ids: []string{"MessageSid"}, parent: "ConversationSid", people: author, marks: chatMarks, enough: chatOnce, about: aPartner}
+	chatDelivery    = &shape{service: "chat", kind: "conversation.delivery", ids: []string{"DeliveryReceiptSid", "MessageSid"}, parent: "ConversationSid", people: author, marks: chatMarks, enough: chatOnce, about: aDelivery}
+	chatParticipant = &shape{service: "chat", kind: "conversation.participant", ids: []string{"ParticipantSid"}, parent: "ConversationSid", people: participant, marks: chatMarks, enough: chatOnce, about: aPartner}
 	chatUser        = &shape{service: "chat", kind: "conversation.user", ids: []string{"UserSid"}, parent: "ChatServiceSid", people: participant, marks: chatMarks, enough: chatOnce}
-	conversation    = &shape{service: "chat", kind: "conversation", ids: []string{"ConversationSid"}, parent: "ChatServiceSid", people: author, marks: chatMarks, enough: chatOnce}
+	conversation    = &shape{service: "chat", kind: "conversation", ids: []string{"ConversationSid"}, parent: "ChatServiceSid", people: author, marks: chatMarks, enough: chatOnce, about: aConversation}
 
-	room            = &shape{service: "video", kind: "video.room", ids: roomIDs, people: participant, marks: roomMarks, enough: with("SequenceNumber")}
-	roomParticipant = &shape{service: "video", kind: "video.participant", ids: roomIDs, people: participant, marks: roomMarks, enough: with("SequenceNumber")}
-	roomRecording   = &shape{service: "video", kind: "video.recording", ids: roomIDs, people: participant, marks: roomMarks, enough: with("SequenceNumber")}
+	room            = &shape{service: "video", kind: "video.room", ids: roomIDs, people: participant, marks: roomMarks, enough: with("SequenceNumber"), about: aRoom}
+	roomParticipant = &shape{service: "video", kind: "video.participant", ids: roomIDs, people: participant, marks: roomMarks, enough: with("SequenceNumber"), about: aGuest}
+	roomRecording   = &shape{service: "video", kind: "video.recording", ids: roomIDs, people: participant, marks: roomMarks, enough: with("SequenceNumber"), about: aGuest}
 
-	task   = &shape{service: "flex", kind: "task", ids: []string{"TaskSid"}, people: taskCustomer, marks: taskMarks, enough: with("Sid", "ReservationSid")}
+	task   = &shape{service: "flex", kind: "task", ids: []string{"TaskSid"}, people: taskCustomer, marks: taskMarks, enough: with("Sid", "ReservationSid"), about: aTask}
 	worker = &shape{service: "flex", kind: "worker", ids: []string{"ResourceSid", "WorkerSid", "WorkspaceSid"}, people: noPeople, marks: taskMarks, enough: with("Sid", "ReservationSid")}
 
 	verification = &shape{service: "verify", kind: "verification", people: verified}
-	callSummary  = &shape{service: "voice", kind: "call", people: sides}
+	callSummary  = &shape{service: "voice", kind: "call", people: sides, about: aCall}
 )
 
 var (

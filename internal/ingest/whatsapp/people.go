@@ -33,8 +33,12 @@ func (d *decoder) people(e *ingest.Event, s shape) *contact {
 	number, userID, parentID := d.text(0, s.number), d.text(0, s.userID), d.text(0, s.parentID)
 	c := d.contactOf(number, userID)
 	system := d.b.Doc.Member(0, "system")
+	var former []byte
 	if moved := d.text(max(system, 0), "type"); system > 0 && (s.kind == message.kind) && changed(moved) {
 		d.successor(e, system)
+		if string(moved) != "user_changed_user_id" {
+			former = d.former(system, number)
+		}
 	}
 	d.id(e, s.role, userID)
 	d.id(e, s.role, parentID)
@@ -42,8 +46,10 @@ func (d *decoder) people(e *ingest.Event, s shape) *contact {
 		d.id(e, s.role, c.userID)
 		d.id(e, s.role, c.parentID)
 	}
-	d.number(e, s.role, number)
-	if c != nil {
+	if d.number(e, ingest.RoleFormer, former); !bytes.Equal(number, former) {
+		d.number(e, s.role, number)
+	}
+	if c != nil && !bytes.Equal(c.number, former) {
 		d.number(e, s.role, c.number)
 	}
 	if e.Op == ingest.OpNone && len(e.Identifiers) > 1 {
@@ -62,7 +68,7 @@ func changed(typ []byte) bool {
 }
 
 // successor adds the numbers and ids that the person has from now on, and those the system message
-// says they had. The old ones need no role of their own: unlike an alias of Segment's, it says of
+// says they had. The old ids need no role of their own: unlike an alias of Segment's, it says of
 // what type they are, and all are the sender's.
 func (d *decoder) successor(e *ingest.Event, system int) {
 	e.Op = ingest.OpAlias
@@ -72,6 +78,22 @@ func (d *decoder) successor(e *ingest.Event, system int) {
 	for _, name := range [...]string{"wa_id", "new_wa_id"} {
 		d.number(e, term.RoleSender, d.text(system, name))
 	}
+}
+
+// former returns the number that the person had until the change: the one that the message came from, or
+// that the system message says; nil when either is the new one, too, or there is no new one. The old
+// ids of WhatsApp's are given to nobody else, and stay the person's.
+func (d *decoder) former(system int, number []byte) []byte {
+	next := [2][]byte{d.text(system, "wa_id"), d.text(system, "new_wa_id")}
+	if len(next[0])+len(next[1]) == 0 {
+		return nil
+	}
+	for _, old := range [...][]byte{number, d.text(system, "customer")} {
+		if isNumber(bytes.TrimPrefix(old, []byte("+"))) && !bytes.Equal(old, next[0]) && !bytes.Equal(old, next[1]) {
+			return old
+		}
+	}
+	return nil
 }
 
 // contactOf returns the contact that has the number or the id, nil when there is none.
@@ -95,6 +117,7 @@ func (d *decoder) id(e *ingest.Event, role string, v []byte) {
 // number adds a person by a number, which has no plus here. What is no number is an id.
 func (d *decoder) number(e *ingest.Event, role string, v []byte) {
 	switch {
+	case len(v) == 0:
 	case isNumber(v):
 		d.b.Identify(e, term.Phone, role, d.b.Hold([]byte("+"), v))
 	case len(v) > 1 && v[0] == '+' && isNumber(v[1:]):

@@ -38,9 +38,10 @@ type decoder struct {
 	accounts ingest.Accounts
 }
 
-// Decode decodes the body of a webhook. It returns an event for each element of `messages` and of
-// `statuses`, some of them refused, or a fault of kind Invalid when the body as a whole can't be
-// read: then nothing of it was kept. All changes of other fields are one refused event. The batch can
+// Decode decodes the body of a webhook. It returns an event for each element of `messages`, of
+// `statuses` and of `user_id_update`, some of them refused, or a fault of kind Invalid when the body
+// as a whole can't be read: then nothing of it was kept. All changes of other fields are one refused
+// event. The batch can
 // hold views into body.
 //
 // A record's data is the element as it was sent, with two members more: `contact`, the contact that
@@ -168,8 +169,8 @@ func (d *decoder) name(s span) []byte {
 	return nil
 }
 
-// change decodes one change: the elements of a change to messages. Any other is about the tenant's
-// account, and is no element.
+// change decodes one change: the elements of a change to messages or to people's ids. Any other is about
+// the tenant's account, and is no element.
 func (d *decoder) change(at, _ int) error {
 	if d.body[at] != '{' {
 		d.refuse("event.not_object", "changes")
@@ -179,17 +180,21 @@ func (d *decoder) change(at, _ int) error {
 	if err != nil {
 		return d.ambiguous(err, "changes")
 	}
-	if string(d.raw(change[0])) != `"messages"` || change[1].to == 0 || d.body[change[1].at] != '{' {
+	field := string(d.raw(change[0]))
+	if field != `"messages"` && field != `"`+idUpdate+`"` || change[1].to == 0 || d.body[change[1].at] != '{' {
 		d.refuseAll("event.unknown_kind", "field")
 		return nil
 	}
-	value, _, err := d.members(change[1].at, "metadata", "contacts", "messages", "statuses")
+	value, _, err := d.members(change[1].at, "metadata", "contacts", "messages", "statuses", idUpdate)
 	if err != nil {
 		return d.ambiguous(err, "value")
 	}
 	d.contacts = d.contacts[:0]
 	if err := d.each("contacts", value[1], d.contact); err != nil {
 		return err
+	}
+	if field != `"messages"` {
+		return d.each(idUpdate, value[4], func(at, to int) error { d.updated(span{at, to}, value[0]); return nil })
 	}
 	element := func(s shape) func(at, to int) error {
 		return func(at, to int) error { d.element(s, span{at, to}, value[0]); return nil }
@@ -245,7 +250,8 @@ var eventReason = [...]string{scan.Syntax: "event.bad_json", scan.Truncated: "ev
 // known are the protocol's own names that the path of a refusal may show.
 func known(name string) bool {
 	switch name {
-	case "entry", "changes", "value", "contacts", "messages", "statuses", "field", "id", "status", "from", "from_user_id", "recipient_id", "contact", "metadata":
+	case "entry", "changes", "value", "contacts", "messages", "statuses", "field", "id", "status", "from", "from_user_id", "recipient_id", "contact", "metadata",
+		"user_id", idUpdate:
 		return true
 	}
 	return false

@@ -60,7 +60,7 @@ func TestFixtures(t *testing.T) {
 		"username-only": {ingesttest.Kept{Kind: "messaging/message", ID: "wamid.SYNTHETIC0006", At: "2026-01-05T10:00:50", People: both("sender")[:1],
 			Parts: []string{us, "writer content: text", "sender metadata: from_user_id", contact}}, ingest.OpNone},
 		"number-changed": {ingesttest.Kept{Kind: "messaging/message", ID: "wamid.SYNTHETIC0007", At: "2026-01-05T10:01:00",
-			People: []string{"sender whatsapp_id IE.10000000000000000002", "sender whatsapp_id " + aoife, "sender phone +447700900109", "sender phone +447700900101"},
+			People: []string{"sender whatsapp_id IE.10000000000000000002", "sender whatsapp_id " + aoife, "sender phone +447700900109", "former phone +447700900101"},
 			Parts:  []string{us, "sender metadata: from from_user_id system", contact}}, ingest.OpAlias},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -186,7 +186,13 @@ func TestWhoItIs(t *testing.T) {
 		{"an id changed", `"messages":[{` + id + `"from_user_id":"IE.1","system":{"type":"user_changed_user_id","user_id":"IE.2","previous_user_id":"IE.1"}}]`,
 			[]string{"sender whatsapp_id IE.2", "sender whatsapp_id IE.1"}, ingest.OpAlias},
 		{"a number changed, as before ids", `"messages":[{` + id + `"from":"447700900101","system":{"type":"customer_changed_number","wa_id":"447700900109"}}]`,
-			[]string{"sender phone +447700900109", "sender phone +447700900101"}, ingest.OpAlias},
+			[]string{"sender phone +447700900109", "former phone +447700900101"}, ingest.OpAlias},
+		{"from the new number already", `"messages":[{` + id + `"from":"447700900109","system":{"type":"user_changed_number","wa_id":"447700900109","customer":"447700900101"}}]`,
+			[]string{"sender phone +447700900109", "former phone +447700900101"}, ingest.OpAlias},
+		{"a change to the same number", `"messages":[{` + id + `"from":"447700900101","system":{"type":"user_changed_number","wa_id":"447700900101"}}]`,
+			[]string{"sender phone +447700900101"}, ingest.OpAlias},
+		{"a change to no number", `"messages":[{` + id + `"from":"447700900101","system":{"type":"user_changed_number","user_id":"IE.2"}}]`,
+			[]string{"sender whatsapp_id IE.2", "sender phone +447700900101"}, ingest.OpAlias},
 		{"another system message", `"messages":[{` + id + `"from":"447700900101","system":{"type":"customer_identity_changed","wa_id":"447700900109"}}]`,
 			[]string{"sender phone +447700900101"}, ingest.OpNone},
 		{"a type outside of system", `"messages":[{` + id + `"from":"447700900101","type":"user_changed_number","wa_id":"447700900109","system":null}]`,
@@ -337,12 +343,52 @@ func TestElementsPastTheLimitAreOneRefusal(t *testing.T) {
 	}
 }
 
+// TestAnIDUpdateLinksTheOldToTheNew: system messages say the new one alone.
+func TestAnIDUpdateLinksTheOldToTheNew(t *testing.T) {
+	update := func(element string) string {
+		return `{"object":"whatsapp_business_account","entry":[{"id":"1","changes":[{"field":"user_id_update","value":{"messaging_product":"whatsapp",
+			"metadata":{"display_phone_number":"447700900001","phone_number_id":"1"},"contacts":[{"profile":{"name":"Aoife"},"wa_id":"447700900109"}],
+			"user_id_update":[` + element + `]}}]}]}`
+	}
+	const good = `{"wa_id":"447700900109","detail":"User id for Aoife has been updated.","user_id":{"previous":"IE.1","current":"IE.2"},"parent_user_id":{"previous":"IE.ENT.1","current":"IE.ENT.2"},"timestamp":"1767607200"}`
+	b := decode(t, ingesttest.Env(t), update(good+","+good+`,7,{"user_id":"IE.2"},{"user_id":{"previous":"IE.1"}}`))
+	defer b.Release()
+	if len(b.Events) != 5 {
+		t.Fatalf("%d events", len(b.Events))
+	}
+	got := ingesttest.Describe(t, b, 0)
+	want := []string{"sender whatsapp_id IE.2", "sender whatsapp_id IE.1", "sender whatsapp_id IE.ENT.2", "sender whatsapp_id IE.ENT.1", "sender phone +447700900109"}
+	if diff := cmp.Diff(want, got.People); diff != "" || got.Kind != "messaging/message" || got.ID != "IE.2" || got.At != "2026-01-05T10:00:00" || b.Events[0].Op != ingest.OpAlias {
+		t.Errorf("%+v, op %v, %s", got, b.Events[0].Op, diff)
+	}
+	for _, p := range got.Parts {
+		if strings.Contains(p, "unclassified") {
+			t.Errorf("the programme has no line for %s", p)
+		}
+	}
+	if b.Events[0].Qualifier == "" || b.Events[0].Qualifier != b.Events[1].Qualifier {
+		t.Error("a retry isn't known")
+	}
+	for i, want := range map[int]string{2: "event.not_object", 3: "event.bad_id", 4: "event.bad_id"} {
+		if r := b.Events[i].Refused; r == nil || r.Reason != want {
+			t.Errorf("element %d: %+v, want %s", i, r, want)
+		}
+	}
+	other := decode(t, ingesttest.Env(t), strings.Replace(update(good), `"field":"user_id_update"`, `"field":"account_update"`, 1))
+	defer other.Release()
+	if len(other.Events) != 1 || other.Events[0].Refused == nil {
+		t.Errorf("another field with such an element: %+v", other.Events)
+	}
+}
+
 // FuzzDecode: a bad body gives no record and no panic.
 func FuzzDecode(f *testing.F) {
 	for _, name := range []string{"text", "image", "status", "failed", "number-changed", "username-only"} {
 		f.Add(ingesttest.Read(f, "testdata/"+name+".json").Body)
 	}
 	f.Add([]byte(change(`"contacts":[{"wa_id":"1","user_id":"\u0061"}],"messages":[{"from":"1234567","id":"a","contact":1},7],"statuses":null`)))
+	f.Add([]byte(`{"object":"whatsapp_business_account","entry":[{"changes":[{"field":"user_id_update","value":{"contacts":[{"wa_id":"447700900109"}],
+		"user_id_update":[{"wa_id":"447700900109","user_id":{"previous":"IE.1","current":"IE.2"},"timestamp":"1767607200"},{"user_id":7}]}}]}]}`))
 	env := ingesttest.Env(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		b, err := whatsapp.Decode(body, env)

@@ -90,12 +90,12 @@ func (Vaults) EndIndex(tx store.Tx, n uint32, at time.Time) error {
 func (Subjects) BindingsBefore(tx store.Tx, version uint32, after subject.BindingAt, limit int) (p subject.BindingPage, err error) {
 	n := 0
 	p.Last = after
-	err = conn(tx).Query(`SELECT i.digest, i.subject, i.type, i.flags, i.source, i.key_version, i.sealed, i.created_at, i.tenant,
+	err = conn(tx).Query(`SELECT i.digest, i.subject, i.type, i.flags, i.source, i.key_version, i.sealed, i.created_at, i.retired_at, i.tenant,
 			(SELECT t.id FROM tenant t WHERE t.cell = 1 AND t.tenant = i.tenant), s.key_epoch, s.wrapped
 		FROM identifier i LEFT JOIN subject s ON s.tenant = i.tenant AND s.subject = i.subject
 		WHERE (i.tenant, i.digest, i.flags, i.subject) > ($1, $2, $3, $4) ORDER BY i.tenant, i.digest, i.flags, i.subject LIMIT $5`, func(r Row) error {
 		n++
-		b := subject.OldBinding{Binding: scanBinding(uint32(r.Int(8)), r), TenantID: r.Text(9), Epoch: uint32(r.Int(10)), Wrapped: r.Bytes(11)}
+		b := subject.OldBinding{Binding: scanBinding(uint32(r.Int(9)), r), TenantID: r.Text(10), Epoch: uint32(r.Int(11)), Wrapped: r.Bytes(12)}
 		p.Last = subject.BindingAt{BindingKey: b.BindingKey, Flags: int(r.Int(3)), Subject: b.Subject}
 		if b.KeyVersion < version {
 			p.Rows = append(p.Rows, b)
@@ -124,8 +124,8 @@ func (Subjects) MoveBindings(tx store.Tx, moves []subject.Move) (moved int64, er
 		}); err != nil || len(there) == 0 {
 		return 0, err
 	}
-	if err := c.ExecEach(`INSERT INTO identifier (tenant, digest, subject, type, flags, source, key_version, sealed, created_at)
-		SELECT tenant, $1, subject, type, flags, source, $2, sealed, created_at FROM identifier
+	if err := c.ExecEach(`INSERT INTO identifier (tenant, digest, subject, type, flags, source, key_version, sealed, created_at, retired_at)
+		SELECT tenant, $1, subject, type, flags, source, $2, sealed, created_at, retired_at FROM identifier
 		WHERE tenant = $3 AND digest = $4 AND flags = $5 AND subject = $6 ON CONFLICT (tenant, digest, flags, subject) DO NOTHING`, inserts); err != nil {
 		return 0, err
 	}

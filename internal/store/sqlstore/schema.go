@@ -36,7 +36,8 @@ func migrations() []migration {
 		{version: 2, name: "secrets of sources", ddl: []string{sourceSecretDDL}},
 		{version: 3, name: "violations of plans", ddl: []string{violationDDL}},
 		{version: 4, name: "versions of the index key", ddl: []string{indexKeyDDL}},
-		{version: 5, name: "recordings and attachments", ddl: []string{mediaDDL}},
+		{version: 5, name: "things, links refused and identifiers retired", ddl: []string{thingDDL, refusedLinkDDL, retiredDDL}},
+		{version: 6, name: "recordings and attachments", ddl: []string{mediaDDL}},
 	}
 }
 

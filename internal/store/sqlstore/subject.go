@@ -34,7 +34,7 @@ CREATE TABLE identifier (
 	digest      bytea   NOT NULL, -- 16 bytes
 	subject     bytea   NOT NULL,
 	type        text    NOT NULL,
-	flags       integer NOT NULL, -- 0 own, 1 solo, 2 claimed; in the key, so that claims come last
+	flags       integer NOT NULL, -- -1 retired, 0 own, 1 solo, 2 claimed; in the key, so that claims come last
 	source      text    NOT NULL, -- who said so first
 	key_version integer NOT NULL, -- of the index key
 	sealed      bytea   NOT NULL, -- the value under the subject's key
@@ -84,19 +84,10 @@ type Subjects struct{}
 var _ subject.Store = Subjects{}
 
 const (
+	flagRetired = -1
 	flagSolo    = 1
 	flagClaimed = 2
 )
-
-func flagsOf(b *subject.Binding) (flags int) {
-	if b.Claimed {
-		flags |= flagClaimed
-	}
-	if b.Solo {
-		flags |= flagSolo
-	}
-	return flags
-}
 
 func bindingArgs(keys []subject.BindingKey) [][]any {
 	args := make([][]any, len(keys))
@@ -116,14 +107,14 @@ func subjectArgs(keys []subject.Key) [][]any {
 
 func scanBinding(tenant uint32, r Row) subject.Binding {
 	b := subject.Binding{BindingKey: subject.BindingKey{Tenant: tenant}, Type: r.Text(2),
-		Claimed: r.Int(3)&flagClaimed != 0, Solo: r.Int(3)&flagSolo != 0, Source: r.Text(4),
-		KeyVersion: uint32(r.Int(5)), Sealed: r.Bytes(6), CreatedAt: r.Int(7)}
+		Claimed: r.Int(3) == flagClaimed, Solo: r.Int(3) == flagSolo, Source: r.Text(4),
+		KeyVersion: uint32(r.Int(5)), Sealed: r.Bytes(6), CreatedAt: r.Int(7), RetiredAt: r.Int(8)}
 	copy(b.Digest[:], r.Bytes(0))
 	copy(b.Subject[:], r.Bytes(1))
 	return b
 }
 
-const bindingColumns = `SELECT digest, subject, type, flags, source, key_version, sealed, created_at FROM identifier`
+const bindingColumns = `SELECT digest, subject, type, flags, source, key_version, sealed, created_at, retired_at FROM identifier`
 
 // by names the index that a statement must use. Without figures SQLite takes the tenant's part of
 // the primary key for as good as an index on two columns, and walks through the whole tenant.
@@ -223,10 +214,10 @@ func (Subjects) InsertRows(tx store.Tx, rows []*subject.Row) error {
 func (Subjects) InsertBindings(tx store.Tx, bindings []*subject.Binding) error {
 	args := make([][]any, len(bindings))
 	for i, b := range bindings {
-		args[i] = []any{b.Tenant, b.Digest[:], b.Subject[:], b.Type, flagsOf(b), b.Source, b.KeyVersion, b.Sealed, b.CreatedAt}
+		args[i] = []any{b.Tenant, b.Digest[:], b.Subject[:], b.Type, flagsOf(b), b.Source, b.KeyVersion, b.Sealed, b.CreatedAt, b.RetiredAt}
 	}
-	return conn(tx).ExecEach(`INSERT INTO identifier (tenant, digest, subject, type, flags, source, key_version, sealed, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (tenant, digest, flags, subject) DO NOTHING`, args)
+	return conn(tx).ExecEach(`INSERT INTO identifier (tenant, digest, subject, type, flags, source, key_version, sealed, created_at, retired_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (tenant, digest, flags, subject) DO NOTHING`, args)
 }
 
 // UpdateRows implements subject.Store.
@@ -251,11 +242,14 @@ func (Subjects) Erase(tx store.Tx, tombs []*subject.Tomb) error {
 	c := conn(tx)
 	keys := make([][]any, len(tombs))
 	rows := make([][]any, len(tombs))
-	var reasons [][]any
+	var reasons, refused [][]any
 	for i, t := range tombs {
 		keys[i] = []any{t.Tenant, t.Subject[:]}
 		if t.HadState {
 			reasons = append(reasons, keys[i])
+		}
+		if t.Contested {
+			refused = append(refused, keys[i])
 		}
 		var reason any
 		if t.Reason != nil {
@@ -274,6 +268,9 @@ func (Subjects) Erase(tx store.Tx, tombs []*subject.Tomb) error {
 		if err := c.ExecEach(`DELETE FROM reason WHERE tenant = $1 AND subject = $2`, reasons); err != nil {
 			return err
 		}
+	}
+	if err := eraseRefused(c, refused); err != nil {
+		return err
 	}
 	return c.ExecEach(`INSERT INTO erased (tenant, subject, head, receipt, erased_at, unrecoverable_by, records,
 		entry, ledger_index, reason_chunk, reason, compacted_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`, rows)

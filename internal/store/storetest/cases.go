@@ -261,6 +261,7 @@ func testUpgrade(t *testing.T, w *world) {
 		for _, s := range []string{`DELETE FROM migration WHERE cell = 1 AND version > 1`, `ALTER TABLE source DROP COLUMN account`,
 			`ALTER TABLE source DROP COLUMN sealed`, `ALTER TABLE source DROP COLUMN old_sealed`, `DROP TABLE violation`,
 			`DROP TABLE index_key`, `ALTER TABLE gate DROP COLUMN index_from`, `ALTER TABLE gate DROP COLUMN index_to`,
+			`DROP TABLE thing`, `DROP TABLE refused_link`, `ALTER TABLE identifier DROP COLUMN retired_at`,
 			`INSERT INTO epoch (cell, n, created_at, destroyed_at, kcv) VALUES (1, 1, 5000, 0, '')`,
 			`DROP TABLE media`, `DROP TABLE media_key`, `DROP TABLE media_fetch`,
 			`INSERT INTO tenant (cell, id, tenant, name, disabled, created_at, version) VALUES (1, 'acme', 1, '', 0, 0, 1)`} {

@@ -70,6 +70,7 @@ func New(s Service, accounts *tenant.Service, opt Options) (*API, error) {
 	a.addRecords()
 	a.addMedia()
 	a.addStates()
+	a.addIdentifiers()
 	a.addLooks()
 	a.addViolations()
 	a.addAccounts()

@@ -64,6 +64,8 @@ func calls(w *world, tenantSource string) map[string][][2]string {
 		"unrestrict-subject":       {{"/api/v1/subjects/" + sub + ":unrestrict", ""}},
 		"hold-subject":             {{"/api/v1/subjects/" + sub + ":hold", ""}, {"/api/v1/subjects/" + sub + ":hold", `{"until":"2027-01-01T00:00:00Z"}`}},
 		"release-subject":          {{"/api/v1/subjects/" + sub + ":release", ""}},
+		"retire-identifiers":       {{"/api/v1/subjects/" + sub + "/identifiers:retire", `{"identifiers":[{"type":"phone","value":"+353851234567"}]}`}},
+		"link-identifiers":         {{"/api/v1/subjects/" + sub + "/identifiers:link", `{"identifiers":[{"type":"phone","value":"+353851234567"}]}`}},
 		"list-records":             {{"/api/v1/subjects/" + sub + "/records", ""}},
 		"get-records-by-client-id": {{"/api/v1/records/by-client-id/m1", ""}},
 		"get-media":                {{"/api/v1/records/" + aRecord(1).ID.String() + "/media/" + oneMedia.String(), ""}},

@@ -131,7 +131,7 @@ func (a *API) exportZIP(out *lateWriter, r *http.Request, c *call, s id.Subject,
 	}); err != nil {
 		return err
 	}
-	view, err := a.service.Subject(r.Context(), c.caller, s)
+	view, err := a.service.Profile(r.Context(), c.caller, s, purpose)
 	if err != nil {
 		return fmt.Errorf("show subject for export: %w", err)
 	}

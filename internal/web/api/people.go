@@ -22,7 +22,9 @@ func (a *API) addPeople() {
 			"A legal hold keeps a person: 409 hold.in_force.",
 		errors: []int{404, 409}}, a.erase)
 	typed(a, operation{id: "get-subject", method: http.MethodGet, path: "/api/v1/subjects/{subject}", tag: tagPeople,
-		summary: "Show what a person is known by", doc: "Identifiers, states, consents, and counts by kind; no records.", errors: []int{404, 410}}, a.show)
+		summary: "Show what a person is known by",
+		doc:     "Identifiers, states, consents, counts by kind, and the current traits. Traits of a restricted person are shown for a purpose of GDPR art. 18(2) only.",
+		errors:  []int{404, 410}}, a.show)
 }
 
 func (a *API) find(w http.ResponseWriter, r *http.Request, c *call) error {
@@ -94,18 +96,19 @@ func appendReceipt(b []byte, e Receipt) []byte {
 	return append(b, "}\n"...)
 }
 
-type subjectIn struct {
+type showIn struct {
 	Subject string `path:"subject" example:"sub_abcdefghijklmnopqrst" doc:"the person's id, from :find"`
+	Purpose string `query:"purpose" enum:"consent,legal-claims,rights-of-others,public-interest" doc:"for the traits of restricted persons, GDPR art. 18(2)"`
 }
 
 type subjectOut struct{ Body subjectBody }
 
-func (a *API) show(ctx context.Context, c *tenant.Caller, in *subjectIn) (*subjectOut, error) {
+func (a *API) show(ctx context.Context, c *tenant.Caller, in *showIn) (*subjectOut, error) {
 	s, err := parseSubject(in.Subject)
 	if err != nil {
 		return nil, err
 	}
-	v, err := a.service.Subject(ctx, c, s)
+	v, err := a.service.Profile(ctx, c, s, in.Purpose)
 	if err != nil {
 		return nil, err
 	}
@@ -115,12 +118,12 @@ func (a *API) show(ctx context.Context, c *tenant.Caller, in *subjectIn) (*subje
 // subjectOf is v over the wire.
 func subjectOf(v SubjectView) subjectBody {
 	b := subjectBody{Subject: v.Subject.String(), Members: subjectTexts(v.Members), States: list(v.States), HoldUntil: wireTime(v.HoldUntil), Reasons: v.Reasons,
-		Counts: v.Counts, CreatedAt: v.CreatedAt.UTC(), Consents: []consentBody{}, Identifiers: make([]knownIdentifiers, len(v.Identifiers))}
+		Counts: v.Counts, CreatedAt: v.CreatedAt.UTC(), Consents: []consentBody{}, Identifiers: identifiersOf(v.Identifiers), Refused: refusedOf(v.Refused)}
 	if b.Counts == nil {
 		b.Counts = map[string]int64{}
 	}
-	for i, ident := range v.Identifiers {
-		b.Identifiers[i] = knownIdentifiers(ident)
+	if b.Traits = traitsOf(v.Traits); v.Traits == nil {
+		b.TraitsWithheld = "restricted"
 	}
 	return b
 }

@@ -17,7 +17,8 @@ type Service interface {
 	// Find returns whom the identifiers name. Faults: NotFound; Conflict "subject.ambiguous" with
 	// the ids under "subjects".
 	Find(ctx context.Context, c *tenant.Caller, ids []Identifier) (Found, error)
-	Subject(ctx context.Context, c *tenant.Caller, s id.Subject) (SubjectView, error)
+	// Profile returns a person with their traits; those of somebody restricted need a purpose.
+	Profile(ctx context.Context, c *tenant.Caller, s id.Subject, purpose string) (SubjectView, error)
 	// Records returns one page, newest first. Faults: Forbidden "subject.restricted" without a
 	// purpose of GDPR art. 18(2); Invalid for a cursor that isn't one.
 	Records(ctx context.Context, c *tenant.Caller, s id.Subject, q Query) (Page, error)
@@ -35,6 +36,9 @@ type Service interface {
 	// Hold keeps a person from being erased until a time, or until Release when it is zero.
 	Hold(ctx context.Context, c *tenant.Caller, s id.Subject, reason string, until time.Time) (StateChange, error)
 	Release(ctx context.Context, c *tenant.Caller, s id.Subject, reason string) (StateChange, error)
+	// Retire takes identifiers from a person; Link gives some. All are changed or none.
+	Retire(ctx context.Context, c *tenant.Caller, s id.Subject, ids []Identifier) (IdentifierChange, error)
+	Link(ctx context.Context, c *tenant.Caller, s id.Subject, ids []Identifier) (IdentifierChange, error)
 	Stats(ctx context.Context, c *tenant.Caller, since time.Time) (Stats, error)
 	Refusals(ctx context.Context, c *tenant.Caller) ([]Refusal, error)
 	Violations(ctx context.Context, c *tenant.Caller) ([]Violation, error)
@@ -49,21 +53,25 @@ type Service interface {
 
 // What crosses between the API and the data path is the data path's own.
 type (
-	Identifier     = plane.Identifier
-	Found          = plane.FindResult
-	Query          = plane.Query
-	Page           = plane.Page
-	RecordView     = plane.RecordView
-	ExportSummary  = plane.ExportSummary
-	EraseRequest   = plane.EraseRequest
-	Receipt        = plane.Receipt
-	StateChange    = plane.StateChange
-	SubjectView    = plane.SubjectView
-	IdentifierView = plane.IdentifierView
-	KeysView       = plane.KeysView
-	Stats          = plane.Stats
-	Count          = plane.Count
-	Refusal        = plane.RefusalCount
-	Violation      = plane.Violation
-	Ref            = ledger.Ref
+	Identifier       = plane.Identifier
+	Found            = plane.FindResult
+	Query            = plane.Query
+	Page             = plane.Page
+	RecordView       = plane.RecordView
+	ExportSummary    = plane.ExportSummary
+	EraseRequest     = plane.EraseRequest
+	Receipt          = plane.Receipt
+	StateChange      = plane.StateChange
+	SubjectView      = plane.SubjectView
+	IdentifierView   = plane.IdentifierView
+	IdentifierChange = plane.IdentifierChange
+	RefusedLinkView  = plane.RefusedLinkView
+	Traits           = plane.Traits
+	Trait            = plane.Trait
+	KeysView         = plane.KeysView
+	Stats            = plane.Stats
+	Count            = plane.Count
+	Refusal          = plane.RefusalCount
+	Violation        = plane.Violation
+	Ref              = ledger.Ref
 )

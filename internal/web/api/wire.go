@@ -66,14 +66,10 @@ type subjectBody struct {
 	Consents    []consentBody      `json:"consents" nullable:"false" doc:"the person's say, by purpose"`
 	Counts      map[string]int64   `json:"counts" doc:"records by service/kind"`
 	CreatedAt   time.Time          `json:"created_at"`
-}
+	Traits      *traitsBody        `json:"traits,omitempty" doc:"what identify records say of the person now"`
 
-type knownIdentifiers struct {
-	Type    string `json:"type"`
-	Value   string `json:"value"`
-	Claimed bool   `json:"claimed,omitempty" doc:"only a public source says so"`
-	Shared  bool   `json:"shared,omitempty" doc:"several people go by it"`
-	Source  string `json:"source,omitempty" doc:"the source that said so first"`
+	Refused        []refusedLinkBody `json:"refused_links,omitempty" doc:"what was said of the person's identity and not followed"`
+	TraitsWithheld string            `json:"traits_withheld,omitempty" doc:"restricted: traits are shown for a purpose of GDPR art. 18(2) only"`
 }
 
 type consentBody struct {

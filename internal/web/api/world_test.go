@@ -77,9 +77,15 @@ func (p *plane) Find(_ context.Context, c *tenant.Caller, ids []api.Identifier) 
 	return api.Found{Subject: subject(1), Claimed: []id.Subject{subject(2)}}, p.called("find", c)
 }
 
-func (p *plane) Subject(_ context.Context, c *tenant.Caller, s id.Subject) (api.SubjectView, error) {
+func (p *plane) Profile(_ context.Context, c *tenant.Caller, s id.Subject, purpose string) (api.SubjectView, error) {
+	p.query.Purpose = purpose
 	return api.SubjectView{Subject: s, Members: []id.Subject{s}, States: []string{"restricted"}, Counts: map[string]int64{"cdp/track": 2}, CreatedAt: now,
-		Identifiers: []api.IdentifierView{{Type: "email", Value: "ann@example.com", Source: "src_ie1_x"}}}, p.called("subject", c)
+		Identifiers: []api.IdentifierView{{Type: "email", Value: "ann@example.com", Source: "src_ie1_x", State: "known", Since: now},
+			{Type: "phone", Value: "+353851234567", Source: "src_ie1_x", State: "retired", Since: now, RetiredAt: now},
+			{Type: "phone", Value: "+353851234568", Source: "src_ie1_x", State: "shared", Shared: true, SharedWith: []id.Subject{subject(2)}, Since: now}},
+		Refused: []api.RefusedLinkView{{Reason: "identity.two_user_ids", Type: "email", With: subject(2), Source: "src_ie1_x", Count: 2, FirstAt: now, LastAt: now},
+			{Reason: "identity.claim_ignored", Type: "email", Source: "src_ie1_y", Count: 1, FirstAt: now, LastAt: now}},
+		Traits: &api.Traits{Current: []api.Trait{{Name: "plan", Value: []byte(`"pro"`), Source: "src_ie1_x", AsOf: now}}}}, p.called("subject", c)
 }
 
 func (p *plane) Records(_ context.Context, c *tenant.Caller, _ id.Subject, q api.Query) (api.Page, error) {
@@ -147,6 +153,16 @@ func (p *plane) Hold(_ context.Context, c *tenant.Caller, s id.Subject, reason s
 
 func (p *plane) Release(_ context.Context, c *tenant.Caller, s id.Subject, reason string) (api.StateChange, error) {
 	return p.state("release", c, s, reason)
+}
+
+func (p *plane) Retire(_ context.Context, c *tenant.Caller, s id.Subject, ids []api.Identifier) (api.IdentifierChange, error) {
+	p.ids = ids
+	return api.IdentifierChange{Subject: s, Changed: 1, Ledger: ref()}, p.called("retire", c)
+}
+
+func (p *plane) Link(_ context.Context, c *tenant.Caller, s id.Subject, ids []api.Identifier) (api.IdentifierChange, error) {
+	p.ids = ids
+	return api.IdentifierChange{Subject: s, Changed: 1, Ledger: ref()}, p.called("link", c)
 }
 
 func (p *plane) Stats(_ context.Context, c *tenant.Caller, since time.Time) (api.Stats, error) {
