@@ -34,15 +34,11 @@ func newFetcher(c config.Fetch, tenants *tenant.Service) plane.Fetcher {
 func (f *fetcher) Fetches(source string) bool { return slices.Contains(f.sources, source) }
 
 // Wanted implements plane.Fetcher.
-func (f *fetcher) Wanted(adapter, kind string, data []byte) map[int]plane.Wanted {
+func (f *fetcher) Wanted(adapter, kind string, data []byte) map[int]string {
 	if adapter != term.AdapterTwilio {
 		return nil
 	}
-	wanted := map[int]plane.Wanted{}
-	for n, m := range twilio.MediaOf(kind, data) {
-		wanted[n] = plane.Wanted{URL: m.URL, Of: m.Call}
-	}
-	return wanted
+	return twilio.MediaOf(kind, data)
 }
 
 // Source implements plane.Fetcher.

@@ -23,17 +23,13 @@ type Fetcher interface {
 	// Fetches says whether that is switched on for a source.
 	Fetches(source string) bool
 	// Wanted returns where the media of a record lie, by their number in it.
-	Wanted(adapter, kind string, data []byte) map[int]Wanted
+	Wanted(adapter, kind string, data []byte) map[int]string
 	// Source returns the source of that id. Faults as tenant.Service.Hook.
 	Source(source string) (*tenant.Source, error)
 	// Fetch gets what lies at an address, with the source's credentials. Faults: Unavailable for what
 	// may pass, any other for what will not.
 	Fetch(ctx context.Context, source, address string) (Fetched, error)
 }
-
-// Wanted is something that lies at a vendor. Of is the client id of what it is part of, "" for nothing:
-// where its own record names nobody, it is kept with that one, whose people it is about.
-type Wanted struct{ URL, Of string }
 
 // Fetched is what a vendor sends. The plane closes Body.
 type Fetched struct {
@@ -201,46 +197,24 @@ func (p *Plane) fetchInto(ctx context.Context, r FetchRow) (service string, err 
 	if !f.Fetches(r.Source) {
 		return src.Service, fault.New(fault.Conflict, "fetch.off", "fetching was switched off for the source")
 	}
-	var want Wanted
-	nobody := false
+	address, nobody := "", false
 	err = p.view(ctx, &tenant.Caller{Tenant: src.Tenant, TenantID: src.TenantID}, func(tx store.Tx) error {
 		v, about, err := p.recordOf(tx, src, r)
 		if err != nil {
 			return err
 		}
-		service, want, nobody = v.Service, f.Wanted(src.Adapter, v.Kind, v.Data)[r.N], about == 0
+		service, address, nobody = v.Service, f.Wanted(src.Adapter, v.Kind, v.Data)[r.N], about == 0
 		return nil
 	})
 	switch {
 	case err != nil:
 		return src.Service, err
-	case want.URL == "":
+	case address == "":
 		return service, fault.New(fault.Gone, "fetch.no_url", "the record says no more where it lies")
-	case !nobody:
-		return service, p.fetchAs(ctx, src, want.URL, MediaUpload{fetched: &r, N: r.N})
-	case want.Of == "":
+	case nobody:
 		return service, fault.New(fault.Unprocessable, "fetch.nobody", "the record names nobody, so no erasure would find it")
 	}
-	return service, p.fetchFor(ctx, src, want)
-}
-
-// fetchFor keeps what lies at the vendor with the record of what it is part of, under the first number
-// that is free, or that has the same.
-func (p *Plane) fetchFor(ctx context.Context, src *tenant.Source, want Wanted) error {
-	nobody := fault.New(fault.Unavailable, "fetch.nobody", "there is no record of what it is part of, and its own names nobody")
-	if _, err := p.mediaTarget(ctx, src, &MediaUpload{ClientID: want.Of, people: true}); fault.ReasonOf(err) == "record.unknown" {
-		return nobody // its webhook may come later, or not be switched on
-	}
-	for n := 0; ; n++ {
-		err := p.fetchAs(ctx, src, want.URL, MediaUpload{ClientID: want.Of, N: n, people: true})
-		switch fault.ReasonOf(err) {
-		case "media.differs": // another recording of the same call
-			continue
-		case "record.unknown": // erased meanwhile
-			return nobody
-		}
-		return err
-	}
+	return service, p.fetchAs(ctx, src, address, MediaUpload{fetched: &r, N: r.N})
 }
 
 func (p *Plane) fetchAs(ctx context.Context, src *tenant.Source, address string, up MediaUpload) error {
@@ -282,11 +256,6 @@ func (p *Plane) recordOf(tx store.Tx, src *tenant.Source, r FetchRow) (v RecordV
 // named says whether f is the record that the upload is of, by the id that its client or this plane
 // gave it.
 func (p *Plane) named(up *MediaUpload, f *record.Found, v *RecordView) bool {
-	if up.people {
-		if owners, _ := p.mediaOwners(f); len(owners) == 0 {
-			return false
-		}
-	}
 	if up.fetched != nil {
 		return f.ID == up.fetched.Record
 	}

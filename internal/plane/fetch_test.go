@@ -33,12 +33,8 @@ type vendorStub struct {
 
 func (v *vendorStub) Fetches(source string) bool { return source == v.src.ID && !v.off }
 
-func (v *vendorStub) Wanted(_, kind string, data []byte) map[int]plane.Wanted {
-	wanted := map[int]plane.Wanted{}
-	for n, m := range twilio.MediaOf(kind, data) {
-		wanted[n] = plane.Wanted{URL: m.URL, Of: m.Call}
-	}
-	return wanted
+func (v *vendorStub) Wanted(_, kind string, data []byte) map[int]string {
+	return twilio.MediaOf(kind, data)
 }
 
 func (v *vendorStub) Source(string) (*tenant.Source, error) { return v.src, nil }
@@ -242,38 +238,37 @@ func TestAFetchIsMadeWhateverWriteFails(t *testing.T) {
 	}
 }
 
-// The webhook of a recording names nobody. What is fetched is kept with the call, so that it goes when
-// the caller goes.
-func TestARecordingIsKeptWithTheCallersCall(t *testing.T) {
+// The webhook of a recording names nobody but its call. What is fetched is the caller's all the same,
+// whichever webhook comes first, and goes when they go.
+func TestARecordingGoesWithItsCaller(t *testing.T) {
 	eachStore(t, func(t *testing.T, w *world) {
 		v := withVendor(t, w)
 		recording := func(sid, call, at string) {
 			w.receiveForm(v.src, url.Values{"RecordingSid": {sid}, "RecordingStatus": {"completed"}, "CallSid": {call}, "AccountSid": {"AC1"}, "RecordingUrl": {at}})
+			w.fetchAll()
 		}
 		recording("RE1", "CA1", "https://api.twilio.com/m0")
-		w.fetchAll()
-		if w.left() != 1 || len(v.asked) != 0 {
-			t.Fatalf("%d left, asked %v: without a call it waits", w.left(), v.asked)
-		}
 		w.receiveForm(v.src, url.Values{"CallSid": {"CA1"}, "CallStatus": {"completed"}, "Direction": {"inbound"}, "From": {"+353851234567"},
 			"To": {"+447700900001"}, "AccountSid": {"AC1"}, "SequenceNumber": {"1"}, "CallbackSource": {"call-progress-events"}})
 		recording("RE2", "CA1", "https://api.twilio.com/m1")
-		w.now = w.now.Add(time.Hour)
-		w.fetchAll()
-		got := w.records(w.find("phone", "+353851234567"))
-		if len(got) != 1 || len(got[0].Media) != 2 || w.left() != 0 {
-			t.Fatalf("records %+v, %d left", got, w.left())
+		recording("RE3", "", "https://api.twilio.com/m0") // of a conference: nobody's
+		if w.left() != 0 || len(v.asked) != 2 {
+			t.Fatalf("%d left, asked %v", w.left(), v.asked)
 		}
+		var kept []plane.MediaKept
 		sizes := map[int64]bool{}
-		for _, m := range got[0].Media {
-			sizes[m.Bytes] = true
+		for _, r := range w.records(w.find("phone", "+353851234567")) {
+			for _, m := range r.Media {
+				kept = append(kept, plane.MediaKept{ID: m.ID, Record: r.ID})
+				sizes[m.Bytes] = true
+			}
 		}
-		if !sizes[100_000] || !sizes[10] {
-			t.Errorf("media %+v", got[0].Media)
+		if len(kept) != 2 || !sizes[100_000] || !sizes[10] {
+			t.Fatalf("%d recordings of the caller, sizes %v", len(kept), sizes)
 		}
 		w.erase(w.find("phone", "+353851234567"))
-		for _, m := range got[0].Media {
-			_, err := w.readMedia(plane.MediaKept{ID: m.ID, Record: got[0].ID}, "")
+		for _, m := range kept {
+			_, err := w.readMedia(m, "")
 			wantKind(t, "read", err, fault.Gone, "subject.erased")
 		}
 	})

@@ -31,7 +31,6 @@ type MediaUpload struct {
 	Body     io.Reader
 
 	fetched *FetchRow // names the record, of an upload that this plane got itself
-	people  bool      // of a record that is about somebody
 }
 
 // MediaKept is what became of an upload. Already says that the same content was there before.

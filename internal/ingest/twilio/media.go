@@ -9,17 +9,10 @@ import (
 // mostMedia is how many files a message has at most.
 const mostMedia = 10
 
-// Media is a recording or picture that lies at Twilio.
-type Media struct {
-	URL string
-	// Call is the CallSid of the call that a recording is of, "" for none: its own webhook names nobody.
-	Call string
-}
-
-// MediaOf returns the recording or the pictures of a record by their number: of a message those of
+// MediaOf returns where the recording or the pictures of a record lie, by their number: of a message those of
 // MediaUrl0 and so on, of a recording that is complete its RecordingUrl. data is the record's, as the
 // webhook brought it; what isn't there, or is no text, is left out.
-func MediaOf(kind string, data []byte) map[int]Media {
+func MediaOf(kind string, data []byte) map[int]string {
 	var params map[string]json.RawMessage
 	if json.Unmarshal(data, &params) != nil {
 		return nil
@@ -30,17 +23,17 @@ func MediaOf(kind string, data []byte) map[int]Media {
 		}
 		return s
 	}
-	media := map[int]Media{}
+	media := map[int]string{}
 	switch kind {
 	case "recording":
 		if s := text("RecordingStatus"); s == "" || s == "completed" {
-			media[0] = Media{URL: text("RecordingUrl"), Call: text("CallSid")}
+			media[0] = text("RecordingUrl")
 		}
 	case "message":
 		for n := range mostMedia {
-			media[n] = Media{URL: text("MediaUrl" + strconv.Itoa(n))}
+			media[n] = text("MediaUrl" + strconv.Itoa(n))
 		}
 	}
-	maps.DeleteFunc(media, func(_ int, m Media) bool { return m.URL == "" })
+	maps.DeleteFunc(media, func(_ int, address string) bool { return address == "" })
 	return media
 }

@@ -11,16 +11,16 @@ import (
 func TestMediaOf(t *testing.T) {
 	for _, tt := range []struct {
 		kind, data string
-		want       map[int]twilio.Media
+		want       map[int]string
 	}{
 		{"message", `{"MediaUrl0":"https://a/0","MediaUrl2":"https://a/2","MediaUrl1":["x"],"MediaUrl10":"no","NumMedia":"3"}`,
-			map[int]twilio.Media{0: {URL: "https://a/0"}, 2: {URL: "https://a/2"}}},
+			map[int]string{0: "https://a/0", 2: "https://a/2"}},
 		{"message", `{"RecordingUrl":"https://a/r"}`, nil},
 		{"message", `{}`, nil},
 		{"message", `[]`, nil},
 		{"message", `{"MediaUrl0":`, nil},
-		{"recording", `{"RecordingUrl":"https://a/r","RecordingStatus":"completed","CallSid":"CA1"}`, map[int]twilio.Media{0: {URL: "https://a/r", Call: "CA1"}}},
-		{"recording", `{"RecordingUrl":"https://a/r"}`, map[int]twilio.Media{0: {URL: "https://a/r"}}},
+		{"recording", `{"RecordingUrl":"https://a/r","RecordingStatus":"completed","CallSid":"CA1"}`, map[int]string{0: "https://a/r"}},
+		{"recording", `{"RecordingUrl":"https://a/r"}`, map[int]string{0: "https://a/r"}},
 		{"recording", `{"RecordingUrl":"https://a/r","RecordingStatus":"in-progress"}`, nil},
 		{"recording", `{"RecordingUrl":7}`, nil},
 		{"call.status", `{"RecordingUrl":"https://a/r","MediaUrl0":"https://a/0"}`, nil},
@@ -37,8 +37,8 @@ func FuzzMediaOf(f *testing.F) {
 	f.Add("recording", []byte(`{"RecordingUrl":"https://a/r","CallSid":"CA1"}`))
 	f.Fuzz(func(t *testing.T, kind string, data []byte) {
 		for n, m := range twilio.MediaOf(kind, data) {
-			if n < 0 || n > 9 || m.URL == "" {
-				t.Errorf("number %d, %q", n, m.URL)
+			if n < 0 || n > 9 || m == "" {
+				t.Errorf("number %d, %q", n, m)
 			}
 		}
 	})
