@@ -122,7 +122,7 @@ func (w *world) mustHaveRotated(t testing.TB, from uint32, old *vault.Blinder) {
 	if n := w.query(`SELECT CAST(count(*) AS text) FROM identifier WHERE key_version <> $1`, from+1); n[0] != "0" {
 		t.Errorf("%s identifiers are not under version %d", n[0], from+1)
 	}
-	for _, i := range known {
+	for _, i := range slices.Concat(known, handled) {
 		value, _ := subject.Canonical(i.Type, []byte(i.Value))
 		d := old.Identifier(i.Type, value)
 		for _, c := range w.blobs() {
