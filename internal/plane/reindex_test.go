@@ -122,8 +122,9 @@ func (w *world) mustHaveRotated(t testing.TB, from uint32, old *vault.Blinder) {
 	if n := w.query(`SELECT CAST(count(*) AS text) FROM identifier WHERE key_version <> $1`, from+1); n[0] != "0" {
 		t.Errorf("%s identifiers are not under version %d", n[0], from+1)
 	}
-	digests := make([]any, len(known))
-	for i, k := range known {
+	all := slices.Concat(known, handled)
+	digests := make([]any, len(all))
+	for i, k := range all {
 		value, _ := subject.Canonical(k.Type, []byte(k.Value))
 		d := old.Identifier(k.Type, value)
 		digests[i] = d[:]

@@ -1,0 +1,534 @@
+package plane_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"domicile.dev/internal/fault"
+	"domicile.dev/internal/id"
+	"domicile.dev/internal/plane"
+	"domicile.dev/internal/store"
+	"domicile.dev/internal/store/sqlstore"
+	"domicile.dev/internal/store/storetest"
+	"domicile.dev/internal/store/storetest/pgtest"
+	"domicile.dev/internal/subject"
+	"domicile.dev/internal/tenant"
+	"domicile.dev/internal/term"
+)
+
+// A rotation of the index key, and what a tenant did to identifiers by hand, what was refused, and
+// things.
+
+// handled are identifiers that were retired, given on, linked, shared and claimed, and of whom took
+// part in a thing.
+var handled = append(phones(oldNumber, newNumber, "+447700900101", "+447700900102"), []plane.Identifier{{Type: term.UserID, Value: "h1"},
+	{Type: term.UserID, Value: "h2"}, {Type: term.UserID, Value: "h3"}, {Type: term.UserID, Value: "h4"}, {Type: term.Email, Value: "h1@example.com"},
+	{Type: term.Email, Value: "family@example.com"}, {Type: term.Email, Value: "once@example.com"}, {Type: term.AnonymousID, Value: "hn"},
+	{Type: term.Identity, Value: "agent-7"}, {Type: term.Email, Value: "guess@example.com"}}...)
+
+const itsStatus = "CallSid=CA2 CallStatus=completed Direction=inbound From=+447700900102 To=+447700900001 SequenceNumber=1"
+
+// handle brings them, to a world with the kinds of the example programme.
+func (w *world) handle() {
+	w.t.Helper()
+	w.send(w.src, "/v1/identify", fmt.Sprintf(`{"userId":"h1","messageId":"h1","traits":{"phone":%q,"email":"h1@example.com"}}`, oldNumber))
+	w.send(w.nat, "", text("h2", oldNumber, 9))
+	h1 := w.find(term.UserID, "h1")
+	w.mustRetire(h1, phones(oldNumber)...)
+	w.send(w.nat, "", text("h3", oldNumber, -1)) // the next holder's
+	if _, err := w.Link(context.Background(), w.caller, h1, phones(newNumber)); err != nil {
+		w.t.Fatal(err)
+	}
+	for _, u := range []string{"h2", "h3", "h4"} { // one address; the fourth gave it up
+		w.send(w.src, "/v1/identify", `{"userId":"`+u+`","messageId":"i`+u+`","traits":{"email":"family@example.com"}}`)
+	}
+	w.mustRetire(w.find(term.UserID, "h4"), plane.Identifier{Type: term.Email, Value: "family@example.com"})
+	w.send(w.src, "/v1/identify", `{"userId":"h4","messageId":"jh4","traits":{"email":"once@example.com"}}`)
+	w.mustRetire(w.find(term.UserID, "h4"), plane.Identifier{Type: term.Email, Value: "once@example.com"}) // nobody's since
+	w.send(w.src, "/v1/alias", `{"userId":"h2","previousId":"h3","messageId":"ah2"}`)
+	w.send(w.web, "/v1/identify", `{"anonymousId":"hn","messageId":"ch","traits":{"email":"guess@example.com"}}`)
+	w.twilios(itsRecording, aCall, // adopted
+		strings.ReplaceAll(itsRecording, "1", "3"), // whose, nobody knows yet
+		itsStatus, // its recording comes late
+		conversation("onConversationAdded", "CH1", "Attributes=a"), conversation("onParticipantAdded", "CH1", "ParticipantSid=MB1 Identity=agent-7"),
+		conversation("onParticipantAdded", "CH1", "ParticipantSid=MB2 MessagingBinding.Address=+447700900101"))
+}
+
+// portrait is what handled is answered with, and what is shown of everybody found and of the holders of
+// what is shared.
+func (w *world) portrait() (all []string) {
+	w.t.Helper()
+	for _, i := range handled {
+		r, err := w.Find(context.Background(), w.caller, []plane.Identifier{i})
+		line := fmt.Sprintf("%s %s: %v %v %s", i.Type, i.Value, r.Subject, r.Claimed, fault.ReasonOf(err))
+		if f, ok := fault.As(err); ok {
+			all = append(all, line+fmt.Sprint(f.Extra))
+			continue
+		}
+		v, err := w.Subject(context.Background(), w.caller, r.Subject)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		var idents []string
+		for _, x := range v.Identifiers {
+			idents = append(idents, fmt.Sprint(x))
+		}
+		slices.Sort(idents)
+		all = append(all, line+fmt.Sprint(v.Members, idents, v.Refused))
+	}
+	return all
+}
+
+func (w *world) sameFaces(t testing.TB, when string, want []string) {
+	t.Helper()
+	for i, got := range w.portrait() {
+		if got != want[i] {
+			t.Errorf("%s: got %s\nwant %s", when, got, want[i])
+		}
+	}
+}
+
+// TestHandsAndThingsHoldWhileTheIndexKeyIsRotated: after each page and before, numbers change hands,
+// calls and conversations come in, links are refused, and people go.
+func TestHandsAndThingsHoldWhileTheIndexKeyIsRotated(t *testing.T) {
+	vendorWorlds(t, func(t *testing.T, w *world) {
+		w.handle()
+		w.send(w.src, "/v1/identify", `{"userId":"r1","messageId":"ir1","traits":{"email":"two@example.com"}}`)
+		w.send(w.src, "/v1/identify", `{"userId":"r2","messageId":"ir2","traits":{"email":"two@example.com"}}`)
+		w.close()
+		w.page = 3
+		var b *between
+		w.open(func(db store.DB) store.DB { b = &between{DB: db}; return b })
+		want := w.portrait()
+		m := mover{w: w, t: t}
+		m.step() // before anything moves
+		b.do = m.step
+		old := w.vault.IndexKeys().Blinder("acme")
+		for from := range uint32(2) {
+			if err := w.rotate(); err != nil {
+				t.Fatal(err)
+			}
+			w.mustHaveRotated(t, from+1, old)
+			w.sameFaces(t, "at the end", want)
+			old = w.vault.IndexKeys().Blinder("acme")
+		}
+		if m.n < 12 {
+			t.Errorf("%d writes were seen", m.n)
+		}
+		b.do = nil
+		m.step()
+		w.restart()
+		w.sameFaces(t, "after a restart", want)
+		m.look()
+		// Things of before are known after: late webhooks are whose they are, and go with them.
+		w.twilios(strings.ReplaceAll(itsRecording, "1", "2"), strings.ReplaceAll(aCall, "1", "3"))
+		if w.kinds(term.Phone, "+447700900102")["voice/recording"] != 1 || w.find(term.Phone, "+447700900303").IsNobody() {
+			t.Error("a call of before is a new one")
+		}
+		w.erase(w.find(term.Phone, "+447700900101"))
+		for _, gone := range []string{"CA1", "RE1", "CH1", "MB2"} {
+			if w.opens(gone) {
+				t.Errorf("%s opens", gone)
+			}
+		}
+		for _, late := range []string{strings.Replace(itsRecording, "completed", "absent", 1), conversation("onConversationUpdated", "CH1", "Attributes=b DateUpdated=2026-03-02T10:00:00Z")} {
+			if r := w.twilio(late); len(r.Refused) != 1 || r.Refused[0].Reason != "subject.erased" {
+				t.Errorf("what comes late of an erased person: %+v", r)
+			}
+		}
+	})
+}
+
+// mover does at each step what people do, to people of that step and of those before.
+type mover struct {
+	w *world
+	t *testing.T
+	n int
+}
+
+func number(n int) string { return fmt.Sprintf("+35385200%04d", n) }
+
+func (m *mover) step() {
+	m.n++
+	w, n, ctx := m.w, m.n, context.Background()
+	w.send(w.src, "/v1/identify", fmt.Sprintf(`{"userId":"m%d","messageId":"m%d","traits":{"phone":%q}}`, n, n, number(n)))
+	w.twilios(fmt.Sprintf("CallSid=CB%d RecordingSid=RB%d RecordingStatus=completed", n, n)) // nobody's yet
+	if n > 1 {                                                                               // under either version by now
+		p := w.find(term.UserID, fmt.Sprint("m", n-1))
+		w.twilios(fmt.Sprintf("CallSid=CB%d CallStatus=completed Direction=inbound From=%s To=+447700900001 SequenceNumber=1", n-1, number(n-1)))
+		w.mustRetire(p, phones(number(n-1))...)
+		w.mustBeNobody(phones(number(n - 1))...)
+		w.send(w.nat, "", text(fmt.Sprint("late", n), number(n-1), 9)) // occurred when it was theirs
+		if got := w.kindsOf(p); got["voice/recording"] != 1 || got["voice/call.status"] != 1 || got["messaging/message"] != 1 {
+			m.t.Errorf("step %d: what was the person's before is %v", n, got)
+		}
+	}
+	if n > 2 {
+		p := w.find(term.UserID, fmt.Sprint("m", n-2))
+		for round := range 2 { // given back, and up again: one row is left
+			if v, err := w.Link(ctx, w.caller, p, phones(number(n-2))); err != nil || v.Changed != 1 || w.find(term.Phone, number(n-2)) != p {
+				m.t.Errorf("step %d: Link = %+v, %v", n, v, err)
+			}
+			if v := w.mustRetire(p, phones(number(n-2))...); v.Changed != 1 {
+				m.t.Errorf("step %d, round %d: %+v", n, round, v)
+			}
+		}
+		if v, _ := w.Subject(ctx, w.caller, p); len(v.Identifiers) != 2 {
+			m.t.Errorf("step %d: known by %+v", n, v.Identifiers)
+		}
+	}
+	if n > 3 && n%2 == 0 {
+		p := w.find(term.UserID, fmt.Sprint("m", n-3))
+		w.erase(p)
+		if w.opens(fmt.Sprint("RB", n-3)) {
+			m.t.Errorf("step %d: a recording outlives the person", n)
+		}
+		if r := w.twilio(fmt.Sprintf("CallSid=CB%d RecordingSid=RB%d RecordingStatus=absent", n-3, n-3)); len(r.Refused) != 1 {
+			m.t.Errorf("step %d: what comes late: %+v", n, r)
+		}
+	}
+	w.send(w.src, "/v1/alias", fmt.Sprintf(`{"userId":"r1","previousId":"r2","messageId":"ar%d"}`, n))
+	m.look()
+}
+
+// look checks what all steps left.
+func (m *mover) look() {
+	w := m.w
+	var refused int64
+	v, err := w.Subject(context.Background(), w.caller, w.find(term.UserID, "r1"))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	for _, r := range v.Refused {
+		refused += r.Count
+	}
+	if refused != int64(m.n+1) { // their address, and each alias
+		m.t.Errorf("step %d: %d refused links", m.n, refused)
+	}
+	for i := 1; i < m.n; i++ {
+		_, err := w.Find(context.Background(), w.caller, []plane.Identifier{{Type: term.UserID, Value: fmt.Sprint("m", i)}})
+		if erased := i%2 == 1 && i+3 <= m.n; erased != (err != nil) {
+			m.t.Errorf("step %d: person %d, erased %v: %v", m.n, i, erased, err)
+		}
+		w.mustBeNobody(phones(number(i))...)
+	}
+}
+
+func (w *world) kindsOf(s id.Subject) map[string]int64 {
+	w.t.Helper()
+	v, err := w.Subject(context.Background(), w.caller, s)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return v.Counts
+}
+
+// TestHandsAndThingsHoldWhereverARotationStops, and another process goes on.
+func TestHandsAndThingsHoldWhereverARotationStops(t *testing.T) {
+	for _, engine := range []string{"sqlite", "postgres"} {
+		for _, when := range []storetest.When{storetest.Before, storetest.After} {
+			t.Run(engine+"/"+string(when), func(t *testing.T) {
+				t.Parallel()
+				every := 1
+				if engine == "postgres" { // takes longer, and stops at the same writes and some more
+					every = 5
+				}
+				for step := 1; step < 100; step += every {
+					url, page := "", 12
+					if engine == "postgres" {
+						url, page = pgtest.URL(t), 30
+					}
+					if !stopWithHands(t, url, page, step, when) {
+						if step < 5 {
+							t.Errorf("only %d writes were seen", step-1)
+						}
+						return
+					}
+				}
+				t.Error("it never came to its end")
+			})
+		}
+	}
+}
+
+func stopWithHands(t *testing.T, url string, page, step int, when storetest.When) bool {
+	w := newWorld(t, url)
+	vendorKinds(w)
+	w.handle()
+	want := w.portrait()
+	old := w.vault.IndexKeys().Blinder("acme")
+	w.close()
+	w.page = page
+	var f *storetest.Faults
+	w.open(func(db store.DB) store.DB { f = storetest.NewFaults(db); return f })
+	f.FailAt(step, when)
+	err := w.rotate()
+	fired := f.Fired()
+	f.FailAt(0, when)
+	v, _ := w.Keys(context.Background(), tenant.Operator)
+	if !fired && err != nil || fired && err == nil && v.Rotating {
+		t.Fatalf("write %d: %v", step, err)
+	}
+	w.sameFaces(t, "cut short", want)
+	if fired && step%2 == 0 {
+		w.restart()
+		w.now = w.now.Add(3 * time.Minute) // the lease of who died
+		w.sameFaces(t, "restarted", want)
+	}
+	if v, _ = w.Keys(context.Background(), tenant.Operator); len(v.Index) == 1 {
+		err = w.rotate()
+	} else {
+		err = w.ReindexOnce(context.Background())
+	}
+	if err != nil {
+		t.Fatalf("write %d: second try: %v", step, err)
+	}
+	w.mustHaveRotated(t, 1, old)
+	w.sameFaces(t, "at its end", want)
+	w.erase(w.find(term.UserID, "h1"))
+	w.send(w.nat, "", text("x9", oldNumber, 9))
+	if w.opens("h2") || !w.opens("h3") {
+		t.Errorf("write %d: the erasure took the wrong records", step)
+	}
+	w.close()
+	return fired
+}
+
+// TestANumberChangesHandsInARotationWhateverWriteFails: the first holder's is under the version before.
+func TestANumberChangesHandsInARotationWhateverWriteFails(t *testing.T) {
+	var s id.Subject
+	journey(t,
+		func(w *world) {
+			w.send(w.nat, "", text("x1", oldNumber, -1))
+			w.send(w.nat, "", text("x2", newNumber, -1))
+			s = w.find(term.Phone, oldNumber)
+			if _, _, err := w.RotateIndex(context.Background(), tenant.Operator); err != nil {
+				w.t.Fatal(err)
+			}
+		},
+		func(w *world) error {
+			if _, err := w.Retire(context.Background(), w.caller, s, phones(oldNumber)); err != nil {
+				return err
+			}
+			if _, err := w.Link(context.Background(), w.caller, s, phones(newNumber)); err != nil {
+				return err
+			}
+			if err := w.ReindexOnce(context.Background()); err != nil {
+				return err
+			}
+			_, err := w.Retire(context.Background(), w.caller, s, phones(oldNumber))
+			return err
+		},
+		func(t *testing.T, w *world) {
+			w.mustBeNobody(phones(oldNumber)...)
+			if w.find(term.Phone, newNumber) != s || len(w.records(s)) != 2 || len(w.known(s)) != 2 {
+				t.Errorf("the person is known by %v", w.known(s))
+			}
+			if n := w.query(`SELECT type FROM identifier WHERE key_version = 1`); len(n) != 0 {
+				t.Errorf("%d identifiers are under version 1", len(n))
+			}
+		})
+}
+
+// afterView runs do once, after the n-th read from now.
+type afterView struct {
+	store.DB
+	n  int
+	do func()
+}
+
+func (a *afterView) View(ctx context.Context, fn func(store.Tx) error) error {
+	err := a.DB.View(ctx, fn)
+	if do := a.do; do != nil {
+		if a.n--; a.n == 0 {
+			a.do = nil
+			do()
+		}
+	}
+	return err
+}
+
+// TestWhatIsRetiredWhileItsPageMovesMovesToo: it goes to a place that the walk has passed by.
+func TestWhatIsRetiredWhileItsPageMovesMovesToo(t *testing.T) {
+	met := false
+	for read := 1; read < 5; read++ {
+		eachStore(t, func(t *testing.T, w *world) {
+			w.populate()
+			s := w.find(term.UserID, "u1")
+			w.close()
+			var a *afterView
+			w.open(func(db store.DB) store.DB { a = &afterView{DB: db}; return a })
+			old := w.vault.IndexKeys().Blinder("acme")
+			if _, _, err := w.RotateIndex(context.Background(), tenant.Operator); err != nil {
+				t.Fatal(err)
+			}
+			a.n, a.do = read, func() {
+				w.mustRetire(s, phones(oldNumber)...)
+				met = met || len(w.query(`SELECT type FROM identifier WHERE key_version = 1 AND flags = -1`)) == 1
+			}
+			if err := w.ReindexOnce(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			if a.do != nil {
+				w.mustRetire(s, phones(oldNumber)...)
+			}
+			w.mustHaveRotated(t, 1, old)
+			w.mustBeNobody(phones(oldNumber)...)
+			if v := w.known(s)["phone "+oldNumber+" retired"]; v.RetiredAt.IsZero() {
+				t.Errorf("known by %v", w.known(s))
+			}
+		})
+	}
+	if !met {
+		t.Error("nothing was retired before its page moved")
+	}
+}
+
+// TestWhatOccurredBeforeLeavesNoSecondRow: while the key is rotated, an event of before an identifier was
+// retired names its present holder, too, whose row is under the version before.
+func TestWhatOccurredBeforeLeavesNoSecondRow(t *testing.T) {
+	eachStore(t, func(t *testing.T, w *world) {
+		w.send(w.src, "/v1/identify", fmt.Sprintf(`{"userId":"u1","messageId":"i1","traits":{"phone":%q}}`, oldNumber))
+		u1 := w.find(term.UserID, "u1")
+		w.mustRetire(u1, phones(oldNumber)...)
+		w.send(w.src, "/v1/identify", fmt.Sprintf(`{"userId":"u2","messageId":"i2","traits":{"phone":%q}}`, oldNumber))
+		u2 := w.find(term.Phone, oldNumber)
+		if u2 == u1 || u2 != w.find(term.UserID, "u2") {
+			t.Fatal("the number is not the next holder's")
+		}
+		if _, _, err := w.RotateIndex(context.Background(), tenant.Operator); err != nil {
+			t.Fatal(err)
+		}
+		w.send(w.src, "/v1/identify", fmt.Sprintf(`{"userId":"u2","messageId":"i3","timestamp":"2026-03-01T10:00:00Z","traits":{"phone":%q}}`, oldNumber))
+		if n := w.query(`SELECT type FROM identifier WHERE type = 'phone'`); len(n) != 2 {
+			t.Errorf("%d rows of one number, want one of each holder", len(n))
+		}
+		w.mustRetire(u2, phones(oldNumber)...)
+		w.mustBeNobody(phones(oldNumber)...)
+		if err := w.ReindexOnce(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		w.mustBeNobody(phones(oldNumber)...)
+		for _, s := range []id.Subject{u1, u2} {
+			if v := w.known(s)["phone "+oldNumber+" retired"]; v.RetiredAt.IsZero() || len(w.known(s)) != 2 {
+				t.Errorf("known by %v", w.known(s))
+			}
+		}
+	})
+}
+
+// TestANodeThatIsLateLooksAgainWhoHasANumber: the other node's rotation has moved that somebody had it
+// before, and not yet who has it now.
+func TestANodeThatIsLateLooksAgainWhoHasANumber(t *testing.T) {
+	a := newWorld(t, pgtest.URL(t))
+	a.send(a.nat, "", text("x1", oldNumber, 9))
+	first := a.find(term.Phone, oldNumber)
+	a.mustRetire(first, phones(oldNumber)...)
+	a.send(a.nat, "", text("x2", oldNumber, -1))
+	next := a.find(term.Phone, oldNumber)
+	b := a.second()
+	if _, _, err := a.RotateIndex(context.Background(), tenant.Operator); err != nil {
+		t.Fatal(err)
+	}
+	a.moveRetired(t, oldNumber)
+	if b.vault.IndexKeys().To != 1 {
+		t.Fatal("nothing is left to learn")
+	}
+	var batch []string
+	for i := range 8 {
+		batch = append(batch, text(fmt.Sprint("b", i), oldNumber, 9+i%2))
+	}
+	if r := b.send(b.nat, "", strings.Join(batch, "\n")); r.Accepted != 8 {
+		t.Fatalf("%+v", r)
+	}
+	if n, m := len(a.records(first)), len(a.records(next)); n != 9 || m != 1 {
+		t.Errorf("%d records of the holder before, %d of the next one, want 9 and 1", n, m)
+	}
+	if err := b.ReindexOnce(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if b.find(term.Phone, oldNumber) != next {
+		t.Error("the number is no longer the next holder's")
+	}
+}
+
+// TestWhatWasGivenUpIsNotTheErasedPersonsUnderEitherVersion: who had a number once can't have it blocked,
+// nor take it from who claims it, wherever a rotation is.
+func TestWhatWasGivenUpIsNotTheErasedPersonsUnderEitherVersion(t *testing.T) {
+	for _, where := range []string{"no rotation", "begun", "the retired one moved", "the claim moved"} {
+		t.Run(where, func(t *testing.T) {
+			eachStore(t, func(t *testing.T, w *world) {
+				w.send(w.web, "/v1/identify", fmt.Sprintf(`{"anonymousId":"stranger","messageId":"c1","traits":{"phone":%q}}`, oldNumber))
+				w.send(w.src, "/v1/identify", fmt.Sprintf(`{"userId":"u1","messageId":"i1","traits":{"phone":%q}}`, oldNumber))
+				u1, stranger := w.find(term.UserID, "u1"), w.find(term.AnonymousID, "stranger")
+				w.mustRetire(u1, phones(oldNumber)...)
+				if where != "no rotation" {
+					if _, _, err := w.RotateIndex(context.Background(), tenant.Operator); err != nil {
+						t.Fatal(err)
+					}
+				}
+				switch where {
+				case "the retired one moved":
+					w.moveRetired(t, oldNumber)
+				case "the claim moved":
+					w.moveIf(t, oldNumber, func(b *subject.Binding) bool { return b.Claimed })
+				}
+				suppress := func(s id.Subject) {
+					if _, err := w.Erase(context.Background(), w.caller, s, plane.EraseRequest{Suppress: true}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				suppress(u1)
+				if w.find(term.Phone, oldNumber) != stranger {
+					t.Error("the claim went with who had the number before")
+				}
+				w.send(w.src, "/v1/identify", fmt.Sprintf(`{"userId":"u2","messageId":"i2","traits":{"phone":%q}}`, oldNumber))
+				u2 := w.find(term.Phone, oldNumber)
+				if u2 == stranger {
+					t.Error("a server source's word is no more than a claim")
+				}
+				w.mustRetire(u2, phones(oldNumber)...)
+				suppress(stranger) // nobody else has it: it is theirs to have blocked
+				if r := w.send(w.src, "/v1/identify", fmt.Sprintf(`{"userId":"u3","messageId":"i3","traits":{"phone":%q}}`, oldNumber)); len(r.Refused) != 1 {
+					t.Errorf("%+v, want it refused", r)
+				}
+			})
+		})
+	}
+}
+
+// moveRetired moves the retired row of a number to the current version.
+func (w *world) moveRetired(t testing.TB, number string) {
+	t.Helper()
+	w.moveIf(t, number, func(b *subject.Binding) bool { return b.RetiredAt != 0 })
+}
+
+// moveIf moves the row of a number that which picks.
+func (w *world) moveIf(t testing.TB, number string, which func(*subject.Binding) bool) {
+	t.Helper()
+	err := w.db.Do(context.Background(), func(tx store.Tx) error {
+		p, err := sqlstore.Subjects{}.BindingsBefore(tx, 2, subject.BindingAt{}, 1000)
+		if err != nil {
+			return err
+		}
+		for _, b := range p.Rows {
+			if !which(&b.Binding) || b.Digest != w.vault.IndexKeys().Before("acme").Identifier(term.Phone, []byte(number)) {
+				continue
+			}
+			n, err := sqlstore.Subjects{}.MoveBindings(tx, []subject.Move{{Binding: b.Binding, To: w.vault.IndexKeys().Blinder("acme").Identifier(term.Phone, []byte(number)), ToVersion: 2}})
+			if n != 1 {
+				t.Errorf("%d moved", n)
+			}
+			return err
+		}
+		t.Error("there is no such row")
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
