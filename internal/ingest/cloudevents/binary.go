@@ -35,7 +35,7 @@ func (d *decoder) binary(header http.Header) error {
 		if !broken.Sound() {
 			return err
 		}
-		d.b.Refuse(e, eventReason[broken.Code], "data")
+		d.b.Refuse(e, reasonOf(err), "data")
 		return nil
 	}
 	d.settle(e)

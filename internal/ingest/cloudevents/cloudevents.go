@@ -4,7 +4,6 @@
 package cloudevents
 
 import (
-	"errors"
 	"mime"
 	"net/http"
 	"strings"
@@ -77,7 +76,7 @@ func (d *decoder) structured() error {
 	if scan.Space(d.body, 0) == len(d.body) {
 		return empty()
 	}
-	end, err := d.element(0, 0)
+	end, err := d.b.Element(d.body, 0, 0, MaxEvents, d.utf8, d.read)
 	return d.after(end, err)
 }
 
@@ -87,7 +86,7 @@ func (d *decoder) batch() error {
 	if at == len(d.body) {
 		return empty()
 	}
-	end, err := scan.EachElement(d.body, at, d.element)
+	end, err := d.b.Elements(d.body, at, MaxEvents, d.utf8, d.read)
 	return d.after(end, err)
 }
 
@@ -101,41 +100,12 @@ func (d *decoder) after(end int, err error) error {
 	return err
 }
 
-// element decodes event n at body[at] and returns the index after it. Only what breaks the body is
-// an error.
-func (d *decoder) element(n, at int) (end int, err error) {
-	switch {
-	case n == MaxEvents:
-		d.b.Refuse(d.b.Add(n), "batch.too_many_events", "")
-	case n > MaxEvents:
-		d.b.Events[MaxEvents].Refused.More++
-	}
-	if n >= MaxEvents {
-		return scan.Skip(d.body, at)
-	}
-	e := d.b.Add(n)
-	end, err = d.b.Doc.Parse(d.body, at, scan.Limits{UTF8: d.utf8})
-	var broken *scan.Error
-	if errors.As(err, &broken) {
-		if !broken.Sound() {
-			return 0, err
-		}
-		d.b.Refuse(e, eventReason[broken.Code], d.b.Doc.Path())
-		return scan.Skip(d.body, at)
-	}
-	d.settle(e)
-	return end, nil
-}
-
 // settle fills e from the event that Doc maps, or refuses it.
 func (d *decoder) settle(e *ingest.Event) {
 	if reason, path := d.read(e); reason != "" {
 		d.b.Refuse(e, reason, path)
 	}
 }
-
-var eventReason = [...]string{scan.Syntax: "event.bad_data", scan.Truncated: "event.bad_data", scan.Duplicate: "event.duplicate_member",
-	scan.TooDeep: "event.too_deep", scan.TooManyMembers: "event.too_many_members", scan.BadUTF8: "event.bad_utf8"}
 
 // known are the protocol's own names that the path of a refusal may show.
 func known(name string) bool {

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"unicode/utf8"
 
 	"domicile.dev/internal/ingest"
@@ -19,10 +18,10 @@ func (d *decoder) read(e *ingest.Event) (reason, path string) {
 	if len(d.b.Doc.Raw(0)) > MaxEventBytes {
 		return "event.too_large", ""
 	}
-	if string(d.text("specversion")) != "1.0" {
+	if string(d.b.TextAt("specversion")) != "1.0" {
 		return "event.bad_version", "specversion"
 	}
-	typ := d.text("type")
+	typ := d.b.TextAt("type")
 	if len(typ) == 0 || !d.kind(e, typ) {
 		return "event.unknown_kind", "type"
 	}
@@ -56,7 +55,7 @@ func (d *decoder) kind(e *ingest.Event, typ []byte) bool {
 // name gives the event its client id. An id is unique within its source only, so the source tells
 // events apart, too: a digest of it, since a source is a URI that can name a person.
 func (d *decoder) name(e *ingest.Event) (reason, path string) {
-	id, source := d.text("id"), d.text("source")
+	id, source := d.b.TextAt("id"), d.b.TextAt("source")
 	if len(id) == 0 || utf8.RuneCount(id) > MaxIDChars {
 		return "event.bad_id", "id"
 	}
@@ -73,7 +72,7 @@ func (d *decoder) times() ingest.Times {
 	if n < 0 || d.b.Doc.Nodes[n].Kind == scan.Null {
 		return ingest.Times{}
 	}
-	return ingest.Times{At: ingest.ParseTime(d.text("time"))}
+	return ingest.Times{At: ingest.ParseTime(d.b.TextAt("time"))}
 }
 
 // unpack puts JSON that came in base64 where other JSON is, so that rules find what is in it. Other
@@ -87,11 +86,11 @@ func (d *decoder) unpack() (reason, path string) {
 	if doc.Member(0, "data") >= 0 || doc.Nodes[n].Kind != scan.String {
 		return "event.bad_data", "data_base64"
 	}
-	data, err := base64.StdEncoding.DecodeString(string(d.text("data_base64")))
+	data, err := base64.StdEncoding.DecodeString(string(d.b.TextAt("data_base64")))
 	if err != nil {
 		return "event.bad_data", "data_base64"
 	}
-	if !isJSON(string(d.text("datacontenttype"))) {
+	if !isJSON(string(d.b.TextAt("datacontenttype"))) {
 		return "", ""
 	}
 	if err := d.inner.ParseAll(data, scan.Limits{}); err != nil { // by itself: it must be one value
@@ -105,24 +104,10 @@ func (d *decoder) unpack() (reason, path string) {
 	return "", ""
 }
 
+// reasonOf is the reason for which an event is refused whose data can't be mapped.
 func reasonOf(err error) string {
-	var broken *scan.Error
-	if !errors.As(err, &broken) {
-		return "event.bad_data"
+	if reason := ingest.EventReason(err); reason != "event.bad_json" && reason != "" {
+		return reason
 	}
-	return eventReason[broken.Code]
-}
-
-// text returns the content of the attribute called name when it is a text; one with half a
-// surrogate pair, by which two could become the same, is none.
-func (d *decoder) text(name string) []byte {
-	n := d.b.Doc.Member(0, name)
-	if n < 0 || d.b.Doc.Nodes[n].Kind != scan.String {
-		return nil
-	}
-	content, whole := d.b.Text(n)
-	if !whole {
-		return nil
-	}
-	return content
+	return "event.bad_data"
 }

@@ -32,7 +32,7 @@ func (d *decoder) people(e *ingest.Event) (reason, path string) {
 		d.b.Identify(e, ingest.TypeOf(typ), term.RoleSubject, value)
 		return "", ""
 	}
-	switch subject := d.text("subject"); {
+	switch subject := d.b.TextAt("subject"); {
 	case isEmail(subject):
 		d.b.Identify(e, term.Email, term.RoleSubject, subject)
 	case isNumber(subject):
@@ -90,7 +90,7 @@ func (d *decoder) scalar(name string) []byte {
 	if d.b.Doc.Nodes[n].Kind == scan.Number {
 		return d.b.Doc.Raw(n)
 	}
-	return append([]byte{}, d.text(name)...)
+	return append([]byte{}, d.b.TextAt(name)...)
 }
 
 // isEmail says whether v is an e-mail address and can be nothing else, such as a path or a URI.

@@ -26,8 +26,9 @@ func (d *decoder) event(c call, index, at int) (end int, err error) {
 		if !errors.As(err, &fault) || !fault.Sound() {
 			return 0, err
 		}
+		reason := ingest.EventReason(err)
 		if end, err = scan.Skip(d.body, at); err == nil {
-			d.b.Refuse(e, eventReason[fault.Code], doc.Path())
+			d.b.Refuse(e, reason, doc.Path())
 		}
 		return end, err
 	}

@@ -2,10 +2,10 @@ package segment
 
 import (
 	"encoding/json"
-	"errors"
 	"slices"
 
 	"domicile.dev/internal/fault"
+	"domicile.dev/internal/ingest"
 	"domicile.dev/internal/scan"
 )
 
@@ -38,11 +38,7 @@ func (d *decoder) shareAll(context, integrations []byte) error {
 // merge rewrites the event with the members of common that it lacks, and maps it anew.
 func (d *decoder) merge(common *scan.Doc) (reason string) {
 	src := d.b.Hold(d.overlay(nil, 0, common, 0))
-	var fault *scan.Error
-	if err := d.b.Doc.ParseAll(src, scan.Limits{UTF8: true}); errors.As(err, &fault) {
-		return eventReason[fault.Code]
-	}
-	return ""
+	return ingest.EventReason(d.b.Doc.ParseAll(src, scan.Limits{UTF8: true}))
 }
 
 // lacksPeer says whether the event is to have the address that it came from: it names none, and

@@ -135,9 +135,6 @@ func (d *decoder) settle() {
 	}
 }
 
-var eventReason = [...]string{scan.Duplicate: "event.duplicate_member", scan.TooDeep: "event.too_deep",
-	scan.TooManyMembers: "event.too_many_members", scan.BadUTF8: "event.bad_utf8"}
-
 // errFound ends a search.
 var errFound = errors.New("segment: found")
 

@@ -2,7 +2,6 @@ package sendgrid
 
 import (
 	"regexp"
-	"strconv"
 	"unicode/utf8"
 
 	"domicile.dev/internal/ingest"
@@ -36,18 +35,18 @@ func (d *decoder) read(e *ingest.Event) (reason, path string) {
 	if len(doc.Raw(0)) > MaxEventBytes {
 		return "event.too_large", ""
 	}
-	event := d.text("event")
+	event := d.b.TextAt("event")
 	if len(event) == 0 {
 		return "event.unknown_kind", "event"
 	}
 	if e.Kind = d.env.Kinds.Kind(service, kindOf(event)); e.Kind == nil {
 		return "event.unknown_kind", "event"
 	}
-	if e.ClientID = d.text("sg_event_id"); len(e.ClientID) == 0 || utf8.RuneCount(e.ClientID) > MaxIDChars {
+	if e.ClientID = d.b.TextAt("sg_event_id"); len(e.ClientID) == 0 || utf8.RuneCount(e.ClientID) > MaxIDChars {
 		return "event.bad_id", "sg_event_id"
 	}
-	e.OccurredAt, e.Skewed = d.times().Occurred(d.env.ReceivedAt.UnixMilli())
-	email := d.text("email")
+	e.OccurredAt, e.Skewed = d.b.SecondsAt("timestamp").Occurred(d.env.ReceivedAt.UnixMilli())
+	email := d.b.TextAt("email")
 	switch {
 	case len(email) > MaxNameBytes:
 		return "event.bad_identifier", "email"
@@ -68,11 +67,11 @@ func (d *decoder) impersonal() bool {
 		switch string(doc.Key(n)) {
 		case "event", "sg_event_id": // read before
 		case "timestamp":
-			if d.times().At <= 0 {
+			if d.b.SecondsAt("timestamp").At <= 0 {
 				return false
 			}
 		case "type":
-			if doc.Nodes[n].Kind != scan.String || !word.Match(d.text("type")) {
+			if doc.Nodes[n].Kind != scan.String || !word.Match(d.b.TextAt("type")) {
 				return false
 			}
 		case "email":
@@ -88,37 +87,3 @@ func (d *decoder) impersonal() bool {
 
 // word is what the vendor says of an account, such as compliance_suspend.
 var word = regexp.MustCompile(`^[a-z][a-z_]{0,63}$`)
-
-// text returns the content of the member called name when it is a text; one with half a surrogate
-// pair, by which two could become the same, is none.
-func (d *decoder) text(name string) []byte {
-	n := d.b.Doc.Member(0, name)
-	if n < 0 || d.b.Doc.Nodes[n].Kind != scan.String {
-		return nil
-	}
-	content, whole := d.b.Text(n)
-	if !whole {
-		return nil
-	}
-	return content
-}
-
-// times reads the timestamp: seconds since 1970, as a number or in a text.
-func (d *decoder) times() ingest.Times {
-	n := d.b.Doc.Member(0, "timestamp")
-	if n < 0 {
-		return ingest.Times{}
-	}
-	raw := d.b.Doc.Raw(n)
-	if d.b.Doc.Nodes[n].Kind == scan.String {
-		raw = raw[1 : len(raw)-1]
-	}
-	seconds, err := strconv.ParseInt(string(raw), 10, 64)
-	if err != nil || seconds <= 0 || seconds > maxSeconds {
-		return ingest.Times{At: -1}
-	}
-	return ingest.Times{At: seconds * 1000}
-}
-
-// maxSeconds is the year 9999, so that milliseconds don't overflow.
-const maxSeconds = 253_402_300_799

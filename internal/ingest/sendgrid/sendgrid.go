@@ -3,7 +3,6 @@
 package sendgrid
 
 import (
-	"errors"
 	"unicode/utf8"
 
 	"domicile.dev/internal/fault"
@@ -54,9 +53,9 @@ func (d *decoder) decode() (err error) {
 	case at == len(d.body):
 		return fault.New(fault.Invalid, "body.empty", "the body holds no event")
 	case d.body[at] == '{':
-		end, err = d.element(0, at)
+		end, err = d.b.Element(d.body, 0, at, MaxEvents, d.utf8, d.read)
 	case d.body[at] == '[':
-		end, err = scan.EachElement(d.body, at, d.element)
+		end, err = d.b.Elements(d.body, at, MaxEvents, d.utf8, d.read)
 	default:
 		return fault.New(fault.Invalid, "body.not_array", "the body is no JSON array of events")
 	}
@@ -65,37 +64,6 @@ func (d *decoder) decode() (err error) {
 	}
 	return ingest.Unreadable(err)
 }
-
-// element decodes event n at body[at] and returns the index after it. Only what breaks the array
-// is an error.
-func (d *decoder) element(n, at int) (end int, err error) {
-	switch {
-	case n == MaxEvents:
-		d.b.Refuse(d.b.Add(n), "batch.too_many_events", "")
-	case n > MaxEvents:
-		d.b.Events[MaxEvents].Refused.More++
-	}
-	if n >= MaxEvents {
-		return scan.Skip(d.body, at)
-	}
-	e := d.b.Add(n)
-	end, err = d.b.Doc.Parse(d.body, at, scan.Limits{UTF8: d.utf8})
-	var broken *scan.Error
-	if errors.As(err, &broken) {
-		if !broken.Sound() {
-			return 0, err
-		}
-		d.b.Refuse(e, eventReason[broken.Code], d.b.Doc.Path())
-		return scan.Skip(d.body, at)
-	}
-	if reason, path := d.read(e); reason != "" {
-		d.b.Refuse(e, reason, path)
-	}
-	return end, nil
-}
-
-var eventReason = [...]string{scan.Duplicate: "event.duplicate_member", scan.TooDeep: "event.too_deep",
-	scan.TooManyMembers: "event.too_many_members", scan.BadUTF8: "event.bad_utf8"}
 
 // known are the protocol's own names that the path of a refusal may show.
 func known(name string) bool {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"domicile.dev/internal/fault"
+	"domicile.dev/internal/ingest"
 )
 
 // How far the time of signing may lie from now. The vendor sends again for a day and does not say
@@ -64,7 +65,7 @@ func Verify(key *ecdsa.PublicKey, timestamp, signature string, body []byte, now 
 		return mismatch()
 	}
 	seconds, err := strconv.ParseInt(timestamp, 10, 64)
-	if err != nil || seconds < 0 || seconds > maxSeconds {
+	if err != nil || seconds < 0 || seconds > ingest.MaxSeconds {
 		return mismatch() // the time and the body could be divided anywhere
 	}
 	if off := now.Sub(time.Unix(seconds, 0)); off > MaxAge || off < -MaxAhead {

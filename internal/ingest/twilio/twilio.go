@@ -3,7 +3,6 @@
 package twilio
 
 import (
-	"errors"
 	"mime"
 	"strings"
 	"unicode/utf8"
@@ -131,29 +130,7 @@ func (d *decoder) object(at int) error {
 // stream decodes the array of Event Streams.
 func (d *decoder) stream(at int) error {
 	whole := utf8.Valid(d.body) // if not, it is asked of each event
-	end, err := scan.EachElement(d.body, at, func(n, at int) (int, error) {
-		switch {
-		case n == MaxEvents:
-			d.b.Refuse(d.b.Add(n), "batch.too_many_events", "")
-		case n > MaxEvents:
-			d.b.Events[MaxEvents].Refused.More++
-		}
-		if n >= MaxEvents {
-			return scan.Skip(d.body, at)
-		}
-		e := d.b.Add(n)
-		end, err := d.b.Doc.Parse(d.body, at, scan.Limits{UTF8: whole})
-		var broken *scan.Error
-		if errors.As(err, &broken) {
-			if !broken.Sound() {
-				return 0, err
-			}
-			d.b.Refuse(e, eventReason[broken.Code], d.b.Doc.Path())
-			return scan.Skip(d.body, at)
-		}
-		d.settle(e, func() (string, string) { return d.event(e) })
-		return end, nil
-	})
+	end, err := d.b.Elements(d.body, at, MaxEvents, whole, d.event)
 	if err == nil && scan.Space(d.body, end) < len(d.body) {
 		err = &scan.Error{Code: scan.Syntax, Offset: end}
 	}
@@ -172,9 +149,6 @@ func (d *decoder) settle(e *ingest.Event, read func() (reason, path string)) {
 		d.b.Refuse(e, reason, path)
 	}
 }
-
-var eventReason = [...]string{scan.Duplicate: "event.duplicate_member", scan.TooDeep: "event.too_deep",
-	scan.TooManyMembers: "event.too_many_members", scan.BadUTF8: "event.bad_utf8"}
 
 // known are the names that the path of a refusal may show.
 func known(name string) bool {

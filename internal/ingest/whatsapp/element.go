@@ -3,8 +3,6 @@ package whatsapp
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
-	"strconv"
 	"unicode/utf8"
 
 	"domicile.dev/internal/ingest"
@@ -70,7 +68,7 @@ func (d *decoder) read(e *ingest.Event, s shape, at, metadata span) (reason, pat
 			s, e.Qualifier = groupStatus, e.Qualifier+"/"+who
 		}
 	}
-	e.OccurredAt, e.Skewed = d.times().Occurred(d.env.ReceivedAt.UnixMilli())
+	e.OccurredAt, e.Skewed = d.b.SecondsAt("timestamp").Occurred(d.env.ReceivedAt.UnixMilli())
 	c := d.people(e, s)
 	if len(e.Identifiers) == 0 {
 		return "event.no_subject", s.number
@@ -100,10 +98,8 @@ func (d *decoder) participant() string {
 
 // parse maps src. What the scanner that found its end let pass, it may not.
 func (d *decoder) parse(src []byte) (reason, path string) {
-	err := d.b.Doc.ParseAll(src, scan.Limits{UTF8: d.utf8})
-	var broken *scan.Error
-	if errors.As(err, &broken) {
-		return eventReason[broken.Code], d.b.Doc.Path()
+	if err := d.b.Doc.ParseAll(src, scan.Limits{UTF8: d.utf8}); err != nil {
+		return ingest.EventReason(err), d.b.Doc.Path()
 	}
 	return "", ""
 }
@@ -131,26 +127,6 @@ func (d *decoder) extend(at span, c *contact, metadata span) (reason, path strin
 	d.made += len(whole)
 	return d.parse(whole)
 }
-
-// times reads the timestamp: seconds since 1970, in a text or as a number.
-func (d *decoder) times() ingest.Times {
-	n := d.b.Doc.Member(0, "timestamp")
-	if n < 0 {
-		return ingest.Times{}
-	}
-	raw := d.b.Doc.Raw(n)
-	if d.b.Doc.Nodes[n].Kind == scan.String {
-		raw = raw[1 : len(raw)-1]
-	}
-	seconds, err := strconv.ParseInt(string(raw), 10, 64)
-	if err != nil || seconds <= 0 || seconds > maxSeconds {
-		return ingest.Times{At: -1}
-	}
-	return ingest.Times{At: seconds * 1000}
-}
-
-// maxSeconds is the year 9999, so that milliseconds don't overflow.
-const maxSeconds = 253_402_300_799
 
 // word says whether v is a name such as "delivered" and nothing a person could be called by.
 func word(v []byte) bool {

@@ -47,7 +47,7 @@ func (d *decoder) readUpdate(e *ingest.Event, at, metadata span) (reason, path s
 	}
 	sum := sha256.Sum256(d.raw(at))
 	e.Qualifier = idUpdate + "/" + hex.EncodeToString(sum[:16])
-	e.OccurredAt, e.Skewed = d.times().Occurred(d.env.ReceivedAt.UnixMilli())
+	e.OccurredAt, e.Skewed = d.b.SecondsAt("timestamp").Occurred(d.env.ReceivedAt.UnixMilli())
 	number := d.text(0, "wa_id")
 	c := d.contactOf(number, e.ClientID)
 	for _, name := range [...]string{"user_id", "parent_user_id"} {

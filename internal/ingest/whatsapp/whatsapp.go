@@ -212,7 +212,7 @@ func (d *decoder) ambiguous(err error, path string) error {
 	if !errors.As(err, &broken) || broken.Code != scan.Duplicate {
 		return err
 	}
-	d.refuse(eventReason[scan.Duplicate], path)
+	d.refuse(ingest.EventReason(err), path)
 	return nil
 }
 
@@ -243,9 +243,6 @@ func (d *decoder) refuse(reason, path string) {
 		d.b.Refuse(e, reason, path)
 	}
 }
-
-var eventReason = [...]string{scan.Syntax: "event.bad_json", scan.Truncated: "event.bad_json", scan.Duplicate: "event.duplicate_member",
-	scan.TooDeep: "event.too_deep", scan.TooManyMembers: "event.too_many_members", scan.BadUTF8: "event.bad_utf8"}
 
 // known are the protocol's own names that the path of a refusal may show.
 func known(name string) bool {
