@@ -19,6 +19,11 @@ var Levels = map[string]int{
 	"internal/programme": 1, // load, check, hash
 	"internal/seal":      1, // the format of a sealed part
 
+	"internal/law":      2, // transfer rules as data
+	"internal/register": 2, // observed, dated facts
+
+	"internal/decision": 3, // Decide; compiles to Cedar; pure
+
 	"internal/ledger": 3, // append, prove, verify
 	"internal/record": 3, // the record log, its index and cursors
 	"internal/vault":  3, // keys per person, epochs
