@@ -140,11 +140,11 @@ func TestStrikingARule(t *testing.T) {
 func TestDays(t *testing.T) {
 	for _, s := range []string{"1969-12-31", "1970-01-01", "2024-02-29", "2026-11-25"} {
 		at, _ := time.Parse(time.DateOnly, s)
-		if got := law.DayOf(at.Add(23*time.Hour + 59*time.Minute)).Date(); string(got) != s {
+		if got := programme.DayOf(at.Add(23*time.Hour + 59*time.Minute)).Date(); string(got) != s {
 			t.Errorf("the day of %s is %s", s, got)
 		}
 	}
-	if law.Never.Date() != "" || law.LastDay("") != law.Never || law.FirstDay("") != 0 {
+	if programme.Never.Date() != "" || programme.LastDay("") != programme.Never || programme.FirstDay("") != 0 {
 		t.Error("no date is the beginning or the end of time")
 	}
 }

@@ -1,0 +1,189 @@
+package decision
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cedar-policy/cedar-go/types"
+
+	"domicile.dev/internal/law"
+	"domicile.dev/internal/programme"
+	"domicile.dev/internal/register"
+)
+
+// maxCached bounds the answers that are kept. Past it all are forgotten: distinct questions are few,
+// unless somebody makes them up.
+const maxCached = 1 << 14
+
+// Engine answers questions about one programme under one book of laws, with one register. It is safe
+// for concurrent use. Who has a new register makes a new Engine.
+type Engine struct {
+	p        *programme.Programme
+	book     *law.Book
+	reg      *register.Register
+	policies *Policies
+	plans    map[string]*plan
+	mapped   map[[2]string][]string // service, kind → categories
+
+	mu     sync.RWMutex // guards what follows
+	seen   *seen
+	cached map[question]*Decision
+}
+
+// seen is the register on a day, and the same for Cedar.
+type seen struct {
+	*register.Facts
+	record types.Record
+}
+
+// question is what an answer depends on, as a key. What depends on the person is four small things.
+type question struct {
+	flow, tenant, service, kind, recipient, purpose, region, one string
+	categories, origins                                          Set
+	day                                                          programme.Day
+	most                                                         Form
+	states                                                       State
+	optOuts                                                      OptOut
+	known, consents, objects                                     bool
+}
+
+// New compiles p. A nil register has seen nothing; nil policies are none.
+func New(p *programme.Programme, book *law.Book, reg *register.Register, policies *Policies) *Engine {
+	e := &Engine{p: p, book: book, reg: reg, policies: policies, plans: map[string]*plan{}, mapped: map[[2]string][]string{}, cached: map[question]*Decision{}}
+	for k, rules := range p.KindRules() {
+		var cats []string
+		for _, f := range rules {
+			if !slices.Contains(cats, f.Category) {
+				cats = append(cats, f.Category)
+			}
+		}
+		slices.Sort(cats)
+		e.mapped[[2]string{k.Service, k.Kind}] = cats
+	}
+	for i := range p.Flows {
+		e.plans[p.Flows[i].ID] = compile(p, book, &p.Flows[i])
+	}
+	return e
+}
+
+// Decide answers one question, without keeping anything.
+func Decide(p *programme.Programme, book *law.Book, reg *register.Register, q Question, now time.Time) *Decision {
+	return New(p, book, reg, nil).Decide(&q, now)
+}
+
+// Decide answers q as of now. The Decision is shared: don't change it.
+func (e *Engine) Decide(q *Question, now time.Time) *Decision {
+	pl := e.plans[q.Flow]
+	key := question{flow: q.Flow, tenant: q.Tenant, service: q.Service, kind: q.Kind, recipient: q.Recipient, purpose: q.Purpose, region: q.Region, one: q.Case,
+		categories: q.Categories, origins: q.Origins, day: programme.DayOf(now), most: q.Most, states: q.Subject.States, optOuts: q.Subject.OptOuts, known: q.Subject.Known}
+	if pl != nil {
+		key.consents = slices.Contains(q.Subject.Consents, pl.f.Purpose)
+		key.objects = slices.Contains(q.Subject.Objects, pl.f.Purpose)
+	}
+	e.mu.RLock()
+	d, seen := e.cached[key], e.seen
+	e.mu.RUnlock()
+	if d != nil {
+		return d
+	}
+	if seen == nil || seen.Day != key.day {
+		seen = e.see(key.day)
+	}
+	d = e.judge(pl, q, seen, now)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.seen = seen; len(e.cached) >= maxCached {
+		clear(e.cached)
+	}
+	e.cached[key] = d
+	return d
+}
+
+func (e *Engine) see(day programme.Day) *seen {
+	s := &seen{Facts: e.reg.At(day)}
+	if e.policies != nil {
+		s.record = factRecord(s.Facts)
+	}
+	return s
+}
+
+// Filled returns the question with what the flow declares in place of what was left out.
+func (e *Engine) Filled(q Question) Question {
+	pl := e.plans[q.Flow]
+	if pl == nil {
+		return q
+	}
+	fill(&q, pl)
+	return q
+}
+
+func fill(q *Question, pl *plan) {
+	if q.Recipient == "" {
+		q.Recipient = pl.f.To
+	}
+	if q.Purpose == "" {
+		q.Purpose = pl.f.Purpose
+	}
+	if q.Region == "" {
+		q.Region = pl.f.From
+	}
+	if most := formOf(pl.f.Form); q.Most < most { // who asks for more than the flow's form gets the flow's at most
+		q.Most = most
+	}
+}
+
+// judge answers anew.
+func (e *Engine) judge(pl *plan, asked *Question, s *seen, now time.Time) *Decision {
+	d := &Decision{Flow: asked.Flow, At: dateOf(now), Programme: e.p.Hash, Register: s.Version, Rules: e.rules(), Scope: WholeFlow,
+		Legs: []Leg{}, Obligations: []Obligation{}, Laws: []string{}}
+	if pl == nil {
+		d.Recipient, d.Purpose = asked.Recipient, asked.Purpose
+		d.Reasons = []Reason{{Effect: Denies, Code: "flow.undeclared", Says: "what is not declared is denied", Policy: "undeclared"}}
+		return d
+	}
+	q := *asked
+	fill(&q, pl)
+	d.Recipient, d.Purpose, d.Basis = q.Recipient, q.Purpose, pl.basis
+	w := &world{q: &q, day: s.Day, facts: s.Facts}
+	w.laws = lawsOf(e.p, e.book, &q)
+	d.Laws = w.laws
+	j := &judgement{e: e, pl: pl, w: w, d: d, record: s.record}
+	j.run()
+	return d
+}
+
+func (e *Engine) rules() string {
+	if e.policies != nil && e.policies.Version != "" {
+		return e.book.Version + "+" + e.policies.Version
+	}
+	return e.book.Version
+}
+
+// lawsOf returns the laws that apply, sorted: those of the region's country, of the entity that
+// operates it, and those that the person brings. A country that nobody wrote down stands as "?" and
+// its code.
+func lawsOf(p *programme.Programme, book *law.Book, q *Question) []string {
+	out := make([]string, 0, 4)
+	add := func(country string) {
+		if country == "" {
+			return
+		}
+		id := "?" + country
+		if l := book.Of(country); l != nil {
+			id = l.ID
+		}
+		if !slices.Contains(out, id) {
+			out = append(out, id)
+		}
+	}
+	if r := p.Region(q.Region); r != nil {
+		add(r.Country)
+		if e := p.Entity(r.Entity); e != nil {
+			add(e.Country)
+		}
+	}
+	q.Origins.each(func(c string) bool { add(c); return true })
+	slices.Sort(out)
+	return out
+}

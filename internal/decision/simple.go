@@ -1,0 +1,60 @@
+package decision
+
+import (
+	"slices"
+
+	"domicile.dev/internal/register"
+	"domicile.dev/internal/term"
+)
+
+// simple judges the conditions that have one answer and no day.
+func (c *cond) simple(w *world) bool {
+	q := w.q
+	switch c.op {
+	case opForm:
+		return w.form >= c.form
+	case opKind:
+		return slices.Contains(c.set, q.Service+"/"+q.Kind)
+	case opCategories:
+		return q.Categories.within(c.set)
+	case opClassified:
+		return !q.Categories.has(term.Unclassified)
+	case opAsked:
+		return q.Categories != ""
+	case opNoCategory:
+		return q.Categories.each(func(x string) bool { return !slices.Contains(c.set, x) })
+	case opRecipient:
+		return q.Recipient == c.key
+	case opPurpose:
+		return q.Purpose == c.key
+	case opRegion:
+		return q.Region == c.key
+	case opRunning:
+		return !w.facts.Paused[c.key].Holds
+	case opNoObjection:
+		f, said := w.facts.ByKey[register.KeyObjection(q.Tenant, c.key)]
+		return !said || w.day > f.Until
+	case opEnabled:
+		f, said := w.facts.ByKey[register.KeyEnabled(q.Tenant, c.key)]
+		return said && w.day <= f.Until
+	case opPin:
+		places, pinned := w.facts.Pins[q.Tenant]
+		return !pinned || !slices.ContainsFunc(c.set, func(x string) bool { return !slices.Contains(places, x) })
+	case opCase:
+		f, said := w.facts.ByKey[register.KeyCase(q.Case, c.key)]
+		return q.Case != "" && said && w.day <= f.Until
+	case opLaws:
+		return !slices.ContainsFunc(w.laws, func(x string) bool { return !slices.Contains(c.set, x) })
+	case opKnown:
+		return q.Subject.Known
+	case opState:
+		return uint8(q.Subject.States)&c.bits == 0
+	case opNotObjecting:
+		return !slices.Contains(q.Subject.Objects, c.key)
+	case opNoOptOut:
+		return uint8(q.Subject.OptOuts)&c.bits == 0
+	case opConsent:
+		return slices.Contains(q.Subject.Consents, c.key)
+	}
+	return false // opNever
+}
