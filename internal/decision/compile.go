@@ -37,8 +37,8 @@ type plan struct {
 }
 
 // compile returns the conditions of a flow under every law of the book.
-func compile(p *programme.Programme, book *law.Book, f *programme.Flow) *plan {
-	c := &compiler{p: p, book: book, f: f, to: importers(p, f), at: at(p.At(f)), region: p.Region(f.From)}
+func compile(p *programme.Programme, book *law.Book, f *programme.Flow, without ...string) *plan {
+	c := &compiler{p: p, book: book, f: f, without: without, to: importers(p, f), at: at(p.At(f)), region: p.Region(f.From)}
 	pl := &plan{f: f, laws: map[string][]gate{}, review: map[string]programme.Day{}}
 	for _, x := range f.Categories {
 		pl.leaves = append(pl.leaves, p.Leaves(x)...)
@@ -83,6 +83,7 @@ type compiler struct {
 	purpose *programme.Purpose
 	region  *programme.Region
 	leaves  []string
+	without []string // mechanisms left out
 	at      string
 }
 
@@ -171,7 +172,11 @@ func (c *compiler) recipients() (g []gate) {
 // noticeOver returns the first day after the notice period. A row of the list that doesn't say when it
 // was announced was announced with the list.
 func (c *compiler) noticeOver(r *programme.Recipient) (programme.Day, bool) {
-	page, announced := c.p.Notice.SubProcessorPage, r.Announced
+	var page programme.SubProcessorPage // without one there is no notice period, and the day itself counts
+	if c.p.Notice.SubProcessorPage != nil {
+		page = *c.p.Notice.SubProcessorPage
+	}
+	announced := r.Announced
 	if announced == "" && r.SubProcessor != nil {
 		announced = page.LastUpdated
 	}

@@ -48,8 +48,9 @@ type question struct {
 	known, consents, objects                                     bool
 }
 
-// New compiles p. A nil register has seen nothing; nil policies are none.
-func New(p *programme.Programme, book *law.Book, reg *register.Register, policies *Policies) *Engine {
+// New compiles p. A nil register has seen nothing; nil policies are none. without are mechanisms of the
+// programme that are left out of it, as if they weren't declared.
+func New(p *programme.Programme, book *law.Book, reg *register.Register, policies *Policies, without ...string) *Engine {
 	e := &Engine{p: p, book: book, reg: reg, policies: policies, plans: map[string]*plan{}, mapped: map[[2]string][]string{}, cached: map[question]*Decision{}}
 	for k, rules := range p.KindRules() {
 		var cats []string
@@ -62,7 +63,7 @@ func New(p *programme.Programme, book *law.Book, reg *register.Register, policie
 		e.mapped[[2]string{k.Service, k.Kind}] = cats
 	}
 	for i := range p.Flows {
-		e.plans[p.Flows[i].ID] = compile(p, book, &p.Flows[i])
+		e.plans[p.Flows[i].ID] = compile(p, book, &p.Flows[i], without...)
 	}
 	return e
 }

@@ -91,7 +91,7 @@ func (c *compiler) order(i *importer) (order []*programme.Mechanism) {
 			order = append(order, m)
 		}
 	}
-	return order
+	return slices.DeleteFunc(order, func(m *programme.Mechanism) bool { return slices.Contains(c.without, m.ID) })
 }
 
 // way is one mechanism under one law: any of the law's rules of that kind.

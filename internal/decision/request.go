@@ -59,7 +59,10 @@ func ask(p *programme.Programme, pl *plan, w *world, facts types.Record) *reques
 }
 
 func contextOf(pl *plan, w *world, facts types.Record) types.Record {
-	q := w.q
+	q, purpose := w.q, w.q.Purpose
+	if pl != nil {
+		purpose = pl.f.Purpose // what a person says counts for what the flow is for, whatever is asked
+	}
 	return types.NewRecord(types.RecordMap{
 		"form":       types.String(w.form.String()),
 		"day":        types.Long(w.day),
@@ -75,8 +78,8 @@ func contextOf(pl *plan, w *world, facts types.Record) types.Record {
 			"known":    types.Boolean(q.Subject.Known),
 			"states":   setOf(named(StateNames, uint8(q.Subject.States))),
 			"opt_outs": setOf(named(OptOutNames, uint8(q.Subject.OptOuts))),
-			"consents": types.Boolean(slices.Contains(q.Subject.Consents, q.Purpose)),
-			"objects":  types.Boolean(slices.Contains(q.Subject.Objects, q.Purpose)),
+			"consents": types.Boolean(slices.Contains(q.Subject.Consents, purpose)),
+			"objects":  types.Boolean(slices.Contains(q.Subject.Objects, purpose)),
 		}),
 		"facts": facts,
 	})
