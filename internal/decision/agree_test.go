@@ -37,10 +37,11 @@ func byCedar(t interface{ Fatalf(string, ...any) }, e *Engine, set *cedar.Policy
 		fill(&q, pl)
 	}
 	s := e.see(programme.DayOf(today))
+	s.forCedar()
 	w := &world{q: &q, day: s.Day, facts: s.Facts, laws: lawsOf(e.p, e.book, &q)}
 	for f := q.Most; f < forms; f++ {
 		w.form = f
-		r := ask(e.p, pl, w, factRecord(s.Facts))
+		r := ask(e.p, pl, w, s)
 		answer, diag := cedar.Authorize(set, &r.entities, r.Request)
 		if len(diag.Errors) > 0 {
 			t.Fatalf("a compiled policy can't be judged: %+v", diag.Errors)

@@ -34,7 +34,8 @@ type Engine struct {
 // seen is the register on a day, and the same for Cedar.
 type seen struct {
 	*register.Facts
-	record types.Record
+	record  types.Record
+	tenants map[string]types.Record
 }
 
 // question is what an answer depends on, as a key. What depends on the person is four small things.
@@ -104,7 +105,7 @@ func (e *Engine) Decide(q *Question, now time.Time) *Decision {
 func (e *Engine) see(day programme.Day) *seen {
 	s := &seen{Facts: e.reg.At(day)}
 	if e.policies != nil {
-		s.record = factRecord(s.Facts)
+		s.forCedar()
 	}
 	return s
 }
@@ -149,7 +150,7 @@ func (e *Engine) judge(pl *plan, asked *Question, s *seen, now time.Time) *Decis
 	w := &world{q: &q, day: s.Day, facts: s.Facts}
 	w.laws = lawsOf(e.p, e.book, &q)
 	d.Laws = w.laws
-	j := &judgement{e: e, pl: pl, w: w, d: d, record: s.record}
+	j := &judgement{e: e, pl: pl, w: w, d: d, seen: s}
 	j.run()
 	return d
 }

@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/cedar-policy/cedar-go/types"
-
 	"domicile.dev/internal/programme"
 	"domicile.dev/internal/term"
 )
@@ -17,12 +15,12 @@ type judgement struct {
 	w  *world
 	d  *Decision
 
-	record types.Record // the facts, for Cedar
+	seen *seen
 }
 
 // run judges what holds in every form, then climbs down the ladder.
 func (j *judgement) run() {
-	t := &trace{effect: Denies, until: programme.Never, reasons: make([]Reason, 0, 16)}
+	t := &trace{effect: Denies, until: programme.Never, reasons: make([]Reason, 0, 8)}
 	first := j.w.q.Most
 	j.w.form = first
 	base := j.all(t, j.pl.base, nil)
@@ -35,7 +33,7 @@ func (j *judgement) run() {
 	var denied []Reason
 	for f := first; f < forms; f++ {
 		rung := *t
-		rung.reasons, rung.form = nil, f.String()
+		rung.reasons, rung.form = make([]Reason, 0, 4), f.String()
 		rung.drop = slices.Clone(t.drop)
 		j.w.form = f
 		var legs []Leg
@@ -123,7 +121,7 @@ func (j *judgement) forbidden(t *trace) bool {
 	if j.e.policies == nil {
 		return true
 	}
-	found := j.e.policies.forbids(j.e.p, j.pl, j.w, j.record)
+	found := j.e.policies.forbids(j.e.p, j.pl, j.w, j.seen)
 	for _, r := range found {
 		r.Form = t.form
 		t.reasons = append(t.reasons, r)

@@ -167,8 +167,8 @@ func (p *Policies) choose(r *request) chosen {
 
 // forbids returns why policies of the operator's forbid it. One that can't be judged forbids, too: in
 // Cedar it would be passed over.
-func (p *Policies) forbids(prog *programme.Programme, pl *plan, w *world, facts types.Record) (out []Reason) {
-	r := ask(prog, pl, w, facts)
+func (p *Policies) forbids(prog *programme.Programme, pl *plan, w *world, s *seen) (out []Reason) {
+	r := ask(prog, pl, w, s)
 	c := p.choose(r)
 	if len(c) == 0 {
 		return nil

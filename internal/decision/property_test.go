@@ -118,7 +118,7 @@ func randomPolicies(t *rapid.T) fstest.MapFS {
 		action := of(t, "action", []string{"action", `action == Action::"transfer"`, `action in [Action::"transfer", Action::"read"]`, `action == Action::"read"`})
 		resource := of(t, "resource", []string{"resource", `resource in Flow::"f0"`, `resource in Region::"ie1"`, `resource in Category::"contact_data"`, `resource in Service::"portal"`, `resource in Kind::"portal/visit"`})
 		when := of(t, "when", []string{"", `when { context.form == "clear" }`, `when { context.laws.contains("eu") }`, `when { context.subject.states.contains("restricted") }`,
-			`unless { context.tenant.id == "acme" }`, `when { context.nothing == 1 }`, `when { context.day > 20000 }`})
+			`unless { context.tenant_id == "acme" }`, `when { context.nothing == 1 }`, `when { context.day > 20000 }`})
 		fmt.Fprintf(&b, "@id(\"p%d\")\nforbid (%s, %s, %s) %s;\n", i, principal, action, resource, when)
 	}
 	return fstest.MapFS{"own.cedar": {Data: []byte(b.String())}}
@@ -152,9 +152,9 @@ func TestAddingAForbidNeverAllowsMore(t *testing.T) {
 				f := e.Filled(q)
 				s := e.see(programme.DayOf(today))
 				w := &world{q: &f, form: f.Most, day: s.Day, facts: s.Facts, laws: lawsOf(p, builtin(), &f)}
-				r := ask(p, pl, w, s.record)
+				r := ask(p, pl, w, s)
 				_, diag := cedar.Authorize(all, &r.entities, r.Request)
-				if got, want := len(own.forbids(p, pl, w, s.record)), forbidding(all, diag); got != want {
+				if got, want := len(own.forbids(p, pl, w, s)), forbidding(all, diag); got != want {
 					t.Fatalf("%d policies forbid by the index, %d without it: %+v\n%s", got, want, diag, fsys["own.cedar"].Data)
 				}
 			}

@@ -38,8 +38,8 @@ type request struct {
 	dataIn, recipientIn []types.EntityUID
 }
 
-// ask builds the request of a question in one form. facts is factRecord's, kept by the caller.
-func ask(p *programme.Programme, pl *plan, w *world, facts types.Record) *request {
+// ask builds the request of a question in one form. s is what the caller keeps of the register.
+func ask(p *programme.Programme, pl *plan, w *world, s *seen) *request {
 	q := w.q
 	r := &request{dataIn: make([]types.EntityUID, 0, 12), recipientIn: make([]types.EntityUID, 0, 6)}
 	r.dataIn = append(r.dataIn, uid("Flow", q.Flow), uid("Region", q.Region), uid("Service", q.Service), uid("Kind", q.Service+"/"+q.Kind))
@@ -54,17 +54,21 @@ func ask(p *programme.Programme, pl *plan, w *world, facts types.Record) *reques
 	}
 	r.data = types.Entity{UID: uid("Data", q.Flow), Parents: types.NewEntityUIDSet(r.dataIn...)}
 	r.recipient = types.Entity{UID: uid("Recipient", q.Recipient), Parents: types.NewEntityUIDSet(r.recipientIn...)}
-	r.Request = cedar.Request{Principal: r.recipient.UID, Action: transfer, Resource: r.data.UID, Context: contextOf(pl, w, facts)}
+	r.Request = cedar.Request{Principal: r.recipient.UID, Action: transfer, Resource: r.data.UID, Context: contextOf(pl, w, s)}
 	return r
 }
 
-func contextOf(pl *plan, w *world, facts types.Record) types.Record {
+func contextOf(pl *plan, w *world, s *seen) types.Record {
 	q, purpose := w.q, w.q.Purpose
 	if pl != nil {
 		purpose = pl.f.Purpose // what a person says counts for what the flow is for, whatever is asked
 	}
+	tenant, ok := s.tenants[q.Tenant]
+	if !ok {
+		tenant = nobody
+	}
 	return types.NewRecord(types.RecordMap{
-		"form":       types.String(w.form.String()),
+		"form":       formValues[w.form],
 		"day":        types.Long(w.day),
 		"laws":       setOf(w.laws),
 		"kind":       types.String(q.Service + "/" + q.Kind),
@@ -73,34 +77,51 @@ func contextOf(pl *plan, w *world, facts types.Record) types.Record {
 		"region":     types.String(q.Region),
 		"case_open":  types.Boolean((&cond{op: opCase, key: q.Recipient}).simple(w)),
 		"paused":     types.Boolean(w.facts.Paused[q.Flow].Holds),
-		"tenant":     tenantOf(pl, w),
-		"subject": types.NewRecord(types.RecordMap{
-			"known":    types.Boolean(q.Subject.Known),
-			"states":   setOf(named(StateNames, uint8(q.Subject.States))),
-			"opt_outs": setOf(named(OptOutNames, uint8(q.Subject.OptOuts))),
-			"consents": types.Boolean(slices.Contains(q.Subject.Consents, purpose)),
-			"objects":  types.Boolean(slices.Contains(q.Subject.Objects, purpose)),
-		}),
-		"facts": facts,
+		"tenant_id":  types.String(q.Tenant),
+		"tenant":     tenant,
+		"subject":    subjectOf(&q.Subject, slices.Contains(q.Subject.Consents, purpose), slices.Contains(q.Subject.Objects, purpose)),
+		"facts":      s.record,
 	})
 }
 
-func tenantOf(pl *plan, w *world) types.Record {
-	var enabled, objects []string
-	if pl != nil {
-		for i := range pl.base {
-			switch c := &pl.base[i].cond; {
-			case c.op == opEnabled && c.simple(w):
-				enabled = append(enabled, c.key)
-			case c.op == opNoObjection && !c.simple(w):
-				objects = append(objects, c.key)
-			}
+// Values that most requests share: making a record costs a microsecond.
+var (
+	formValues = [forms]types.Value{types.String("clear"), types.String("pseudonymised"), types.String("aggregated")}
+	nobody     = tenantRecord(register.Tenant{}) // a customer of whom the register says nothing
+	persons    = makePersons()                   // known, consents, objects; nothing else against them
+)
+
+func tenantRecord(t register.Tenant) types.Record {
+	return types.NewRecord(types.RecordMap{"enabled": setOf(t.Enabled), "objects": setOf(t.Objects), "pinned": types.Boolean(t.Pinned), "pin": setOf(t.Pin)})
+}
+
+func makePersons() (out [8]types.Record) {
+	for i := range out {
+		out[i] = subjectRecord(&Subject{Known: i&4 > 0}, i&2 > 0, i&1 > 0)
+	}
+	return out
+}
+
+func subjectOf(s *Subject, consents, objects bool) types.Record {
+	if s.States != 0 || s.OptOuts != 0 {
+		return subjectRecord(s, consents, objects)
+	}
+	i := 0
+	for _, bit := range []bool{s.Known, consents, objects} {
+		if i <<= 1; bit {
+			i++
 		}
 	}
-	pin, pinned := w.facts.Pins[w.q.Tenant]
+	return persons[i]
+}
+
+func subjectRecord(s *Subject, consents, objects bool) types.Record {
 	return types.NewRecord(types.RecordMap{
-		"id": types.String(w.q.Tenant), "enabled": setOf(enabled), "objects": setOf(objects),
-		"pinned": types.Boolean(pinned), "pin": setOf(pin),
+		"known":    types.Boolean(s.Known),
+		"states":   setOf(named(StateNames, uint8(s.States))),
+		"opt_outs": setOf(named(OptOutNames, uint8(s.OptOuts))),
+		"consents": types.Boolean(consents),
+		"objects":  types.Boolean(objects),
 	})
 }
 
@@ -113,6 +134,14 @@ func factRecord(f *register.Facts) types.Record {
 		}
 	}
 	return types.NewRecord(m)
+}
+
+// forCedar adds to what is seen of a register what requests need.
+func (s *seen) forCedar() {
+	s.record, s.tenants = factRecord(s.Facts), make(map[string]types.Record, len(s.Tenants))
+	for id, t := range s.Tenants {
+		s.tenants[id] = tenantRecord(t)
+	}
 }
 
 func setOf(words []string) types.Set {

@@ -32,17 +32,18 @@ func (c *cond) simple(w *world) bool {
 	case opRunning:
 		return !w.facts.Paused[c.key].Holds
 	case opNoObjection:
-		f, said := w.facts.ByKey[register.KeyObjection(q.Tenant, c.key)]
-		return !said || w.day > f.Until
+		return !slices.Contains(w.facts.Tenants[q.Tenant].Objects, c.key)
 	case opEnabled:
-		f, said := w.facts.ByKey[register.KeyEnabled(q.Tenant, c.key)]
-		return said && w.day <= f.Until
+		return slices.Contains(w.facts.Tenants[q.Tenant].Enabled, c.key)
 	case opPin:
-		places, pinned := w.facts.Pins[q.Tenant]
-		return !pinned || !slices.ContainsFunc(c.set, func(x string) bool { return !slices.Contains(places, x) })
+		t := w.facts.Tenants[q.Tenant]
+		return !t.Pinned || !slices.ContainsFunc(c.set, func(x string) bool { return !slices.Contains(t.Pin, x) })
 	case opCase:
+		if q.Case == "" {
+			return false
+		}
 		f, said := w.facts.ByKey[register.KeyCase(q.Case, c.key)]
-		return q.Case != "" && said && w.day <= f.Until
+		return said && w.day <= f.Until
 	case opLaws:
 		return !slices.ContainsFunc(w.laws, func(x string) bool { return !slices.Contains(c.set, x) })
 	case opKnown:

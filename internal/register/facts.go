@@ -25,9 +25,16 @@ type Fact struct {
 type Facts struct {
 	Day     programme.Day
 	ByKey   map[string]Fact
-	Pins    map[string][]string // tenant → countries
-	Paused  map[string]Fact     // flow
+	Tenants map[string]Tenant
+	Paused  map[string]Fact // flow
 	Version string
+}
+
+// Tenant is what the register says of a customer on a day.
+type Tenant struct {
+	Enabled, Objects []string // recipients
+	Pinned           bool
+	Pin              []string // countries
 }
 
 // name makes a registered name one segment of a key: names may have slashes in them.
@@ -70,18 +77,12 @@ func KeyTIA(form, entity, country string) string {
 	return "tia/" + form + "/" + country + "/" + name(entity)
 }
 
-// KeyEnabled is a customer's choice of a recipient.
-func KeyEnabled(tenant, recipient string) string { return "enabled/" + tenant + "/" + recipient }
-
-// KeyObjection is a customer's objection to a recipient.
-func KeyObjection(tenant, recipient string) string { return "objection/" + tenant + "/" + recipient }
-
 // KeyCase is a one-off transfer.
 func KeyCase(id, recipient string) string { return "case/" + id + "/" + recipient }
 
 // At returns the facts as they stood on a day: what is dated later isn't known yet.
 func (r *Register) At(day programme.Day) *Facts {
-	f := &Facts{Day: day, ByKey: map[string]Fact{}, Pins: map[string][]string{}, Paused: map[string]Fact{}}
+	f := &Facts{Day: day, ByKey: map[string]Fact{}, Tenants: map[string]Tenant{}, Paused: map[string]Fact{}}
 	if r == nil {
 		return f
 	}
@@ -92,12 +93,6 @@ func (r *Register) At(day programme.Day) *Facts {
 	for _, a := range r.Attestations {
 		f.any(KeyLimit(a.Limit, a.Entity), Fact{Holds: true, From: programme.FirstDay(a.Dated), Until: programme.LastDay(a.ValidUntil), Says: "attested on " + string(a.Dated)})
 	}
-	for _, e := range r.Enablements {
-		f.any(KeyEnabled(e.Tenant, e.Recipient), Fact{Holds: true, From: programme.FirstDay(e.From), Until: programme.LastDay(e.Until), Says: "enabled since " + string(e.From)})
-	}
-	for _, o := range r.Objections {
-		f.any(KeyObjection(o.Tenant, o.Recipient), Fact{Holds: true, From: programme.FirstDay(o.From), Until: programme.LastDay(o.Until), Says: "objected on " + string(o.From)})
-	}
 	for _, c := range r.Cases {
 		f.any(KeyCase(c.ID, c.Recipient), Fact{Holds: true, From: programme.FirstDay(c.From), Until: programme.LastDay(c.Until), Says: c.Ground})
 	}
@@ -106,9 +101,27 @@ func (r *Register) At(day programme.Day) *Facts {
 }
 
 func (f *Facts) stops(r *Register) {
+	on := func(from, until programme.Date) bool {
+		return programme.FirstDay(from) <= f.Day && f.Day <= programme.LastDay(until)
+	}
+	edit := func(tenant string, change func(*Tenant)) {
+		t := f.Tenants[tenant]
+		change(&t)
+		f.Tenants[tenant] = t
+	}
+	for _, e := range r.Enablements {
+		if on(e.From, e.Until) {
+			edit(e.Tenant, func(t *Tenant) { t.Enabled = append(t.Enabled, e.Recipient) })
+		}
+	}
+	for _, o := range r.Objections {
+		if on(o.From, o.Until) {
+			edit(o.Tenant, func(t *Tenant) { t.Objects = append(t.Objects, o.Recipient) })
+		}
+	}
 	since := map[string]programme.Date{}
 	for _, p := range r.Pins {
-		if programme.FirstDay(p.From) > f.Day || f.Day > programme.LastDay(p.Until) || p.From < since[p.Tenant] {
+		if !on(p.From, p.Until) || p.From < since[p.Tenant] {
 			continue
 		}
 		since[p.Tenant] = p.From
@@ -116,10 +129,10 @@ func (f *Facts) stops(r *Register) {
 		for _, j := range p.Places {
 			places = append(places, programme.Expand(j)...)
 		}
-		f.Pins[p.Tenant] = places
+		edit(p.Tenant, func(t *Tenant) { t.Pinned, t.Pin = true, places })
 	}
 	for _, p := range r.Pauses {
-		if programme.FirstDay(p.From) <= f.Day && f.Day <= programme.LastDay(p.Until) {
+		if on(p.From, p.Until) {
 			f.Paused[p.Flow] = Fact{Holds: true, From: programme.FirstDay(p.From), Until: programme.LastDay(p.Until), Says: p.Reason}
 		}
 	}
