@@ -31,6 +31,7 @@ type commands struct {
 	Tenant    tenantCmd    `cmd:"" help:"Create, list, rotate, disable and enable tenants." group:"access"`
 	Source    sourceCmd    `cmd:"" help:"Create, list, rotate, disable and enable sources." group:"access"`
 	Programme programmeCmd `cmd:"" help:"Check and show the declared programme." group:"proof"`
+	Decide    decideCmd    `cmd:"" help:"Ask whether data may leave, and why or why not; exit 3 when it may not." group:"proof"`
 	Ledger    ledgerCmd    `cmd:"" help:"Verify the ledger and prove entries." group:"proof"`
 
 	Stats    statsCmd    `cmd:"" help:"Count what came in, by service, kind and outcome." group:"look"`

@@ -16,9 +16,12 @@ import (
 
 // programmeCmd looks at programmes without a node.
 type programmeCmd struct {
-	Check  programmeCheckCmd  `cmd:"" help:"Load a programme and report every fault; exit 3 when there is one."`
-	Show   programmeShowCmd   `cmd:"" help:"Show what a programme declares."`
-	Schema programmeSchemaCmd `cmd:"" help:"Print the JSON Schema of a programme's files, for editors."`
+	Check   programmeCheckCmd   `cmd:"" help:"Load a programme and report every fault; exit 3 when there is one."`
+	Show    programmeShowCmd    `cmd:"" help:"Show what a programme declares."`
+	Plan    programmePlanCmd    `cmd:"" help:"Say which flows a change stops, narrows or starts; exit 3 when one stops."`
+	Test    programmeTestCmd    `cmd:"" help:"Ask the cases kept beside a programme; exit 3 when one comes out wrong."`
+	Compile programmeCompileCmd `cmd:"" help:"Print the programme's flows as Cedar policies."`
+	Schema  programmeSchemaCmd  `cmd:"" help:"Print the JSON Schema of a programme's files, for editors."`
 }
 
 type programmeCheckCmd struct {

@@ -114,6 +114,8 @@ func expression(c *cond) string {
 		return fmt.Sprintf("(context.day < %d || context.day > %d)", c.day, c.last)
 	case opForm:
 		return texts(formNames[c.form:]) + ".contains(context.form)"
+	case opUse:
+		return texts(formNames[:c.form+1]) + ".contains(context.form)"
 	case opKind:
 		return texts(c.set) + ".contains(context.kind)"
 	case opCategories:

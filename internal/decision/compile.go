@@ -33,13 +33,14 @@ type plan struct {
 	people []gate
 	basis  string
 	leaves []string
+	least  Form                     // below it nothing is of use
 	review map[string]programme.Day // when the law is looked at again
 }
 
 // compile returns the conditions of a flow under every law of the book.
 func compile(p *programme.Programme, book *law.Book, f *programme.Flow, without ...string) *plan {
 	c := &compiler{p: p, book: book, f: f, without: without, to: importers(p, f), at: at(p.At(f)), region: p.Region(f.From)}
-	pl := &plan{f: f, laws: map[string][]gate{}, review: map[string]programme.Day{}}
+	pl := &plan{f: f, laws: map[string][]gate{}, review: map[string]programme.Day{}, least: formOf(f.AtLeast)}
 	for _, x := range f.Categories {
 		pl.leaves = append(pl.leaves, p.Leaves(x)...)
 	}
@@ -107,6 +108,9 @@ func (c *compiler) declared() []gate {
 		c.gate("asked", OneRecord, cond{op: opAsked, code: "category.none", says: "a question names the categories that would leave"}),
 		c.gate("categories", OneRecord, cond{op: opCategories, set: c.leaves, code: "category.undeclared", says: "only categories that the flow declares leave: " + strings.Join(c.leaves, ", ")}),
 		c.gate("form", WholeFlow, cond{op: opForm, form: formOf(f.Form), code: "form.beyond", says: "the flow asks for " + f.Form + " at most"}),
+	}
+	if f.AtLeast != "" {
+		g = append(g, c.gate("use", WholeFlow, cond{op: opUse, form: formOf(f.AtLeast), code: "form.of_no_use", says: "less than " + f.AtLeast + " is of no use to the flow"}))
 	}
 	g[0].ok = Reason{Code: "flow.declared", Says: fmt.Sprintf("the flow %s is declared: %s from %s to %s for %s", f.ID, f.Form, f.From, f.To, f.Purpose), At: c.at}
 	if r := c.p.Region(f.From); r == nil || !r.Running {

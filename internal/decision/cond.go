@@ -19,6 +19,7 @@ const (
 	opUntil      // day is not over
 	opOutside    // before day or after last: a bar that isn't in force
 	opForm       // the form is at most form
+	opUse        // the form is at least form
 	opKind       // service/kind is in set
 	opCategories // all of the question's categories are in set
 	opClassified // none of them is unclassified

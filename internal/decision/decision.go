@@ -193,6 +193,8 @@ type Question struct {
 	Case       string // a one-off transfer's case
 	Most       Form   // the most that is asked for
 	Subject    Subject
+
+	anybody bool // about the flow as such: nothing stands against customer or person
 }
 
 // day is how the package sees time: rules and facts change at midnight UTC.

@@ -31,7 +31,7 @@ func (j *judgement) run() {
 		return
 	}
 	var denied []Reason
-	for f := first; f < forms; f++ {
+	for f := first; f <= j.pl.least; f++ {
 		rung := *t
 		rung.reasons, rung.form = make([]Reason, 0, 4), f.String()
 		rung.drop = slices.Clone(t.drop)

@@ -74,13 +74,14 @@ func randomProgramme(t *rapid.T, base string) *programme.Programme {
 	b.WriteString("flows:\n")
 	for i := range 2 {
 		purpose, optOuts := of(t, "purpose", []string{"support", "analytics"}), []string{"marketing", "cpni", "targeted_advertising", "sale_or_sharing"}
+		form := of(t, "form", formNames[:])
 		categories := someCategories
 		if purpose == "analytics" {
 			categories = someCategories[:2]
 		}
-		fmt.Fprintf(&b, "  - {id: f%d, from: %s, services: %s, categories: %s, purpose: %s, to: %s, form: %s, opt_outs: %s%s}\n", i, of(t, "from", []string{"ie1", "gb1", "ch1", "sg1", "us1"}),
+		fmt.Fprintf(&b, "  - {id: f%d, from: %s, services: %s, categories: %s, purpose: %s, to: %s, form: %s, opt_outs: %s%s%s}\n", i, of(t, "from", []string{"ie1", "gb1", "ch1", "sg1", "us1"}),
 			list(t, "services", []string{"messaging", "portal"}, 1), list(t, "categories", categories, 1), purpose, of(t, "to", someRecipients),
-			of(t, "form", formNames[:]), list(t, "opt outs", optOuts, 0), maybe(t, "own order", ", mechanisms: "+list(t, "order", []string{"adequacy", "dpf", "scc", "idta", "br_scc", "contract"}, 1)))
+			form, list(t, "opt outs", optOuts, 0), seldom(t, "of use", ", at_least: "+form), maybe(t, "own order", ", mechanisms: "+list(t, "order", []string{"adequacy", "dpf", "scc", "idta", "br_scc", "contract"}, 1)))
 	}
 	b.WriteString("mechanisms:\n")
 	for _, m := range []string{"adequacy", "dpf", "bcr", "scc", "idta", "br_scc", "cbpr", "contract", "art49"} {

@@ -10,9 +10,14 @@ import (
 // simple judges the conditions that have one answer and no day.
 func (c *cond) simple(w *world) bool {
 	q := w.q
+	if q.anybody && c.op >= opKnown || q.anybody && (c.op == opNoObjection || c.op == opEnabled || c.op == opPin) {
+		return true
+	}
 	switch c.op {
 	case opForm:
 		return w.form >= c.form
+	case opUse:
+		return w.form <= c.form
 	case opKind:
 		return slices.Contains(c.set, q.Service+"/"+q.Kind)
 	case opCategories:

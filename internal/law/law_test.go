@@ -148,3 +148,15 @@ func TestDays(t *testing.T) {
 		t.Error("no date is the beginning or the end of time")
 	}
 }
+
+// A bad profile gives no profile and no panic.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte("format: domicile.law/v1\nid: xx\nname: X\ncountries: [IN]\nas_of: 2026-11-25\nreview: 2027-01-01\nsource: s\nmark: P\nrules:\n  - {id: a, kind: free, says: x, source: s, mark: M}\n"))
+	f.Add([]byte("rules: [{kind: dpf}]"))
+	f.Fuzz(func(t *testing.T, src []byte) {
+		p, err := law.Parse("f", src)
+		if (p == nil) == (err == nil) {
+			t.Fatalf("%v and %v", p, err)
+		}
+	})
+}

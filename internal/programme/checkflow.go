@@ -62,6 +62,10 @@ func (d *decoder) checkFlowData(p *Programme, f *Flow) {
 			d.contradicts(n, "categories", fmt.Sprintf("the purpose %s does not use %s", f.Purpose, c), "one of: "+strings.Join(allowed, ", "))
 		}
 	}
+	order := []string{"aggregated", "pseudonymised", "clear"}
+	if most, least := slices.Index(order, f.Form), slices.Index(order, f.AtLeast); most >= 0 && least > most {
+		d.contradicts(n, "at_least", fmt.Sprintf("the flow asks for %s at most, and %s is more", f.Form, f.AtLeast), "")
+	}
 	for _, k := range f.Kinds {
 		if !slices.ContainsFunc(f.Services, func(s string) bool { return p.Kind(s, k) != nil }) {
 			d.contradicts(n, "kinds", fmt.Sprintf("none of the flow's services has the kind %s", quote(k)), "")

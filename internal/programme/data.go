@@ -84,6 +84,7 @@ type Flow struct {
 	MinimumTLS string   `yaml:"minimum_tls" is:"enum=1.2,1.3" doc:"The oldest version of TLS it is sent over; 1.2 when left out."`
 	MinGroup   int      `yaml:"min_group" is:"min=2" doc:"Aggregated: the fewest people that a number may be about; 20 when left out."`
 	Form       string   `yaml:"form" is:"required;enum=clear,pseudonymised,aggregated" doc:"The most that is asked for; less may be allowed, never more."`
+	AtLeast    string   `yaml:"at_least" is:"enum=clear,pseudonymised,aggregated" doc:"The least that is of use; where only less is allowed, the flow halts. aggregated when left out."`
 	Mechanisms []string `yaml:"mechanisms" is:"ref=mechanisms" doc:"The order to try for this flow; the programme's when left out."`
 	Note       string   `yaml:"note" doc:"Anything that a reader should know."`
 }

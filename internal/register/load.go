@@ -41,7 +41,7 @@ func (r *Register) check(fault func(v any, key, message, hint string)) {
 		case c.Kind == "scc" && (len(c.Modules) == 0 || c.Set == ""):
 			fault(c, "modules", "a contract on clauses names its modules and the set it cites", `modules: [c2p], set: 2021/914`)
 		case c.Kind == "comparable" && len(c.Countries) == 0:
-			fault(c, "countries", "a contract for comparable protection names the countries", "")
+			fault(c, "countries", "a contract for comparable protection names the countries", "countries: [US]")
 		}
 		ordered(fault, c, "valid_until", c.Signed, c.ValidUntil, true)
 	}
