@@ -16,7 +16,7 @@ import (
 type programmePlanCmd struct {
 	Dirs     []string `arg:"" optional:"" name:"old new" help:"[OLD] NEW: the programmes' folders. With NEW alone and --without: against itself; without either: against nothing."`
 	Without  []string `help:"As if these mechanisms or rules of law had been struck down, such as eu-us-dpf." placeholder:"ID"`
-	Register string   `help:"A register; the *.register.yaml in NEW when it is left out." placeholder:"FILE"`
+	Register string   `help:"A register; the *.register.yaml in NEW, or else in OLD, when it is left out." placeholder:"FILE"`
 	At       string   `help:"The day; today when left out." placeholder:"YYYY-MM-DD"`
 }
 
@@ -52,10 +52,6 @@ func (c *programmePlanCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	now, err := r.engine(c.Without)
-	if err != nil {
-		return err
-	}
 	answer := planAnswer{Volumes: noVolumes, At: at.UTC().Format("2006-01-02"), New: r.p.Hash}
 	var before *decision.Engine
 	if compared {
@@ -63,11 +59,18 @@ func (c *programmePlanCmd) Run(e *env) error {
 		if err != nil {
 			return err
 		}
+		if r.reg == nil {
+			r.reg = old.reg
+		}
 		old.reg = r.reg // what was observed is the same on both sides
 		if before, err = old.engine(nil); err != nil {
 			return err
 		}
 		answer.Old = old.p.Hash
+	}
+	now, err := r.engine(c.Without)
+	if err != nil {
+		return err
 	}
 	answer.Changes = decision.Plan(before, now, at)
 	for _, x := range answer.Changes {

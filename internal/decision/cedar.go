@@ -74,29 +74,37 @@ func printGate(b *strings.Builder, flow string, g *gate) {
 // printCond prints one condition without a line end.
 func printCond(b *strings.Builder, c *cond, depth int) {
 	in := strings.Repeat("  ", depth)
-	switch {
-	case (c.op == opAll || c.op == opAny) && len(c.subs) == 0:
-		fmt.Fprintf(b, "%s%t", in, c.op == opAll)
-	case c.op == opAll || c.op == opAny:
-		word := map[op]string{opAll: " &&\n", opAny: " ||\n"}[c.op]
-		fmt.Fprintf(b, "%s(", in)
-		if c.mech != "" {
-			fmt.Fprintf(b, " // %s", c.mech)
-			if c.rule != nil {
-				fmt.Fprintf(b, ": %s, mark %s", c.rule.ID, c.rule.Mark)
-			}
-		}
-		b.WriteString("\n")
-		for i := range c.subs {
-			if i > 0 {
-				b.WriteString(word)
-			}
-			printCond(b, &c.subs[i], depth+1)
-		}
-		fmt.Fprintf(b, "\n%s)", in)
-	default:
+	if c.op != opAll && c.op != opAny {
 		b.WriteString(in + expression(c))
+		return
 	}
+	word := map[op]string{opAll: " &&\n", opAny: " ||\n"}[c.op]
+	fmt.Fprintf(b, "%s(%s\n", in, label(c))
+	for i := range c.subs {
+		if i > 0 {
+			b.WriteString(word)
+		}
+		printCond(b, &c.subs[i], depth+1)
+	}
+	if len(c.subs) == 0 {
+		fmt.Fprintf(b, "%s  %t", in, c.op == opAll)
+	}
+	fmt.Fprintf(b, "\n%s)", in)
+}
+
+// label names the mechanism and the rule that a branch is about, as a comment.
+func label(c *cond) string {
+	s := c.mech
+	if c.rule != nil {
+		if s != "" {
+			s += ": "
+		}
+		s += c.rule.ID + ", mark " + c.rule.Mark
+	}
+	if s == "" {
+		return ""
+	}
+	return " // " + s
 }
 
 // expression is a condition that has none below it, in Cedar.
