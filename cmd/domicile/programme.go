@@ -16,7 +16,7 @@ import (
 
 // programmeCmd looks at programmes without a node.
 type programmeCmd struct {
-	Check   programmeCheckCmd   `cmd:"" help:"Load a programme and report every fault; exit 3 when there is one."`
+	Check   programmeCheckCmd   `cmd:"" help:"Load a programme and what lies beside it, and report every fault; exit 3 when there is one."`
 	Show    programmeShowCmd    `cmd:"" help:"Show what a programme declares."`
 	Plan    programmePlanCmd    `cmd:"" help:"Say which flows a change stops, narrows or starts; exit 3 when one stops."`
 	Test    programmeTestCmd    `cmd:"" help:"Ask the cases kept beside a programme; exit 3 when one comes out wrong."`
@@ -48,6 +48,13 @@ func (c *programmeCheckCmd) Run(e *env) error {
 	var faults programme.Faults
 	if err != nil && !errors.As(err, &faults) {
 		return err
+	}
+	beside, besideErr := besideFaults(c.Dir)
+	if besideErr != nil {
+		return besideErr
+	}
+	if faults = append(faults, beside...); len(faults) > 0 && err == nil {
+		err = faults
 	}
 	if e.json {
 		answer := checkAnswer{OK: err == nil, Faults: faults}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -135,4 +136,65 @@ func onDay(s string) (time.Time, error) {
 		return t, fault.New(fault.Invalid, "call.bad_date", "%s is no date", s).WithHint("write YYYY-MM-DD")
 	}
 	return t.Add(12 * time.Hour), nil
+}
+
+// besideFaults are what is wrong with the files beside a programme: laws, registers, cases, policies.
+func besideFaults(dir string) (all programme.Faults, err error) {
+	r := &rules{fsys: os.DirFS(dir)}
+	collect := func(err error) error {
+		var faults programme.Faults
+		if !errors.As(err, &faults) {
+			return err
+		}
+		all = append(all, faults...)
+		return nil
+	}
+	if _, err = law.Load(r.fsys); collect(err) != nil {
+		return nil, err
+	}
+	if _, err := decision.LoadPolicies(r.fsys); err != nil {
+		f, ok := fault.As(err)
+		if !ok {
+			return nil, err
+		}
+		all = append(all, policyFault(f))
+	}
+	for _, kind := range []struct {
+		suffix string
+		parse  func(name string, src []byte) error
+	}{
+		{".register.yaml", func(name string, src []byte) error { _, err := register.Parse(name, src); return err }},
+		{decision.SuiteSuffix, func(name string, src []byte) error { _, err := decision.ParseSuite(name, src); return err }},
+	} {
+		names, err := r.beside(kind.suffix)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			src, err := fs.ReadFile(r.fsys, name)
+			if err != nil {
+				return nil, err
+			}
+			if err := collect(kind.parse(name, src)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return all, nil
+}
+
+// policyFault gives a fault of a Cedar file the shape of the others.
+func policyFault(f *fault.Error) programme.Fault {
+	file, rest, _ := strings.Cut(f.Public, " ")
+	out := programme.Fault{File: file, Code: programme.CodeSyntax, Message: rest, Suggestion: f.Hint}
+	if name, line, ok := strings.Cut(file, ":"); ok {
+		out.File, out.Code = name, programme.CodeBadValue
+		if n, err := strconv.Atoi(line); err == nil {
+			out.Line, out.Column = n, 1
+		}
+	}
+	if f.Err != nil {
+		out.Message += ": " + f.Err.Error()
+	}
+	return out
 }
