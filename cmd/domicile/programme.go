@@ -30,7 +30,7 @@ type programmeCheckCmd struct {
 
 type programmeShowCmd struct {
 	Dir     string `arg:"" optional:"" help:"The programme's folder; the built-in example when it is left out."`
-	Section string `short:"s" enum:"all,regions,services,categories,kinds,purposes,recipients,retention" default:"all" help:"One of ${enum}."`
+	Section string `short:"s" enum:"all,regions,services,categories,kinds,purposes,recipients,mechanisms,flows,retention" default:"all" help:"One of ${enum}."`
 }
 
 type programmeSchemaCmd struct{}
@@ -138,7 +138,8 @@ func showProgramme(w io.Writer, p *programme.Programme, section string) error {
 		name string
 		show func(io.Writer, *programme.Programme)
 	}{{"regions", showRegions}, {"services", showServices}, {"categories", showCategories}, {"kinds", showKinds},
-		{"purposes", showPurposes}, {"recipients", showRecipients}, {"retention", showRetention}} {
+		{"purposes", showPurposes}, {"recipients", showRecipients}, {"mechanisms", showMechanisms}, {"flows", showFlows},
+		{"retention", showRetention}} {
 		if section != "all" && section != s.name {
 			continue
 		}
@@ -202,6 +203,20 @@ func showRecipients(w io.Writer, p *programme.Programme) {
 			services = r.SubProcessor.Services
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.ID, r.Name, r.Class, strings.Join(places, " "), strings.Join(services, " "))
+	}
+}
+
+func showMechanisms(w io.Writer, p *programme.Programme) {
+	fmt.Fprintln(w, "MECHANISM\tNAME\tKIND\tORIGINS\tHOLDERS")
+	for _, m := range p.Mechanisms {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", m.ID, m.Name, m.Kind, strings.Join(m.Origins, " "), strings.Join(m.Holders, " "))
+	}
+}
+
+func showFlows(w io.Writer, p *programme.Programme) {
+	fmt.Fprintln(w, "FLOW\tFROM\tSERVICES\tTO\tFORM\tPURPOSE\tCATEGORIES")
+	for _, f := range p.Flows {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", f.ID, f.From, strings.Join(f.Services, " "), f.To, f.Form, f.Purpose, strings.Join(f.Categories, " "))
 	}
 }
 

@@ -55,7 +55,7 @@ func byCedar(t interface{ Fatalf(string, ...any) }, e *Engine, set *cedar.Policy
 			}
 		}
 	}
-	return false, q.Most, denied
+	return false, None, denied
 }
 
 // The Go path and the compiled Cedar say the same: whether, in which form, and which policies deny.

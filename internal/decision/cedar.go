@@ -121,7 +121,7 @@ func expression(c *cond) string {
 	case opOutside:
 		return fmt.Sprintf("(context.day < %d || context.day > %d)", c.day, c.last)
 	case opForm:
-		return texts(formNames[c.form:]) + ".contains(context.form)"
+		return texts(formNames[c.form:forms]) + ".contains(context.form)"
 	case opUse:
 		return texts(formNames[:c.form+1]) + ".contains(context.form)"
 	case opKind:
@@ -137,11 +137,11 @@ func expression(c *cond) string {
 	case opRecipient:
 		return "principal == Recipient::" + text(c.key)
 	case opPurpose:
-		return "context.purpose == " + text(c.key)
+		return "resource.purpose == " + text(c.key)
 	case opRegion:
-		return "context.region == " + text(c.key)
+		return "resource.region == " + text(c.key)
 	case opRunning:
-		return "!context.paused"
+		return "!resource.paused"
 	case opNoObjection:
 		return "!context.tenant.objects.contains(" + text(c.key) + ")"
 	case opEnabled:
@@ -149,7 +149,7 @@ func expression(c *cond) string {
 	case opPin:
 		return "(!context.tenant.pinned || context.tenant.pin.containsAll(" + texts(c.set) + "))"
 	case opCase:
-		return "context.case_open"
+		return "resource.case_open"
 	case opLaws:
 		return texts(c.set) + ".containsAll(context.laws)"
 	case opKnown:

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cedar-policy/cedar-go/types"
+
 	"domicile.dev/internal/law"
 	"domicile.dev/internal/programme"
 )
@@ -26,13 +28,17 @@ type gate struct {
 
 // plan is a compiled flow.
 type plan struct {
-	f      *programme.Flow
-	base   []gate            // the same in every form
-	laws   map[string][]gate // by law
-	pin    gate
-	people []gate
-	basis  string
-	leaves []string
+	f           *programme.Flow
+	base        []gate            // the same in every form
+	laws        map[string][]gate // by law
+	pin         gate
+	people      []gate
+	basis       string
+	leaves      []string
+	recipient   types.Entity // what requests to Cedar share
+	recipientIn []types.EntityUID
+	attributes  types.Record
+
 	least  Form                     // below it nothing is of use
 	review map[string]programme.Day // when the law is looked at again
 }
@@ -51,6 +57,8 @@ func compile(p *programme.Programme, book *law.Book, f *programme.Flow, without 
 	}
 	pl.base = slices.Concat(c.declared(), c.recipients(), c.basis(pl.basis))
 	pl.pin = c.pin()
+	pl.recipient, pl.recipientIn = recipientEntity(p, f.To, pl.pin.cond.set)
+	pl.attributes = attributeRecord(f.Purpose, f.From, false, false)
 	for _, l := range book.Profiles() {
 		pl.laws[l.ID] = c.lawGates(l)
 		pl.review[l.ID] = programme.LastDay(l.Review)

@@ -20,10 +20,11 @@ const (
 	Clear Form = iota
 	Pseudonymised
 	Aggregated
+	None  // a denial's
 	forms = 3
 )
 
-var formNames = [forms]string{"clear", "pseudonymised", "aggregated"}
+var formNames = [forms + 1]string{"clear", "pseudonymised", "aggregated", "none"}
 
 // String returns the form's name in the programme.
 func (f Form) String() string { return formNames[f] }
@@ -33,7 +34,7 @@ func (f Form) MarshalText() ([]byte, error) { return []byte(formNames[f]), nil }
 
 // ParseForm returns the form with that name.
 func ParseForm(s string) (Form, bool) {
-	for f, name := range formNames {
+	for f, name := range formNames[:forms] {
 		if s == name {
 			return Form(f), true
 		}
@@ -92,7 +93,7 @@ type Obligation struct {
 // Decision is the answer. It is shared between callers: don't change it.
 type Decision struct {
 	Allowed     bool           `json:"allowed"`
-	Form        Form           `json:"form"`            // when allowed
+	Form        Form           `json:"form"`            // none when denied
 	Scope       string         `json:"scope,omitempty"` // of a denial
 	Manual      bool           `json:"manual_review,omitempty"`
 	Flow        string         `json:"flow"`

@@ -137,7 +137,7 @@ func fill(q *Question, pl *plan) {
 
 // judge answers anew.
 func (e *Engine) judge(pl *plan, asked *Question, s *seen, now time.Time) *Decision {
-	d := &Decision{Flow: asked.Flow, At: dateOf(now), Programme: e.p.Hash, Register: s.Version, Rules: e.rules(), Scope: WholeFlow,
+	d := &Decision{Flow: asked.Flow, At: dateOf(now), Programme: e.p.Hash, Register: s.Version, Rules: e.rules(), Scope: WholeFlow, Form: None,
 		Legs: []Leg{}, Obligations: []Obligation{}, Laws: []string{}}
 	if pl == nil {
 		d.Recipient, d.Purpose = asked.Recipient, asked.Purpose

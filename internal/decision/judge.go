@@ -91,7 +91,7 @@ func (j *judgement) leg(t *trace, g *gate, legs *[]Leg) {
 	}
 	if t.rule != nil {
 		l.Rule, l.Mark = t.rule.ID, t.rule.Mark
-		r.Rule, r.Source, r.Mark, r.At = t.rule.ID, t.rule.Source, t.rule.Mark, at(t.rule.Place())
+		r.Rule, r.Source, r.Mark, r.At = t.rule.ID, t.rule.Source, t.rule.Mark, t.rule.At()
 		if t.rule.Review != "" {
 			t.lasts(programme.LastDay(t.rule.Review))
 		}
@@ -130,7 +130,7 @@ func (j *judgement) forbidden(t *trace) bool {
 }
 
 func (j *judgement) deny(t *trace) {
-	j.d.Reasons, j.d.Form = t.reasons, j.w.q.Most
+	j.d.Reasons = t.reasons
 	scopes := []string{OnePerson, OneRecord, OneTenant, WholeFlow}
 	worst := -1
 	for _, r := range t.reasons {
@@ -150,7 +150,12 @@ func (j *judgement) scopeOf(r Reason) string {
 	switch {
 	case r.Policy == j.pl.pin.id:
 		return OneTenant
-	case strings.HasPrefix(r.Policy, ownPrefix), r.Code == "law.manual_review":
+	case strings.HasPrefix(r.Policy, ownPrefix):
+		return OneRecord
+	case r.Code == "law.manual_review":
+		if slices.ContainsFunc(j.exporters(), func(l string) bool { return l[0] == '?' }) {
+			return WholeFlow
+		}
 		return OneRecord
 	}
 	for _, gates := range [][]gate{j.pl.base, j.pl.people} {
@@ -160,7 +165,7 @@ func (j *judgement) scopeOf(r Reason) string {
 			}
 		}
 	}
-	exporters := lawsOf(j.e.p, j.e.book, &Question{Region: j.w.q.Region})
+	exporters := j.exporters()
 	for l, gates := range j.pl.laws {
 		for i := range gates {
 			if gates[i].id == r.Policy && !slices.Contains(exporters, l) {
@@ -169,6 +174,11 @@ func (j *judgement) scopeOf(r Reason) string {
 		}
 	}
 	return WholeFlow
+}
+
+// exporters are the laws that apply whoever the person is.
+func (j *judgement) exporters() []string {
+	return lawsOf(j.e.p, j.e.book, &Question{Region: j.w.q.Region})
 }
 
 func (j *judgement) allow(t, rung *trace, f Form, legs []Leg) {

@@ -146,3 +146,12 @@ func TestRulesHoldOnTheirDays(t *testing.T) {
 		}
 	}
 }
+
+func TestARegionWhoseLawNobodyWroteDownHalts(t *testing.T) {
+	p := between(t, "IN", "IN", "kind: adequacy, origins: [EU]", "processor", "processor")
+	q := decision.Question{Flow: "f", Service: "messaging", Kind: "message", Categories: "device_data", Subject: decision.Subject{Known: true}}
+	d := decision.Decide(p, law.Builtin(), registered(t, "contracts: {id: z, kind: data_protection, with: R Ltd, signed: 2025-01-01}"), q, now)
+	if !d.HaltsFlow() || !d.Manual || d.Form != decision.None {
+		t.Errorf("%+v", d)
+	}
+}

@@ -41,7 +41,7 @@ func (c *compiler) lawGates(l *law.Profile) (g []gate) {
 
 // bar is a hard localisation: no mechanism overrides it.
 func (c *compiler) bar(l *law.Profile, r *law.Rule, i *importer, country string) gate {
-	x := cond{op: opOutside, day: programme.FirstDay(r.From), last: programme.LastDay(r.Until), rule: r, at: at(r.Place()), code: "law.localisation", says: r.Says + ": " + country}
+	x := cond{op: opOutside, day: programme.FirstDay(r.From), last: programme.LastDay(r.Until), rule: r, at: r.At(), code: "law.localisation", says: r.Says + ": " + country}
 	if len(r.Categories) > 0 { // it keeps some categories only
 		either := cond{op: opAny, code: x.code, says: x.says, at: x.at, rule: r}
 		either.subs = []cond{{op: opNoCategory, set: r.Categories, quiet: true, rule: r}, x}
@@ -137,7 +137,7 @@ func (c *compiler) declaredValid(m *programme.Mechanism, place string) (out []co
 
 // inForce is the time in which a rule holds, and the rule that it falls with.
 func (c *compiler) inForce(r *law.Rule) (out []cond) {
-	place := at(r.Place())
+	place := r.At()
 	if r.From != "" {
 		out = append(out, cond{op: opFrom, day: programme.FirstDay(r.From), rule: r, at: place, code: "rule.not_yet", says: r.ID + " holds since " + string(r.From)})
 	}
@@ -156,7 +156,7 @@ func (c *compiler) inForce(r *law.Rule) (out []cond) {
 
 // asks is what a rule of its kind asks of the importer.
 func (c *compiler) asks(m *programme.Mechanism, r *law.Rule, i *importer, country string) []cond {
-	place := at(r.Place())
+	place := r.At()
 	yes := func(code, key, says string) cond {
 		return cond{op: opFact, key: key, maxAge: programme.Day(r.CheckDays), rule: r, at: place, code: code, says: says}
 	}
@@ -254,7 +254,7 @@ func (c *compiler) scc(r *law.Rule, i *importer, yes func(code, key, says string
 
 // needs is what a rule or the programme asks for beside the mechanism. None of it carries anything alone.
 func (c *compiler) needs(m *programme.Mechanism, r *law.Rule, i *importer, country string) (out []cond) {
-	place := at(r.Place())
+	place := r.At()
 	if m.RequiresTIA || slices.Contains(r.Needs, law.NeedTIA) {
 		out = append(out, cond{op: opTIA, key: register.KeyTIA("clear", i.name, country), other: register.KeyTIA("pseudonymised", i.name, country),
 			rule: r, at: place, code: "tia", says: fmt.Sprintf("a transfer impact assessment of %s in %s lets it go in this form", i.name, country)})

@@ -118,7 +118,7 @@ func randomPolicies(t *rapid.T) fstest.MapFS {
 		action := of(t, "action", []string{"action", `action == Action::"transfer"`, `action in [Action::"transfer", Action::"read"]`, `action == Action::"read"`})
 		resource := of(t, "resource", []string{"resource", `resource in Flow::"f0"`, `resource in Region::"ie1"`, `resource in Category::"contact_data"`, `resource in Service::"portal"`, `resource in Kind::"portal/visit"`})
 		when := of(t, "when", []string{"", `when { context.form == "clear" }`, `when { context.laws.contains("eu") }`, `when { context.subject.states.contains("restricted") }`,
-			`unless { context.tenant_id == "acme" }`, `when { context.nothing == 1 }`, `when { context.day > 20000 }`})
+			`unless { resource in Tenant::"acme" }`, `when { context.nothing == 1 }`, `when { context.day > 20000 }`})
 		fmt.Fprintf(&b, "@id(\"p%d\")\nforbid (%s, %s, %s) %s;\n", i, principal, action, resource, when)
 	}
 	return fstest.MapFS{"own.cedar": {Data: []byte(b.String())}}

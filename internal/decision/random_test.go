@@ -66,7 +66,7 @@ func randomProgramme(t *rapid.T, base string) *programme.Programme {
 			onward = maybe(t, "onward", ", onward: [r1]")
 		}
 		fmt.Fprintf(&b, "  - {id: %s, name: R%d, class: vendors, legal_entity: %q, locations: %s%s%s%s%s%s%s%s}\n", id, i, of(t, "entity", someEntities),
-			list(t, "places", someCountries, 1), mostly(t, "role", ", roles: ["+of(t, "role", []string{"processor", "processor", "independent_controller", "conduit"})+"]"),
+			list(t, "places", someCountries[:6], 1), mostly(t, "role", ", roles: ["+of(t, "role", []string{"processor", "processor", "independent_controller", "conduit"})+"]"),
 			maybe(t, "ours", ", entity: ex_us"), seldom(t, "remote", ", remote_access: "+list(t, "remote access", someCountries, 1)),
 			onward, seldom(t, "enabled", ", customer_enabled: true"),
 			maybe(t, "its order", ", mechanisms: "+list(t, "order", []string{"dpf", "scc", "bcr", "cbpr", "art49"}, 1)), seldom(t, "announced", ", announced: "+of(t, "day", someDays)))
@@ -74,12 +74,12 @@ func randomProgramme(t *rapid.T, base string) *programme.Programme {
 	b.WriteString("flows:\n")
 	for i := range 2 {
 		purpose, optOuts := of(t, "purpose", []string{"support", "analytics"}), []string{"marketing", "cpni", "targeted_advertising", "sale_or_sharing"}
-		form := of(t, "form", formNames[:])
+		form := of(t, "form", append([]string{"clear", "clear"}, formNames[:forms]...))
 		categories := someCategories
 		if purpose == "analytics" {
 			categories = someCategories[:2]
 		}
-		fmt.Fprintf(&b, "  - {id: f%d, from: %s, services: %s, categories: %s, purpose: %s, to: %s, form: %s, opt_outs: %s%s%s}\n", i, of(t, "from", []string{"ie1", "gb1", "ch1", "sg1", "us1"}),
+		fmt.Fprintf(&b, "  - {id: f%d, from: %s, services: %s, categories: %s, purpose: %s, to: %s, form: %s, opt_outs: %s%s%s}\n", i, of(t, "from", []string{"ie1", "ie1", "gb1", "ch1", "sg1", "us1", "us1"}),
 			list(t, "services", []string{"messaging", "portal"}, 1), list(t, "categories", categories, 1), purpose, of(t, "to", someRecipients),
 			form, list(t, "opt outs", optOuts, 0), seldom(t, "of use", ", at_least: "+form), maybe(t, "own order", ", mechanisms: "+list(t, "order", []string{"adequacy", "dpf", "scc", "idta", "br_scc", "contract"}, 1)))
 	}
@@ -170,7 +170,7 @@ func randomQuestion(t *rapid.T, e *Engine) Question {
 		return rapid.SliceOfNDistinct(rapid.SampledFrom(from), least, min(most, len(from)), rapid.ID[string]).Draw(t, what)
 	}
 	q := Question{Flow: of(t, "flow", []string{"f0", "f0", "f1", "f1", "f1", "undeclared"}), Tenant: of(t, "tenant", someTenants),
-		Origins: NewSet(words("origins", someCountries, 0, 1)...), Recipient: seldom(t, "recipient", of(t, "which", someRecipients)),
+		Origins: Set(seldom(t, "origin", of(t, "country", someCountries))), Recipient: seldom(t, "recipient", of(t, "which", someRecipients)),
 		Purpose: seldom(t, "purpose", "analytics"), Region: seldom(t, "region", "ie1"), Case: seldom(t, "case", "case-1")}
 	if seldom(t, "less", "x") != "" {
 		q.Most = Form(rapid.IntRange(0, 2).Draw(t, "most"))

@@ -40,25 +40,50 @@ type request struct {
 
 // ask builds the request of a question in one form. s is what the caller keeps of the register.
 func ask(p *programme.Programme, pl *plan, w *world, s *seen) *request {
-	q := w.q
-	r := &request{dataIn: make([]types.EntityUID, 0, 12), recipientIn: make([]types.EntityUID, 0, 6)}
-	r.dataIn = append(r.dataIn, uid("Flow", q.Flow), uid("Region", q.Region), uid("Service", q.Service), uid("Kind", q.Service+"/"+q.Kind))
-	q.Categories.each(func(c string) bool { r.dataIn = append(r.dataIn, uid("Category", c)); return true })
-	if x := p.Recipient(q.Recipient); x != nil {
-		r.recipientIn = append(r.recipientIn, uid("Class", x.Class))
+	q, kind := w.q, types.String(w.q.Service+"/"+w.q.Kind)
+	categories := q.Categories.Words()
+	r := &request{dataIn: make([]types.EntityUID, 0, 12)}
+	r.dataIn = append(r.dataIn, uid("Flow", q.Flow), uid("Region", q.Region), uid("Service", q.Service), types.EntityUID{Type: "Kind", ID: kind}, uid("Tenant", q.Tenant))
+	for _, c := range categories {
+		r.dataIn = append(r.dataIn, uid("Category", c))
 	}
-	if pl != nil {
-		for _, c := range pl.pin.cond.set {
-			r.recipientIn = append(r.recipientIn, uid("Country", c))
-		}
+	r.data = types.Entity{UID: uid("Data", q.Flow), Parents: types.NewEntityUIDSet(r.dataIn...), Attributes: attributes(pl, w)}
+	if pl != nil && q.Recipient == pl.f.To {
+		r.recipient, r.recipientIn = pl.recipient, pl.recipientIn
+	} else {
+		r.recipient, r.recipientIn = recipientEntity(p, q.Recipient, nil)
 	}
-	r.data = types.Entity{UID: uid("Data", q.Flow), Parents: types.NewEntityUIDSet(r.dataIn...)}
-	r.recipient = types.Entity{UID: uid("Recipient", q.Recipient), Parents: types.NewEntityUIDSet(r.recipientIn...)}
-	r.Request = cedar.Request{Principal: r.recipient.UID, Action: transfer, Resource: r.data.UID, Context: contextOf(pl, w, s)}
+	r.Request = cedar.Request{Principal: r.recipient.UID, Action: transfer, Resource: r.data.UID, Context: contextOf(pl, w, s, kind, categories)}
 	return r
 }
 
-func contextOf(pl *plan, w *world, s *seen) types.Record {
+// recipientEntity lies in its class and in the countries that data would reach.
+func recipientEntity(p *programme.Programme, id string, countries []string) (types.Entity, []types.EntityUID) {
+	var in []types.EntityUID
+	if x := p.Recipient(id); x != nil {
+		in = append(in, uid("Class", x.Class))
+	}
+	for _, c := range countries {
+		in = append(in, uid("Country", c))
+	}
+	return types.Entity{UID: uid("Recipient", id), Parents: types.NewEntityUIDSet(in...)}, in
+}
+
+// attributes are those of the data. What most questions have is made once a flow.
+func attributes(pl *plan, w *world) types.Record {
+	paused, open := w.facts.Paused[w.q.Flow].Holds, (&cond{op: opCase, key: w.q.Recipient}).simple(w)
+	if pl != nil && !paused && !open && w.q.Purpose == pl.f.Purpose && w.q.Region == pl.f.From {
+		return pl.attributes
+	}
+	return attributeRecord(w.q.Purpose, w.q.Region, paused, open)
+}
+
+func attributeRecord(purpose, region string, paused, open bool) types.Record {
+	return types.NewRecord(types.RecordMap{"purpose": types.String(purpose), "region": types.String(region), "paused": types.Boolean(paused), "case_open": types.Boolean(open)})
+}
+
+// contextOf has eight members, which is as many as a small map holds: a ninth would double its cost.
+func contextOf(pl *plan, w *world, s *seen, kind types.String, categories []string) types.Record {
 	q, purpose := w.q, w.q.Purpose
 	if pl != nil {
 		purpose = pl.f.Purpose // what a person says counts for what the flow is for, whatever is asked
@@ -71,13 +96,8 @@ func contextOf(pl *plan, w *world, s *seen) types.Record {
 		"form":       formValues[w.form],
 		"day":        types.Long(w.day),
 		"laws":       setOf(w.laws),
-		"kind":       types.String(q.Service + "/" + q.Kind),
-		"categories": setOf(q.Categories.Words()),
-		"purpose":    types.String(q.Purpose),
-		"region":     types.String(q.Region),
-		"case_open":  types.Boolean((&cond{op: opCase, key: q.Recipient}).simple(w)),
-		"paused":     types.Boolean(w.facts.Paused[q.Flow].Holds),
-		"tenant_id":  types.String(q.Tenant),
+		"kind":       kind,
+		"categories": setOf(categories),
 		"tenant":     tenant,
 		"subject":    subjectOf(&q.Subject, slices.Contains(q.Subject.Consents, purpose), slices.Contains(q.Subject.Objects, purpose)),
 		"facts":      s.record,

@@ -90,10 +90,14 @@ type Rule struct {
 	Needs          []string       `yaml:"needs" is:"enum=tia,addendum,swiss_changes,protection_test" doc:"What else it needs."`
 
 	place programme.Position
+	at    string
 }
 
 // Place is where the rule stands, for reasons.
 func (r *Rule) Place() programme.Position { return r.place }
+
+// At is that place as "file:line".
+func (r *Rule) At() string { return r.at }
 
 // Reaches says whether the rule is about that destination.
 func (r *Rule) Reaches(country string) bool {

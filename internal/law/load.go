@@ -130,6 +130,7 @@ func Parse(file string, src []byte) (*Profile, error) {
 	for i := range p.Rules {
 		r := &p.Rules[i]
 		r.place = doc.Position(r)
+		r.at = r.place.String()
 		for _, w := range r.wants() {
 			doc.Fault(r, w.key, w.message, w.hint)
 		}
