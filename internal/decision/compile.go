@@ -39,6 +39,9 @@ type plan struct {
 	recipientIn []types.EntityUID
 	attributes  types.Record
 
+	exporters []string // the laws that apply whoever the person is
+	lawSet    types.Set
+
 	least  Form                     // below it nothing is of use
 	review map[string]programme.Day // when the law is looked at again
 }
@@ -57,6 +60,8 @@ func compile(p *programme.Programme, book *law.Book, f *programme.Flow, without 
 	}
 	pl.base = slices.Concat(c.declared(), c.recipients(), c.basis(pl.basis))
 	pl.pin = c.pin()
+	pl.exporters = lawsOf(p, book, &Question{Region: f.From})
+	pl.lawSet = setOf(pl.exporters)
 	pl.recipient, pl.recipientIn = recipientEntity(p, f.To, pl.pin.cond.set)
 	pl.attributes = attributeRecord(f.Purpose, f.From, false, false)
 	for _, l := range book.Profiles() {

@@ -141,9 +141,10 @@ func (c *cond) holds(w *world, t *trace) bool {
 // passed over; the next that holds is the fallback, which is named before it is needed.
 func (c *cond) any(w *world, t *trace) bool {
 	found := false
+	var branch trace
 	for i := range c.subs {
 		s := &c.subs[i]
-		branch := trace{policy: t.policy, effect: PassedOver, form: t.form, until: programme.Never}
+		branch = trace{reasons: branch.reasons[:0], policy: t.policy, effect: PassedOver, form: t.form, until: programme.Never}
 		ok := s.holds(w, &branch)
 		switch {
 		case !ok && !found && !s.quiet:

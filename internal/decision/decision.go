@@ -7,8 +7,6 @@
 package decision
 
 import (
-	"time"
-
 	"domicile.dev/internal/programme"
 )
 
@@ -197,6 +195,3 @@ type Question struct {
 
 	anybody bool // about the flow as such: nothing stands against customer or person
 }
-
-// day is how the package sees time: rules and facts change at midnight UTC.
-func dateOf(t time.Time) programme.Date { return programme.Date(t.UTC().Format(time.DateOnly)) }

@@ -23,6 +23,7 @@ type Engine struct {
 	book     *law.Book
 	reg      *register.Register
 	policies *Policies
+	version  string // of laws and policies
 	plans    map[string]*plan
 	mapped   map[[2]string][]string // service, kind → categories
 
@@ -34,6 +35,7 @@ type Engine struct {
 // seen is the register on a day, and the same for Cedar.
 type seen struct {
 	*register.Facts
+	date    programme.Date
 	record  types.Record
 	tenants map[string]types.Record
 }
@@ -53,6 +55,9 @@ type question struct {
 // programme that are left out of it, as if they weren't declared.
 func New(p *programme.Programme, book *law.Book, reg *register.Register, policies *Policies, without ...string) *Engine {
 	e := &Engine{p: p, book: book, reg: reg, policies: policies, plans: map[string]*plan{}, mapped: map[[2]string][]string{}, cached: map[question]*Decision{}}
+	if e.version = book.Version; policies != nil {
+		e.version += "+" + policies.Version
+	}
 	for k, rules := range p.KindRules() {
 		var cats []string
 		for _, f := range rules {
@@ -92,7 +97,7 @@ func (e *Engine) Decide(q *Question, now time.Time) *Decision {
 	if seen == nil || seen.Day != key.day {
 		seen = e.see(key.day)
 	}
-	d = e.judge(pl, q, seen, now)
+	d = e.judge(pl, q, seen)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.seen = seen; len(e.cached) >= maxCached {
@@ -103,7 +108,7 @@ func (e *Engine) Decide(q *Question, now time.Time) *Decision {
 }
 
 func (e *Engine) see(day programme.Day) *seen {
-	s := &seen{Facts: e.reg.At(day)}
+	s := &seen{Facts: e.reg.At(day), date: day.Date()}
 	if e.policies != nil {
 		s.forCedar()
 	}
@@ -136,8 +141,8 @@ func fill(q *Question, pl *plan) {
 }
 
 // judge answers anew.
-func (e *Engine) judge(pl *plan, asked *Question, s *seen, now time.Time) *Decision {
-	d := &Decision{Flow: asked.Flow, At: dateOf(now), Programme: e.p.Hash, Register: s.Version, Rules: e.rules(), Scope: WholeFlow, Form: None,
+func (e *Engine) judge(pl *plan, asked *Question, s *seen) *Decision {
+	d := &Decision{Flow: asked.Flow, At: s.date, Programme: e.p.Hash, Register: s.Version, Rules: e.version, Scope: WholeFlow, Form: None,
 		Legs: []Leg{}, Obligations: []Obligation{}, Laws: []string{}}
 	if pl == nil {
 		d.Recipient, d.Purpose = asked.Recipient, asked.Purpose
@@ -148,18 +153,13 @@ func (e *Engine) judge(pl *plan, asked *Question, s *seen, now time.Time) *Decis
 	fill(&q, pl)
 	d.Recipient, d.Purpose, d.Basis = q.Recipient, q.Purpose, pl.basis
 	w := &world{q: &q, day: s.Day, facts: s.Facts}
-	w.laws = lawsOf(e.p, e.book, &q)
+	if w.laws = pl.exporters; q.Origins != "" || q.Region != pl.f.From {
+		w.laws = lawsOf(e.p, e.book, &q)
+	}
 	d.Laws = w.laws
 	j := &judgement{e: e, pl: pl, w: w, d: d, seen: s}
 	j.run()
 	return d
-}
-
-func (e *Engine) rules() string {
-	if e.policies != nil && e.policies.Version != "" {
-		return e.book.Version + "+" + e.policies.Version
-	}
-	return e.book.Version
 }
 
 // lawsOf returns the laws that apply, sorted: those of the region's country, of the entity that

@@ -153,7 +153,7 @@ func (j *judgement) scopeOf(r Reason) string {
 	case strings.HasPrefix(r.Policy, ownPrefix):
 		return OneRecord
 	case r.Code == "law.manual_review":
-		if slices.ContainsFunc(j.exporters(), func(l string) bool { return l[0] == '?' }) {
+		if slices.ContainsFunc(j.pl.exporters, func(l string) bool { return l[0] == '?' }) {
 			return WholeFlow
 		}
 		return OneRecord
@@ -165,7 +165,7 @@ func (j *judgement) scopeOf(r Reason) string {
 			}
 		}
 	}
-	exporters := j.exporters()
+	exporters := j.pl.exporters
 	for l, gates := range j.pl.laws {
 		for i := range gates {
 			if gates[i].id == r.Policy && !slices.Contains(exporters, l) {
@@ -174,11 +174,6 @@ func (j *judgement) scopeOf(r Reason) string {
 		}
 	}
 	return WholeFlow
-}
-
-// exporters are the laws that apply whoever the person is.
-func (j *judgement) exporters() []string {
-	return lawsOf(j.e.p, j.e.book, &Question{Region: j.w.q.Region})
 }
 
 func (j *judgement) allow(t, rung *trace, f Form, legs []Leg) {
@@ -206,7 +201,7 @@ func reviewed(until programme.Day) programme.Date {
 }
 
 func (j *judgement) obligations(t *trace, f Form) []Obligation {
-	out := make([]Obligation, 0, 4)
+	out := make([]Obligation, 0, 3)
 	switch f {
 	case Pseudonymised:
 		out = append(out, Obligation{Do: "pseudonymise"})
@@ -234,7 +229,7 @@ func (j *judgement) obligations(t *trace, f Form) []Obligation {
 // assessment demands.
 func (j *judgement) drops(t *trace) []string {
 	q := j.w.q
-	drop := append([]string{term.Unclassified}, t.drop...)
+	drop := append(append(make([]string, 0, 8), term.Unclassified), t.drop...)
 	for _, c := range j.e.categoriesOf(q.Service, q.Kind) {
 		if !q.Categories.has(c) {
 			drop = append(drop, c)

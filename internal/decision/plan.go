@@ -84,7 +84,7 @@ func (e *Engine) survey(flow string, now time.Time) survey {
 		if q.Categories == "" { // the kind has nothing that the flow declares
 			continue
 		}
-		s.kinds[k] = e.judge(pl, &q, seen, now)
+		s.kinds[k] = e.judge(pl, &q, seen)
 	}
 	return s
 }

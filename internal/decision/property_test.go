@@ -222,7 +222,7 @@ func TestTheCacheChangesNothing(t *testing.T) {
 		for _, days := range []int{0, 40, 0} {
 			at := today.AddDate(0, 0, days)
 			for _, q := range asked {
-				if diff := cmp.Diff(e.Decide(&q, at), fresh.judge(fresh.plans[q.Flow], &q, fresh.see(programme.DayOf(at)), at)); diff != "" {
+				if diff := cmp.Diff(e.Decide(&q, at), fresh.judge(fresh.plans[q.Flow], &q, fresh.see(programme.DayOf(at)))); diff != "" {
 					t.Fatalf("%+v on %s: -kept +fresh\n%s", q, at, diff)
 				}
 			}

@@ -88,6 +88,12 @@ func contextOf(pl *plan, w *world, s *seen, kind types.String, categories []stri
 	if pl != nil {
 		purpose = pl.f.Purpose // what a person says counts for what the flow is for, whatever is asked
 	}
+	laws := types.Set{}
+	if pl != nil && q.Origins == "" && q.Region == pl.f.From {
+		laws = pl.lawSet
+	} else {
+		laws = setOf(w.laws)
+	}
 	tenant, ok := s.tenants[q.Tenant]
 	if !ok {
 		tenant = nobody
@@ -95,7 +101,7 @@ func contextOf(pl *plan, w *world, s *seen, kind types.String, categories []stri
 	return types.NewRecord(types.RecordMap{
 		"form":       formValues[w.form],
 		"day":        types.Long(w.day),
-		"laws":       setOf(w.laws),
+		"laws":       laws,
 		"kind":       kind,
 		"categories": setOf(categories),
 		"tenant":     tenant,
