@@ -2,6 +2,7 @@ package decision
 
 import (
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -42,13 +43,15 @@ type seen struct {
 
 // question is what an answer depends on, as a key. What depends on the person is four small things.
 type question struct {
-	flow, tenant, service, kind, recipient, purpose, region, one string
-	categories, origins                                          Set
-	day                                                          programme.Day
-	most                                                         Form
-	states                                                       State
-	optOuts                                                      OptOut
-	known, consents, objects                                     bool
+	pl                       *plan
+	tenant, service, kind    string
+	unusual                  string // what differs from the flow's own, and a case
+	categories, origins      Set
+	day                      programme.Day
+	most                     Form
+	states                   State
+	optOuts                  OptOut
+	known, consents, objects bool
 }
 
 // New compiles p. A nil register has seen nothing; nil policies are none. without are mechanisms of the
@@ -82,12 +85,12 @@ func Decide(p *programme.Programme, book *law.Book, reg *register.Register, q Qu
 // Decide answers q as of now. The Decision is shared: don't change it.
 func (e *Engine) Decide(q *Question, now time.Time) *Decision {
 	pl := e.plans[q.Flow]
-	key := question{flow: q.Flow, tenant: q.Tenant, service: q.Service, kind: q.Kind, recipient: q.Recipient, purpose: q.Purpose, region: q.Region, one: q.Case,
-		categories: q.Categories, origins: q.Origins, day: programme.DayOf(now), most: q.Most, states: q.Subject.States, optOuts: q.Subject.OptOuts, known: q.Subject.Known}
-	if pl != nil {
-		key.consents = slices.Contains(q.Subject.Consents, pl.f.Purpose)
-		key.objects = slices.Contains(q.Subject.Objects, pl.f.Purpose)
+	if pl == nil {
+		return e.judge(nil, q, &seen{Facts: &register.Facts{}, date: programme.DayOf(now).Date()})
 	}
+	key := question{pl: pl, tenant: q.Tenant, service: q.Service, kind: q.Kind, categories: q.Categories, origins: q.Origins, unusual: unusual(q, pl.f),
+		day: programme.DayOf(now), most: q.Most, states: q.Subject.States, optOuts: q.Subject.OptOuts, known: q.Subject.Known,
+		consents: slices.Contains(q.Subject.Consents, pl.f.Purpose), objects: slices.Contains(q.Subject.Objects, pl.f.Purpose)}
 	e.mu.RLock()
 	d, seen := e.cached[key], e.seen
 	e.mu.RUnlock()
@@ -105,6 +108,15 @@ func (e *Engine) Decide(q *Question, now time.Time) *Decision {
 	}
 	e.cached[key] = d
 	return d
+}
+
+// unusual is "" for a question about the flow as it is declared, as all on the data path are.
+func unusual(q *Question, f *programme.Flow) string {
+	same := func(asked, declared string) bool { return asked == "" || asked == declared }
+	if q.Case == "" && same(q.Recipient, f.To) && same(q.Purpose, f.Purpose) && same(q.Region, f.From) {
+		return ""
+	}
+	return strings.Join([]string{q.Recipient, q.Purpose, q.Region, q.Case}, "\x00")
 }
 
 func (e *Engine) see(day programme.Day) *seen {
@@ -140,9 +152,16 @@ func fill(q *Question, pl *plan) {
 	}
 }
 
+func (e *Engine) registerVersion() string {
+	if e.reg == nil {
+		return ""
+	}
+	return e.reg.Version
+}
+
 // judge answers anew.
 func (e *Engine) judge(pl *plan, asked *Question, s *seen) *Decision {
-	d := &Decision{Flow: asked.Flow, At: s.date, Programme: e.p.Hash, Register: s.Version, Rules: e.version, Scope: WholeFlow, Form: None,
+	d := &Decision{Flow: asked.Flow, At: s.date, Programme: e.p.Hash, Register: e.registerVersion(), Rules: e.version, Scope: WholeFlow, Form: None,
 		Legs: []Leg{}, Obligations: []Obligation{}, Laws: []string{}}
 	if pl == nil {
 		d.Recipient, d.Purpose = asked.Recipient, asked.Purpose
