@@ -107,7 +107,7 @@ func showDecision(w io.Writer, d *decision.Decision) error {
 	}
 	fmt.Fprintln(t, "\nREASON\tCODE\tFORM\tSAYS\tAT")
 	for _, r := range d.Reasons {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", strings.ReplaceAll(r.Effect, "_", " "), r.Code, cmp.Or(r.Form, "any"), says(r), r.At)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", strings.ReplaceAll(r.Effect, "_", " "), r.Code, cmp.Or(r.Form, "any"), says(r), strings.TrimSpace(r.At+" "+r.RuleAt))
 	}
 	fmt.Fprintf(t, "\nasked on %s  programme %s\nregister %s\nrules %s\n", d.At, d.Programme, cmp.Or(d.Register, "none"), d.Rules)
 	return t.Flush()

@@ -109,7 +109,7 @@ func showPlan(w io.Writer, a *planAnswer) error {
 			}
 		}
 		for _, r := range c.Reasons {
-			fmt.Fprintf(w, "  %s: %s  %s\n", r.Code, says(r), r.At)
+			fmt.Fprintf(w, "  %s: %s  %s\n", r.Code, says(r), strings.TrimSpace(r.At+" "+r.RuleAt))
 		}
 	}
 	_, err := fmt.Fprintf(w, "\n%s\n%s\n", tally(a.Changes), a.Volumes)

@@ -39,6 +39,7 @@ type plan struct {
 	recipientIn []types.EntityUID
 	attributes  types.Record
 
+	at        string   // where the flow is declared
 	exporters []string // the laws that apply whoever the person is
 	lawSet    types.Set
 
@@ -49,7 +50,7 @@ type plan struct {
 // compile returns the conditions of a flow under every law of the book.
 func compile(p *programme.Programme, book *law.Book, f *programme.Flow, without ...string) *plan {
 	c := &compiler{p: p, book: book, f: f, without: without, to: importers(p, f), at: at(p.At(f)), region: p.Region(f.From)}
-	pl := &plan{f: f, laws: map[string][]gate{}, review: map[string]programme.Day{}, least: formOf(f.AtLeast)}
+	pl := &plan{f: f, at: c.at, laws: map[string][]gate{}, review: map[string]programme.Day{}, least: formOf(f.AtLeast)}
 	for _, x := range f.Categories {
 		pl.leaves = append(pl.leaves, p.Leaves(x)...)
 	}

@@ -80,6 +80,7 @@ type trace struct {
 	tls13   bool
 	drop    []string
 	mech    string // what carries
+	mechAt  string // where it is declared
 	rule    *law.Rule
 	next    string // the fallback
 }
@@ -87,7 +88,7 @@ type trace struct {
 func (t *trace) fail(c *cond, code, seen string) bool {
 	r := Reason{Effect: t.effect, Code: code, Says: c.says, Seen: seen, Form: t.form, Policy: t.policy, At: c.at}
 	if c.rule != nil {
-		r.Rule, r.Source, r.Mark = c.rule.ID, c.rule.Source, c.rule.Mark
+		r.Rule, r.RuleAt, r.Source, r.Mark = c.rule.ID, c.rule.At(), c.rule.Source, c.rule.Mark
 	}
 	t.reasons = append(t.reasons, r)
 	return false
@@ -154,7 +155,7 @@ func (c *cond) any(w *world, t *trace) bool {
 			t.reasons = append(t.reasons, branch.reasons...)
 			t.lasts(branch.until)
 			t.tls13, t.drop = t.tls13 || branch.tls13, append(t.drop, branch.drop...)
-			if t.mech, t.rule = s.mech, s.rule; t.rule == nil { // it has several rules itself
+			if t.mech, t.mechAt, t.rule = s.mech, s.at, s.rule; t.rule == nil { // it has several rules itself
 				t.rule = branch.rule
 			}
 		case ok && t.next == "" && t.mech != "" && s.mech != t.mech:

@@ -59,13 +59,14 @@ const (
 // Reason is why, in words for a lawyer and a code for a program.
 type Reason struct {
 	Effect string `json:"effect"`
-	Code   string `json:"code"`             // stable
-	Says   string `json:"says"`             // for people
-	Seen   string `json:"seen,omitempty"`   // what the register says of it
-	Form   string `json:"form,omitempty"`   // the form it is about, where not all
-	Policy string `json:"policy,omitempty"` // the id of the compiled policy
-	At     string `json:"at,omitempty"`     // file:line of the programme or the law
-	Rule   string `json:"rule,omitempty"`   // the law's rule
+	Code   string `json:"code"`              // stable
+	Says   string `json:"says"`              // for people
+	Seen   string `json:"seen,omitempty"`    // what the register says of it
+	Form   string `json:"form,omitempty"`    // the form it is about, where not all
+	Policy string `json:"policy,omitempty"`  // the id of the compiled policy
+	At     string `json:"at,omitempty"`      // file:line of the programme, or of the operator's policy
+	Rule   string `json:"rule,omitempty"`    // the law's rule
+	RuleAt string `json:"rule_at,omitempty"` // its file:line
 	Source string `json:"source,omitempty"`
 	Mark   string `json:"mark,omitempty"` // how well the rule is known: P, S or M (from memory)
 }

@@ -230,7 +230,7 @@ func TestEveryReasonHasACodeWordsAndAPlace(t *testing.T) {
 			t.Errorf("%s: no reasons", d.Flow)
 		}
 		for _, r := range d.Reasons {
-			if r.Code == "" || r.Says == "" || r.Policy == "" || r.At == "" && r.Code != "mechanism.not_needed" && r.Code != "fallback.none" {
+			if r.Code == "" || r.Says == "" || r.Policy == "" || !strings.HasPrefix(r.At, "programme.yaml:") || r.Rule != "" && !strings.HasPrefix(r.RuleAt, "law/") {
 				t.Errorf("%s: %+v", d.Flow, r)
 			}
 			if r.Rule != "" && r.Effect == decision.Permits && r.Mark == "" {

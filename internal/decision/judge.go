@@ -63,7 +63,7 @@ func (j *judgement) all(t *trace, gates []gate, legs *[]Leg) bool {
 }
 
 func (j *judgement) one(t *trace, g *gate, legs *[]Leg) bool {
-	t.policy, t.mech, t.rule, t.next = g.id, "", nil, ""
+	t.policy, t.mech, t.mechAt, t.rule, t.next = g.id, "", "", nil, ""
 	if !g.cond.holds(j.w, t) {
 		return false
 	}
@@ -82,7 +82,7 @@ func (j *judgement) one(t *trace, g *gate, legs *[]Leg) bool {
 func (j *judgement) leg(t *trace, g *gate, legs *[]Leg) {
 	l := g.leg
 	l.Mechanism, l.Fallback = t.mech, t.next
-	r := Reason{Effect: Permits, Code: "mechanism.holds", Form: t.form, Policy: g.id}
+	r := Reason{Effect: Permits, Code: "mechanism.holds", Form: t.form, Policy: g.id, At: t.mechAt}
 	switch {
 	case t.mech == "":
 		r.Code, r.Says = "mechanism.not_needed", "to "+l.Importer+" in "+l.Country+" under "+l.Law
@@ -91,14 +91,14 @@ func (j *judgement) leg(t *trace, g *gate, legs *[]Leg) {
 	}
 	if t.rule != nil {
 		l.Rule, l.Mark = t.rule.ID, t.rule.Mark
-		r.Rule, r.Source, r.Mark, r.At = t.rule.ID, t.rule.Source, t.rule.Mark, t.rule.At()
+		r.Rule, r.RuleAt, r.Source, r.Mark = t.rule.ID, t.rule.At(), t.rule.Source, t.rule.Mark
 		if t.rule.Review != "" {
 			t.lasts(programme.LastDay(t.rule.Review))
 		}
 	}
 	t.reasons = append(t.reasons, r)
 	if t.rule != nil && t.rule.FallbackWanted && l.Fallback == "" {
-		t.reasons = append(t.reasons, Reason{Effect: Notes, Code: "fallback.none", Form: t.form, Policy: g.id, Rule: t.rule.ID,
+		t.reasons = append(t.reasons, Reason{Effect: Notes, Code: "fallback.none", Form: t.form, Policy: g.id, Rule: t.rule.ID, RuleAt: t.rule.At(), At: t.mechAt,
 			Says: "nothing else carries it to " + l.Importer + " in " + l.Country + ": if " + t.rule.ID + " falls, this stops"})
 	}
 	*legs = append(*legs, l)
@@ -110,7 +110,7 @@ func (j *judgement) unknownLaws(t *trace) bool {
 	for _, l := range j.w.laws {
 		if strings.HasPrefix(l, "?") {
 			ok, j.d.Manual = false, true
-			t.reasons = append(t.reasons, Reason{Effect: Denies, Code: "law.manual_review", Says: "there is no profile for the law of " + l[1:], Policy: j.pl.f.ID + "/laws"})
+			t.reasons = append(t.reasons, Reason{Effect: Denies, Code: "law.manual_review", Says: "there is no profile for the law of " + l[1:], Policy: j.pl.f.ID + "/laws", At: j.pl.at})
 		}
 	}
 	return ok

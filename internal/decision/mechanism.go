@@ -41,7 +41,7 @@ func (c *compiler) lawGates(l *law.Profile) (g []gate) {
 
 // bar is a hard localisation: no mechanism overrides it.
 func (c *compiler) bar(l *law.Profile, r *law.Rule, i *importer, country string) gate {
-	x := cond{op: opOutside, day: programme.FirstDay(r.From), last: programme.LastDay(r.Until), rule: r, at: r.At(), code: "law.localisation", says: r.Says + ": " + country}
+	x := cond{op: opOutside, day: programme.FirstDay(r.From), last: programme.LastDay(r.Until), rule: r, at: c.at, code: "law.localisation", says: r.Says + ": " + country}
 	if len(r.Categories) > 0 { // it keeps some categories only
 		either := cond{op: opAny, code: x.code, says: x.says, at: x.at, rule: r}
 		either.subs = []cond{{op: opNoCategory, set: r.Categories, quiet: true, rule: r}, x}
@@ -58,11 +58,11 @@ func (c *compiler) bar(l *law.Profile, r *law.Rule, i *importer, country string)
 // where a recipient lists others; a flow's own list is taken as it is.
 func (c *compiler) ways(l *law.Profile, i *importer, country string) (ways []cond) {
 	for _, r := range l.OfKind(law.Anonymous) {
-		way := cond{op: opAll, rule: r, quiet: true, subs: append(c.inForce(r), cond{op: opForm, form: Aggregated})}
+		way := cond{op: opAll, rule: r, at: c.at, quiet: true, subs: append(c.inForce(r, c.at), cond{op: opForm, form: Aggregated})}
 		ways = append(ways, way)
 	}
 	for _, r := range l.OfKind(law.Free) {
-		ways = append(ways, cond{op: opAll, rule: r, subs: c.inForce(r)})
+		ways = append(ways, cond{op: opAll, rule: r, at: c.at, subs: c.inForce(r, c.at)})
 	}
 	for _, m := range c.order(i) {
 		ways = append(ways, c.way(l, m, i, country))
@@ -98,7 +98,7 @@ func (c *compiler) order(i *importer) (order []*programme.Mechanism) {
 func (c *compiler) way(l *law.Profile, m *programme.Mechanism, i *importer, country string) cond {
 	place := at(c.p.At(m))
 	no := func(code, says string) cond {
-		return cond{op: opAll, mech: m.ID, subs: []cond{{op: opNever, code: code, says: m.ID + ": " + says, at: place}}}
+		return cond{op: opAll, mech: m.ID, at: place, subs: []cond{{op: opNever, code: code, says: m.ID + ": " + says, at: place}}}
 	}
 	if !slices.ContainsFunc(m.Origins, l.Covers) {
 		return no("mechanism.other_law", "it is not declared for "+l.ID)
@@ -112,8 +112,8 @@ func (c *compiler) way(l *law.Profile, m *programme.Mechanism, i *importer, coun
 			m.Kind == law.CBPR && r.For != "" && (r.For == "processor") != i.processor() {
 			continue
 		}
-		subs := slices.Concat(c.declaredValid(m, place), c.inForce(r), c.asks(m, r, i, country), c.needs(m, r, i, country))
-		rules = append(rules, cond{op: opAll, mech: m.ID, rule: r, subs: subs})
+		subs := slices.Concat(c.declaredValid(m, place), c.inForce(r, place), c.asks(m, r, i, country), c.needs(m, r, i, country))
+		rules = append(rules, cond{op: opAll, mech: m.ID, rule: r, at: place, subs: subs})
 	}
 	switch len(rules) {
 	case 0:
@@ -136,8 +136,7 @@ func (c *compiler) declaredValid(m *programme.Mechanism, place string) (out []co
 }
 
 // inForce is the time in which a rule holds, and the rule that it falls with.
-func (c *compiler) inForce(r *law.Rule) (out []cond) {
-	place := r.At()
+func (c *compiler) inForce(r *law.Rule, place string) (out []cond) {
 	if r.From != "" {
 		out = append(out, cond{op: opFrom, day: programme.FirstDay(r.From), rule: r, at: place, code: "rule.not_yet", says: r.ID + " holds since " + string(r.From)})
 	}
@@ -151,12 +150,12 @@ func (c *compiler) inForce(r *law.Rule) (out []cond) {
 	if base == nil {
 		return append(out, cond{op: opNever, rule: r, at: place, code: "rule.fallen", says: r.ID + " can't stand without " + r.StandsOn})
 	}
-	return append(out, c.inForce(base)...)
+	return append(out, c.inForce(base, place)...)
 }
 
 // asks is what a rule of its kind asks of the importer.
 func (c *compiler) asks(m *programme.Mechanism, r *law.Rule, i *importer, country string) []cond {
-	place := r.At()
+	place := at(c.p.At(m))
 	yes := func(code, key, says string) cond {
 		return cond{op: opFact, key: key, maxAge: programme.Day(r.CheckDays), rule: r, at: place, code: code, says: says}
 	}
@@ -254,7 +253,7 @@ func (c *compiler) scc(r *law.Rule, i *importer, yes func(code, key, says string
 
 // needs is what a rule or the programme asks for beside the mechanism. None of it carries anything alone.
 func (c *compiler) needs(m *programme.Mechanism, r *law.Rule, i *importer, country string) (out []cond) {
-	place := r.At()
+	place := at(c.p.At(m))
 	if m.RequiresTIA || slices.Contains(r.Needs, law.NeedTIA) {
 		out = append(out, cond{op: opTIA, key: register.KeyTIA("clear", i.name, country), other: register.KeyTIA("pseudonymised", i.name, country),
 			rule: r, at: place, code: "tia", says: fmt.Sprintf("a transfer impact assessment of %s in %s lets it go in this form", i.name, country)})
