@@ -3,6 +3,7 @@ package decision_test
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -10,6 +11,7 @@ import (
 	"domicile.dev/internal/decision"
 	"domicile.dev/internal/law"
 	"domicile.dev/internal/programme"
+	"domicile.dev/internal/register"
 )
 
 // between is a programme with a region in one country and a recipient in another, and one mechanism.
@@ -153,5 +155,25 @@ func TestARegionWhoseLawNobodyWroteDownHalts(t *testing.T) {
 	d := decision.Decide(p, law.Builtin(), registered(t, "contracts: {id: z, kind: data_protection, with: R Ltd, signed: 2025-01-01}"), q, now)
 	if !d.HaltsFlow() || !d.Manual || d.Form != decision.None {
 		t.Errorf("%+v", d)
+	}
+}
+
+func TestWhoOperatesARegionBringsItsLaw(t *testing.T) {
+	p := changed(t, "{id: ie1, name: Ireland, country: IE, entity: ex_ie,", "{id: ie1, name: Ireland, country: IE, entity: ex_us,")
+	d := decision.Decide(p, law.Builtin(), registered(t), ask("home"), now)
+	if !slices.Equal(d.Laws, []string{"eu", "us"}) || !d.Allowed {
+		t.Errorf("%v %v", d.Laws, d.Allowed)
+	}
+	p = changed(t, "{id: ie1, name: Ireland, country: IE, entity: ex_ie,", "{id: ie1, name: Ireland, country: IE, entity: ex_sg,")
+	if d = decision.Decide(p, law.Builtin(), registered(t), ask("home"), now); d.Form == decision.Clear {
+		t.Errorf("Singapore's exporter sends to Ireland by Ireland's law alone: %+v", d.Legs)
+	}
+}
+
+func TestASubProcessorsOwnContractCounts(t *testing.T) {
+	reg := registered(t, listed)
+	reg.Contracts = slices.DeleteFunc(reg.Contracts, func(c register.Contract) bool { return c.By == "Chained Hosting" })
+	if d := decision.Decide(load(t), law.Builtin(), reg, ask("chained"), now); d.Allowed || !d.Has("contract.missing") {
+		t.Errorf("%+v", d.Reasons)
 	}
 }
