@@ -26,7 +26,7 @@ func between(t *testing.T, from, to, mechanism, serviceRole, role string) *progr
 	head = strings.NewReplacer("{id: ex_sg, name: Example Singapore, country: SG}", "{id: ex_sg, name: Exporter, country: "+from+"}",
 		"{id: sg1, name: Singapore, country: SG,", "{id: sg1, name: There, country: "+from+",", "name: Messaging, role: processor", "name: Messaging, role: "+serviceRole).Replace(head)
 	entity := ""
-	if strings.Contains(mechanism, "bcr") {
+	if strings.Contains(mechanism, "holders") {
 		entity = ", entity: ex_us"
 	}
 	text := head + fmt.Sprintf(`recipients:
@@ -56,6 +56,7 @@ func TestEachLaw(t *testing.T) {
 		tia                   = "assessments: {kind: tia, entity: R Ltd, country: US, outcome: proceed, assessed: 2026-01-01, due: 2027-01-01}"
 		tiaUS                 = "assessments: {kind: tia, entity: Example Inc, country: US, outcome: proceed, assessed: 2026-01-01, due: 2027-01-01}"
 		ours                  = "contracts: {id: y, kind: data_protection, with: Example Inc, signed: 2025-01-01}"
+		listedUS              = "checks: {directory: dpf, entity: Example Inc, row: eu-us, status: active, data: [non_hr], checked: 2026-11-20}"
 		test                  = "assessments: {kind: protection_test, entity: R Ltd, country: US, outcome: proceed, assessed: 2026-03-01, due: 2027-01-01}"
 		anyOrigin             = "origins: [EEA, GB, CH, BR, JP, KR, SG, AU, CA, PH, TW, BM]"
 	)
@@ -101,6 +102,10 @@ func TestEachLaw(t *testing.T) {
 		{"IE", "US", strings.Replace(bcr("bcr-c"), "[ex_sg, ex_us]", "[ex_sg]", 1), controller, processor, []string{ours, tiaUS}, false},
 		{"IE", "US", strings.Replace(bcr("bcr-c"), "approved_by: them, ", "", 1), controller, processor, []string{ours, tiaUS}, false},
 		{"GB", "US", strings.Replace(bcr("bcr-c"), anyOrigin, "origins: [EU]", 1), controller, processor, []string{ours, tiaUS}, false},
+		{"IE", "US", "kind: dpf, holders: [ex_us], origins: [EU]", processor, processor, []string{ours, listedUS}, true},
+		{"IE", "US", "kind: dpf, holders: [ex_ie], origins: [EU]", processor, processor, []string{ours, listedUS}, false}, // declared for another company of the group
+		{"BR", "US", "kind: br_scc, requires_tia: true, origins: [BR]", processor, processor, []string{brazil}, false},
+		{"BR", "US", "kind: br_scc, requires_tia: true, origins: [BR]", processor, processor, []string{brazil, tia}, true},
 		{"SG", "US", "kind: contract, " + anyOrigin, processor, processor, []string{comparable}, true},
 		{"SG", "IN", "kind: contract, " + anyOrigin, processor, processor, []string{comparable}, false}, // it names the US
 		{"AU", "US", "kind: contract, " + anyOrigin, processor, processor, []string{comparable}, true},
