@@ -126,6 +126,9 @@ func (b *Book) Rule(id string) *Rule { return b.rules[id] }
 
 // Without returns the book with rules struck, as if a court had. Unknown ids are returned too.
 func (b *Book) Without(ids ...string) (struck *Book, unknown []string) {
+	if len(ids) == 0 {
+		return b, nil
+	}
 	struck = &Book{Version: b.Version + " without " + strings.Join(ids, ",")}
 	for _, id := range ids {
 		if b.rules[id] == nil {
