@@ -30,12 +30,15 @@ type commands struct {
 
 	Tenant    tenantCmd    `cmd:"" help:"Create, list, rotate, disable and enable tenants." group:"access"`
 	Source    sourceCmd    `cmd:"" help:"Create, list, rotate, disable and enable sources." group:"access"`
+	Keys      keysCmd      `cmd:"" help:"Show the region's keys, without secrets, and rotate the index key." group:"access"`
 	Programme programmeCmd `cmd:"" help:"Check and show the declared programme." group:"proof"`
 	Decide    decideCmd    `cmd:"" help:"Ask whether data may leave, and why or why not; exit 3 when it may not." group:"proof"`
 	Ledger    ledgerCmd    `cmd:"" help:"Verify the ledger and prove entries." group:"proof"`
 
 	Stats    statsCmd    `cmd:"" help:"Count what came in, by service, kind and outcome." group:"look"`
 	Refusals refusalsCmd `cmd:"" help:"List what was refused, by reason and path, without values." group:"look"`
+
+	Violations violationsCmd `cmd:"" help:"List what tracking plans did not have, and where it might belong, without values." group:"look"`
 
 	Version versionCmd `cmd:"" help:"Print the version." group:"look"`
 	Help    helpCmd    `cmd:"" help:"Explain domicile, or one command." group:"look"`
@@ -45,7 +48,7 @@ var groups = kong.Groups{
 	"run":    "Run it",
 	"data":   "Data",
 	"people": "People",
-	"access": "Tenants and sources",
+	"access": "Tenants, sources and keys",
 	"proof":  "Programme and proof",
 	"look":   "Look around",
 }

@@ -11,6 +11,7 @@ import (
 
 	"domicile.dev/examples"
 	"domicile.dev/internal/fault"
+	"domicile.dev/internal/plan"
 	"domicile.dev/internal/programme"
 )
 
@@ -22,6 +23,8 @@ type programmeCmd struct {
 	Test    programmeTestCmd    `cmd:"" help:"Ask the cases kept beside a programme; exit 3 when one comes out wrong."`
 	Compile programmeCompileCmd `cmd:"" help:"Print the programme's flows as Cedar policies."`
 	Schema  programmeSchemaCmd  `cmd:"" help:"Print the JSON Schema of a programme's files, for editors."`
+
+	Suggest programmeSuggestCmd `cmd:"" help:"Say of samples on stdin what the programme doesn't map, and where it might belong."`
 }
 
 type programmeCheckCmd struct {
@@ -30,7 +33,7 @@ type programmeCheckCmd struct {
 
 type programmeShowCmd struct {
 	Dir     string `arg:"" optional:"" help:"The programme's folder; the built-in example when it is left out."`
-	Section string `short:"s" enum:"all,regions,services,categories,kinds,purposes,recipients,mechanisms,flows,retention" default:"all" help:"One of ${enum}."`
+	Section string `short:"s" enum:"all,regions,services,categories,kinds,plans,purposes,recipients,mechanisms,flows,retention" default:"all" help:"One of ${enum}."`
 }
 
 type programmeSchemaCmd struct{}
@@ -46,6 +49,9 @@ type checkAnswer struct {
 func (c *programmeCheckCmd) Run(e *env) error {
 	p, err := openProgramme(c.Dir)
 	var faults programme.Faults
+	if err == nil {
+		err = plan.Check(p)
+	}
 	if err != nil && !errors.As(err, &faults) {
 		return err
 	}
@@ -137,7 +143,7 @@ func showProgramme(w io.Writer, p *programme.Programme, section string) error {
 	for _, s := range []struct {
 		name string
 		show func(io.Writer, *programme.Programme)
-	}{{"regions", showRegions}, {"services", showServices}, {"categories", showCategories}, {"kinds", showKinds},
+	}{{"regions", showRegions}, {"services", showServices}, {"categories", showCategories}, {"kinds", showKinds}, {"plans", showPlans},
 		{"purposes", showPurposes}, {"recipients", showRecipients}, {"mechanisms", showMechanisms}, {"flows", showFlows},
 		{"retention", showRetention}} {
 		if section != "all" && section != s.name {
@@ -183,6 +189,22 @@ func showKinds(w io.Writer, p *programme.Programme) {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", k.Service, k.Kind, f.Path, f.Category, f.OwnerOrDefault())
 		}
 	}
+}
+
+func showPlans(w io.Writer, p *programme.Programme) {
+	fmt.Fprintln(w, "PLAN\tKIND\tEVENT\tUNPLANNED EVENT\tUNPLANNED PROPERTY\tINVALID")
+	for _, x := range p.Plans {
+		for _, e := range x.Events {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", x.ID, e.Kind, e.Event, keepOr(x.UnplannedEvent), keepOr(x.UnplannedProperty), keepOr(x.Invalid))
+		}
+	}
+}
+
+func keepOr(setting string) string {
+	if setting == "" {
+		return programme.PlanKeep
+	}
+	return setting
 }
 
 func showPurposes(w io.Writer, p *programme.Programme) {

@@ -20,6 +20,7 @@ var Levels = map[string]int{
 	"internal/seal":      1, // the format of a sealed part
 
 	"internal/law":      2, // transfer rules as data
+	"internal/plan":     2, // tracking plans: what is planned, invalid, and where it might belong
 	"internal/register": 2, // observed, dated facts
 
 	"internal/decision": 3, // Decide; compiles to Cedar; pure

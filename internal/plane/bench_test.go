@@ -29,7 +29,7 @@ func exampleRules(t testing.TB) rules {
 	for k, fields := range p.KindRules() {
 		var list []ingest.Rule
 		for _, f := range fields {
-			list = append(list, ingest.Rule{Path: f.Path, Category: f.Category, Owner: f.OwnerOrDefault()})
+			list = append(list, ingest.Rule{Path: f.Path, Category: f.Category, Owner: f.OwnerOrDefault(), Precise: p.PreciseLocation(f.Category)})
 		}
 		kind, err := ingest.Compile(k.Service, k.Kind, list)
 		if err != nil {
@@ -176,4 +176,20 @@ func BenchmarkCreate(b *testing.B) {
 			b.Errorf("%+v", r)
 		}
 	})
+}
+
+// BenchmarkReindex rotates the index key of 20,000 people with nothing else going on.
+func BenchmarkReindex(b *testing.B) {
+	w, _ := benchWorld(b, 20_000)
+	held := w.query(`SELECT CAST(count(*) AS text) FROM identifier`)
+	n, err := strconv.Atoi(held[0])
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if err := w.rotate(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "identifiers/s")
 }

@@ -130,6 +130,7 @@ func (p *Plane) commitGroup(ops []*op) (err error) {
 	}
 	durable = true
 	g.publish()
+	g.observeFound()
 	p.metrics.observe(ops, time.Since(began).Seconds())
 	return nil
 }
@@ -159,12 +160,14 @@ type group struct {
 	dead map[subject.Key]bool // erased or merged away, in this group or since this node last looked
 	seen uint64               // people.forgets when the transaction began
 
+	index     *vault.IndexKeys // that count in this transaction
 	changes   int64
 	whole     bool // the cache may be kept
 	graph     *subject.Graph
 	appended  *record.Appended
 	counts    map[countKey]int64
 	refused   map[refusalKey]int64
+	found     map[findingKey]int64
 	met       []metPerson     // whom slow events named, for the cache
 	destroyed []vault.Wrapped // keys that must leave this node's memory
 }
@@ -178,6 +181,7 @@ func (g *group) run() error {
 		run  func() error
 	}{
 		{"look for what other nodes changed", g.catchUp},
+		{"look which index keys count", func() (err error) { g.index, err = g.p.Vault.IndexAt(g.tx); return err }},
 		{"erase", g.eraseAll},
 		{"change states", g.changeStates},
 		{"ingest", g.ingestAll},
@@ -263,6 +267,9 @@ func (g *group) countAll() error {
 		if err := g.p.Counters.AddRefusals(g.tx, refusals); err != nil {
 			return err
 		}
+	}
+	if err := g.countFound(); err != nil {
+		return err
 	}
 	g.changes = g.p.Changes.ChangeSeq(g.tx)
 	return nil

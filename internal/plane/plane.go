@@ -39,6 +39,8 @@ type ChangeStore interface {
 	PruneChanges(tx store.Tx, before time.Time) (int64, error)
 	// Lease lets one node of the cell at a time do what has that name.
 	Lease(tx store.Tx, name, holder string, now time.Time, ttl time.Duration) (bool, error)
+	// Release gives it up.
+	Release(tx store.Tx, name, holder string) error
 }
 
 // StatStore keeps counts.
@@ -47,6 +49,9 @@ type StatStore interface {
 	AddRefusals(tx store.Tx, refusals []RefusalCount) error
 	Counts(tx store.Tx, tenant uint32, since time.Time) ([]Count, error)
 	Refusals(tx store.Tx, tenant uint32, limit int) ([]RefusalCount, error)
+	AddViolations(tx store.Tx, found []Violation) error
+	// Violations returns the latest first.
+	Violations(tx store.Tx, tenant uint32, limit int) ([]Violation, error)
 	// OldestRemains is when the longest erased person was erased whose sealed remains are not
 	// yet compacted away, in Unix milliseconds; 0 when there are none.
 	OldestRemains(tx store.Tx, tenant uint32) (int64, error)
@@ -61,6 +66,8 @@ type Options struct {
 	Queue int
 	// People is the most people whose identifiers and keys are cached. Default 32768.
 	People int
+	// ReindexPage is how many identifiers one transaction of a rotation of the index key moves. Default 250.
+	ReindexPage int
 	// Log gets what an operator should know. Default: nothing.
 	Log *slog.Logger
 	// Now is the clock. Default time.Now.
@@ -94,7 +101,8 @@ type Plane struct {
 	stopped chan struct{} // closed when the committer has ended
 	stop    sync.Once
 	closing chan struct{}
-	changes int64 // the last change seen; the committer's own
+	changes int64         // the last change seen; the committer's own
+	reindex chan struct{} // wakes Reindex
 	metrics *metrics
 	node    string // in leases
 
@@ -114,6 +122,9 @@ func New(parts Parts, opt Options) *Plane {
 	if opt.People == 0 {
 		opt.People = 32 << 10
 	}
+	if opt.ReindexPage == 0 {
+		opt.ReindexPage = 250
+	}
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
@@ -121,7 +132,7 @@ func New(parts Parts, opt Options) *Plane {
 		opt.Now = time.Now
 	}
 	p := &Plane{Parts: parts, opt: opt, people: newPeople(opt.People), now: opt.Now, log: opt.Log,
-		queue: make(chan *op, opt.Queue), stopped: make(chan struct{}), closing: make(chan struct{})}
+		queue: make(chan *op, opt.Queue), stopped: make(chan struct{}), closing: make(chan struct{}), reindex: make(chan struct{}, 1)}
 	p.metrics, p.node = newMetrics(p), id.New("node", 8)
 	go p.commitLoop()
 	return p

@@ -79,6 +79,7 @@ type world struct {
 	src    *tenant.Source
 	web    *tenant.Source
 	nat    *tenant.Source
+	page   int // Options.ReindexPage
 }
 
 // eachStore runs fn on a world of each engine.
@@ -132,7 +133,7 @@ func (w *world) open(wrap func(store.DB) store.DB) {
 		return sqlstore.Tenants{}.PutTenant(tx, tenant.Tenant{No: 1, ID: "acme", Name: "Acme", CreatedAt: w.now})
 	}))
 	w.Plane = plane.New(plane.Parts{Region: "ie1", DB: w.db, Rules: w.rules, Vault: w.vault, Log: w.log, Ledger: w.led,
-		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{}}, plane.Options{Now: func() time.Time { return w.now }})
+		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{}}, plane.Options{Now: func() time.Time { return w.now }, ReindexPage: w.page})
 	w.t.Cleanup(w.close)
 }
 

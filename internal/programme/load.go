@@ -59,6 +59,7 @@ func Load(fsys fs.FS) (*Programme, error) {
 	}
 	p.buildIndex()
 	p.keepPositions(d)
+	p.index.schemas = d.schemas
 	p.Hash = hash(p)
 	return p, nil
 }

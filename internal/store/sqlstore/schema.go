@@ -34,6 +34,8 @@ func migrations() []migration {
 	return []migration{
 		{version: 1, name: "first", ddl: tables},
 		{version: 2, name: "secrets of sources", ddl: []string{sourceSecretDDL}},
+		{version: 3, name: "violations of plans", ddl: []string{violationDDL}},
+		{version: 4, name: "versions of the index key", ddl: []string{indexKeyDDL}},
 	}
 }
 

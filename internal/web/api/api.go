@@ -70,7 +70,9 @@ func New(s Service, accounts *tenant.Service, opt Options) (*API, error) {
 	a.addRecords()
 	a.addStates()
 	a.addLooks()
+	a.addViolations()
 	a.addAccounts()
+	a.addKeys()
 	return a, a.addDocument()
 }
 

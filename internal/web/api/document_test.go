@@ -70,26 +70,29 @@ func calls(w *world, tenantSource string) map[string][][2]string {
 		"get-ledger-entry":         {{"/api/v1/ledger/entries/led_" + strings.Repeat("a", 20), ""}},
 		"get-stats":                {{"/api/v1/stats", ""}, {"/api/v1/stats?since=2026-01-01T00:00:00Z", ""}},
 		"list-refusals":            {{"/api/v1/refusals", ""}},
+		"list-violations":          {{"/api/v1/violations", ""}},
 		"create-tenant":            {{"/api/v1/tenants", `{"id":"another"}`}},
 		"list-tenants":             {{"/api/v1/tenants", ""}},
 		"disable-tenant":           {{"/api/v1/tenants/another:disable", ""}},
 		"enable-tenant":            {{"/api/v1/tenants/another:enable", ""}},
 		"create-source": {{"/api/v1/tenants/acme/sources", `{"adapter":"segment","service":"cdp","trust":"public"}`},
 			{"/api/v1/tenants/acme/sources", `{"adapter":"whatsapp","account_sid":"WABA-1","secret":"` + hookToken + `"}`}},
-		"list-sources":   {{"/api/v1/tenants/acme/sources", ""}},
-		"rotate-source":  {{"/api/v1/tenants/acme/sources/" + tenantSource + ":rotate", ""}, {"/api/v1/tenants/acme/sources/" + tenantSource + ":rotate", `{"grace_seconds":60}`}},
-		"disable-source": {{"/api/v1/tenants/acme/sources/" + tenantSource + ":disable", ""}},
-		"enable-source":  {{"/api/v1/tenants/acme/sources/" + tenantSource + ":enable", ""}},
-		"create-token":   {{"/api/v1/tenants/another/tokens", ""}},
-		"list-tokens":    {{"/api/v1/tenants/another/tokens", ""}},
-		"rotate-token":   {{"/api/v1/tenants/acme/tokens/-:rotate", `{"grace_seconds":60}`}},
-		"disable-token":  {}, // needs an id, see TestTokensAreTheOperators
-		"enable-token":   {},
+		"list-sources":     {{"/api/v1/tenants/acme/sources", ""}},
+		"rotate-source":    {{"/api/v1/tenants/acme/sources/" + tenantSource + ":rotate", ""}, {"/api/v1/tenants/acme/sources/" + tenantSource + ":rotate", `{"grace_seconds":60}`}},
+		"disable-source":   {{"/api/v1/tenants/acme/sources/" + tenantSource + ":disable", ""}},
+		"enable-source":    {{"/api/v1/tenants/acme/sources/" + tenantSource + ":enable", ""}},
+		"create-token":     {{"/api/v1/tenants/another/tokens", ""}},
+		"list-tokens":      {{"/api/v1/tenants/another/tokens", ""}},
+		"rotate-token":     {{"/api/v1/tenants/acme/tokens/-:rotate", `{"grace_seconds":60}`}},
+		"get-keys":         {{"/api/v1/keys", ""}},
+		"rotate-index-key": {{"/api/v1/keys:rotate-index", ""}},
+		"disable-token":    {}, // needs an id, see TestTokensAreTheOperators
+		"enable-token":     {},
 	}
 }
 
 // forOperator says that an operation is the operator's.
-var forOperator = regexp.MustCompile(`-(tenants?|tokens?)$`)
+var forOperator = regexp.MustCompile(`-(tenants?|tokens?|keys?)$`)
 
 func TestDocumentAndHandlersAreInStep(t *testing.T) {
 	w := newWorld(t)

@@ -18,6 +18,7 @@ import (
 
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/id"
+	"domicile.dev/internal/ingest"
 	"domicile.dev/internal/ledger"
 	"domicile.dev/internal/seal"
 	"domicile.dev/internal/store"
@@ -25,6 +26,7 @@ import (
 	"domicile.dev/internal/store/sqlstore"
 	"domicile.dev/internal/tenant"
 	"domicile.dev/internal/term"
+	"domicile.dev/internal/vault"
 	"domicile.dev/internal/web/api"
 	"domicile.dev/internal/web/guard"
 )
@@ -143,10 +145,27 @@ func (p *plane) Refusals(_ context.Context, c *tenant.Caller) ([]api.Refusal, er
 	return []api.Refusal{{Source: "src_ie1_x", Reason: "event.bad_json", Path: "properties.*", N: 4, FirstAt: now, LastAt: now}}, p.called("refusals", c)
 }
 
+func (p *plane) Violations(_ context.Context, c *tenant.Caller) ([]api.Violation, error) {
+	return []api.Violation{{Source: "src_ie1_x", Finding: ingest.Finding{Plan: "shop", Event: "Order Completed", Path: "properties.*", What: ingest.FoundUnplannedProperty,
+			Done: ingest.DoneKept, Looks: "email_address", Suggest: ingest.Place{Category: "contact_data", Element: "email_address"}, N: 2}, FirstAt: now, LastAt: now},
+			{Source: "src_ie1_x", Finding: ingest.Finding{Path: "context.location.latitude", What: ingest.FoundCoordinates, Done: ingest.DoneDropped, N: 3}, FirstAt: now, LastAt: now}},
+		p.called("violations", c)
+}
+
 func (p *plane) LedgerEntry(_ context.Context, c *tenant.Caller, e id.Entry) (ledger.EntryView, error) {
 	note := "domicile/ie1\n8\n"
 	return ledger.EntryView{ID: e.String(), Index: 7, Entry: []byte(`{"kind":"erase"}`), Nonce: []byte("0123456789abcdef"), Proof: []tlog.Hash{{1}},
 		Checkpoint: &note, Sub: &ledger.SubView{Ordinal: 1, Path: []tlog.Hash{{2}}, LeafEntry: []byte(`{}`), LeafNonce: []byte("x")}}, p.called("entry", c)
+}
+
+func (p *plane) Keys(_ context.Context, c *tenant.Caller) (api.KeysView, error) {
+	return api.KeysView{Epochs: []vault.Epoch{{N: 1, CreatedAt: now, DestroyedAt: now}, {N: 2, CreatedAt: now}}, Kept: []bool{true, false}, Rotating: true, Left: 7,
+		Index: []vault.IndexVersion{{N: 1, CreatedAt: now, RetiredAt: now, EndedAt: now}, {N: 2, CreatedAt: now, Moved: 3}}}, p.called("keys", c)
+}
+
+func (p *plane) RotateIndex(ctx context.Context, c *tenant.Caller) (api.KeysView, bool, error) {
+	v, err := p.Keys(ctx, c)
+	return v, true, err
 }
 
 func subject(n byte) (s id.Subject) { s[0] = n; return s }
