@@ -17,9 +17,12 @@ import (
 
 // programmeCmd looks at programmes without a node.
 type programmeCmd struct {
-	Check  programmeCheckCmd  `cmd:"" help:"Load a programme and report every fault; exit 3 when there is one."`
-	Show   programmeShowCmd   `cmd:"" help:"Show what a programme declares."`
-	Schema programmeSchemaCmd `cmd:"" help:"Print the JSON Schema of a programme's files, for editors."`
+	Check   programmeCheckCmd   `cmd:"" help:"Load a programme and what lies beside it, and report every fault; exit 3 when there is one."`
+	Show    programmeShowCmd    `cmd:"" help:"Show what a programme declares."`
+	Plan    programmePlanCmd    `cmd:"" help:"Say which flows a change stops, narrows or starts; exit 3 when one stops."`
+	Test    programmeTestCmd    `cmd:"" help:"Ask the cases kept beside a programme; exit 3 when one comes out wrong."`
+	Compile programmeCompileCmd `cmd:"" help:"Print the programme's flows as Cedar policies."`
+	Schema  programmeSchemaCmd  `cmd:"" help:"Print the JSON Schema of a programme's files, for editors."`
 
 	Suggest programmeSuggestCmd `cmd:"" help:"Say of samples on stdin what the programme doesn't map, and where it might belong."`
 }
@@ -30,7 +33,7 @@ type programmeCheckCmd struct {
 
 type programmeShowCmd struct {
 	Dir     string `arg:"" optional:"" help:"The programme's folder; the built-in example when it is left out."`
-	Section string `short:"s" enum:"all,regions,services,categories,kinds,plans,purposes,recipients,retention" default:"all" help:"One of ${enum}."`
+	Section string `short:"s" enum:"all,regions,services,categories,kinds,plans,purposes,recipients,mechanisms,flows,retention" default:"all" help:"One of ${enum}."`
 }
 
 type programmeSchemaCmd struct{}
@@ -51,6 +54,13 @@ func (c *programmeCheckCmd) Run(e *env) error {
 	}
 	if err != nil && !errors.As(err, &faults) {
 		return err
+	}
+	beside, besideErr := besideFaults(c.Dir)
+	if besideErr != nil {
+		return besideErr
+	}
+	if faults = append(faults, beside...); len(faults) > 0 && err == nil {
+		err = faults
 	}
 	if e.json {
 		answer := checkAnswer{OK: err == nil, Faults: faults}
@@ -134,7 +144,8 @@ func showProgramme(w io.Writer, p *programme.Programme, section string) error {
 		name string
 		show func(io.Writer, *programme.Programme)
 	}{{"regions", showRegions}, {"services", showServices}, {"categories", showCategories}, {"kinds", showKinds}, {"plans", showPlans},
-		{"purposes", showPurposes}, {"recipients", showRecipients}, {"retention", showRetention}} {
+		{"purposes", showPurposes}, {"recipients", showRecipients}, {"mechanisms", showMechanisms}, {"flows", showFlows},
+		{"retention", showRetention}} {
 		if section != "all" && section != s.name {
 			continue
 		}
@@ -214,6 +225,20 @@ func showRecipients(w io.Writer, p *programme.Programme) {
 			services = r.SubProcessor.Services
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.ID, r.Name, r.Class, strings.Join(places, " "), strings.Join(services, " "))
+	}
+}
+
+func showMechanisms(w io.Writer, p *programme.Programme) {
+	fmt.Fprintln(w, "MECHANISM\tNAME\tKIND\tORIGINS\tHOLDERS")
+	for _, m := range p.Mechanisms {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", m.ID, m.Name, m.Kind, strings.Join(m.Origins, " "), strings.Join(m.Holders, " "))
+	}
+}
+
+func showFlows(w io.Writer, p *programme.Programme) {
+	fmt.Fprintln(w, "FLOW\tFROM\tSERVICES\tTO\tFORM\tPURPOSE\tCATEGORIES")
+	for _, f := range p.Flows {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", f.ID, f.From, strings.Join(f.Services, " "), f.To, f.Form, f.Purpose, strings.Join(f.Categories, " "))
 	}
 }
 

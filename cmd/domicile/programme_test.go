@@ -83,7 +83,7 @@ func TestProgrammeShow(t *testing.T) {
 	if err := (&programmeShowCmd{Section: "all"}).Run(e); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Example Communications", "no company's statement", "sha256:", "sg1", "Device Data", "sp-26", "North America", "properties.url", "30 days", "legitimate_interest"} {
+	for _, want := range []string{"Example Communications", "no company's statement", "sha256:", "sg1", "Device Data", "sp-26", "North America", "properties.url", "30 days", "legitimate_interest", "message_screening", "comparable_protection"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("show doesn't say %q", want)
 		}

@@ -19,7 +19,11 @@ var Levels = map[string]int{
 	"internal/programme": 1, // load, check, hash
 	"internal/seal":      1, // the format of a sealed part
 
-	"internal/plan": 2, // tracking plans: what is planned, invalid, and where it might belong
+	"internal/law":      2, // transfer rules as data
+	"internal/plan":     2, // tracking plans: what is planned, invalid, and where it might belong
+	"internal/register": 2, // observed, dated facts
+
+	"internal/decision": 3, // Decide; compiles to Cedar; pure
 
 	"internal/media":  3, // recordings and attachments: blobs, streamed; port of their store
 	"internal/ledger": 3, // append, prove, verify

@@ -178,6 +178,14 @@ func (d *decoder) checkRecipients(p *Programme) {
 		if r.SubProcessor != nil && r.Class == "" {
 			d.contradicts(n, "sub_processor", r.ID+" is a sub-processor without a class", "name the class of recipients that it belongs to")
 		}
+		for _, o := range r.Onward {
+			switch onward := p.Recipient(o); {
+			case o == r.ID:
+				d.contradicts(n, "onward", r.ID+" is its own sub-processor", "")
+			case onward != nil && onward.Class == "":
+				d.contradicts(n, "onward", o+" is a class of recipients, not a recipient", "name one member of it")
+			}
+		}
 		for j := range r.Locations {
 			l := &r.Locations[j]
 			switch at := d.at[l]; {
@@ -187,30 +195,6 @@ func (d *decoder) checkRecipients(p *Programme) {
 				d.contradicts(at, "country", "a location names a country or an area", "")
 			case isCountry(l.Area) || confused[strings.ToLower(l.Area)] != "":
 				d.contradicts(at, "area", quote(l.Area)+" is a country, not an area", countryHint(l.Area))
-			}
-		}
-	}
-}
-
-func (d *decoder) checkFlows(p *Programme) {
-	for i := range p.Flows {
-		f := &p.Flows[i]
-		n := d.at[f]
-		if r := p.Region(f.From); r != nil && !r.Running && d.sound(r) {
-			d.contradicts(n, "from", "the region "+f.From+" is not running", "")
-		}
-		if r := p.Recipient(f.To); r != nil && r.Class == "" {
-			d.contradicts(n, "to", f.To+" is a class of recipients, not a recipient", "name one member of it")
-		}
-		allowed := p.CategoriesOf(f.Purpose)
-		for _, c := range f.Categories {
-			if leaves := p.Leaves(c); leaves != nil && allowed != nil && !containsAll(allowed, leaves) {
-				d.contradicts(n, "categories", fmt.Sprintf("the purpose %s does not use %s", f.Purpose, c), "one of: "+strings.Join(allowed, ", "))
-			}
-		}
-		for _, k := range f.Kinds {
-			if !slices.ContainsFunc(f.Services, func(s string) bool { return p.Kind(s, k) != nil }) {
-				d.contradicts(n, "kinds", fmt.Sprintf("none of the flow's services has the kind %s", quote(k)), "")
 			}
 		}
 	}
@@ -248,6 +232,12 @@ func (d *decoder) checkRetention(p *Programme) {
 func (d *decoder) checkDates(p *Programme) {
 	for i := range p.Mechanisms {
 		m := &p.Mechanisms[i]
+		switch {
+		case m.Kind == "bcr" && m.Scheme == "":
+			d.contradicts(d.at[m], "kind", m.ID+" doesn't say which rules it is", "scheme: bcr-c for the group's own data, bcr-p for what it was entrusted with")
+		case m.Kind != "bcr" && m.Scheme != "":
+			d.contradicts(d.at[m], "scheme", "only binding corporate rules have a scheme", "")
+		}
 		if m.ValidFrom != "" && m.ValidUntil != "" && m.ValidUntil < m.ValidFrom {
 			d.contradicts(d.at[m], "valid_until", "it ends before it begins", "")
 		}

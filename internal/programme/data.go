@@ -10,6 +10,7 @@ type Category struct {
 	Children               []string `yaml:"children" is:"ref=categories" doc:"The categories under a group heading."`
 	Elements               []string `yaml:"elements" is:"word" doc:"What is in it; an element may be the id of another category."`
 	Sensitivity            string   `yaml:"sensitivity" is:"enum=normal,high,special" doc:"normal (default), high, or special for GDPR art. 9 data."`
+	HumanResources         bool     `yaml:"human_resources" doc:"True for data about the group's own staff as employees, which some frameworks cover apart."`
 	Fideslang              []string `yaml:"fideslang" is:"fideslang" doc:"Keys of the Fideslang taxonomy, 3.x."`
 	Suppliers              []string `yaml:"suppliers" doc:"Who supplies it, where it comes from third parties."`
 	Jurisdictions          []string `yaml:"jurisdictions" is:"jurisdiction" doc:"Where the category exists, if not everywhere."`
@@ -79,7 +80,13 @@ type Flow struct {
 	Categories []string `yaml:"categories" is:"required;ref=categories" doc:"Which parts flow."`
 	Purpose    string   `yaml:"purpose" is:"required;ref=purposes" doc:"Why."`
 	To         string   `yaml:"to" is:"required;ref=recipients" doc:"The recipient, not a class of recipients."`
+	LegalBasis string   `yaml:"legal_basis" is:"enum=consent,contract,legal_obligation,vital_interests,public_task,legitimate_interest" doc:"Which of the purpose's bases it rests on; may be left out when there is one."`
+	Role       string   `yaml:"recipient_role" is:"enum=processor,independent_controller,joint_controller,conduit" doc:"In which of its roles the recipient gets the data; may be left out when it has one."`
+	OptOuts    []string `yaml:"opt_outs" is:"enum=marketing,cpni,targeted_advertising,sale_or_sharing" doc:"The opt-outs that stop it for a person. A Global Privacy Control signal is the last two."`
+	MinimumTLS string   `yaml:"minimum_tls" is:"enum=1.2,1.3" doc:"The oldest version of TLS it is sent over; 1.2 when left out."`
+	MinGroup   int      `yaml:"min_group" is:"min=2" doc:"Aggregated: the fewest people that a number may be about; 20 when left out."`
 	Form       string   `yaml:"form" is:"required;enum=clear,pseudonymised,aggregated" doc:"The most that is asked for; less may be allowed, never more."`
+	AtLeast    string   `yaml:"at_least" is:"enum=clear,pseudonymised,aggregated" doc:"The least that is of use; where only less is allowed, the flow halts. aggregated when left out."`
 	Mechanisms []string `yaml:"mechanisms" is:"ref=mechanisms" doc:"The order to try for this flow; the programme's when left out."`
 	Note       string   `yaml:"note" doc:"Anything that a reader should know."`
 }

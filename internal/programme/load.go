@@ -9,7 +9,7 @@ import (
 )
 
 // Load reads every *.yaml file in fsys and its folders, in order of path, as one programme.
-// Names that begin with a dot are passed over.
+// Names that begin with a dot are passed over, and so are *.law.yaml, *.register.yaml and *.test.yaml.
 //
 // It is strict: the error is a Faults with every fault of every file when there is any, and then
 // there is no Programme. Another error means that a file couldn't be read.
@@ -58,6 +58,7 @@ func Load(fsys fs.FS) (*Programme, error) {
 		return nil, faults[:min(len(faults), maxFaults)]
 	}
 	p.buildIndex()
+	p.keepPositions(d)
 	p.index.schemas = d.schemas
 	p.Hash = hash(p)
 	return p, nil
@@ -76,6 +77,7 @@ func list(fsys fs.FS) (files []string, faults Faults, err error) {
 		case e.IsDir():
 		case path.Ext(name) == ".yml":
 			faults = append(faults, Fault{File: name, Line: 1, Column: 1, Code: CodeSyntax, Message: "files of a programme end in .yaml", Suggestion: "rename it to " + strings.TrimSuffix(name, "yml") + "yaml"})
+		case besides(name):
 		case path.Ext(name) == ".yaml":
 			files = append(files, name)
 		}
@@ -90,6 +92,17 @@ func list(fsys fs.FS) (files []string, faults Faults, err error) {
 		return nil, nil, fmt.Errorf("list the programme: %w", err)
 	}
 	return files, faults, nil
+}
+
+// besides says whether a file lies beside the programme and is no part of it: the operator's own
+// laws, a register, cases for programme test.
+func besides(name string) bool {
+	for _, suffix := range []string{".law.yaml", ".register.yaml", ".test.yaml"} {
+		if strings.HasSuffix(name, suffix) {
+			return true
+		}
+	}
+	return false
 }
 
 // read returns the file, or one byte more than may be read of it.

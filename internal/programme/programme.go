@@ -42,7 +42,8 @@ type Programme struct {
 	Notice         Notice          `yaml:"notice" is:"required" doc:"The text of the privacy notice around the rendered tables."`
 	Certifications []Certification `yaml:"certifications" doc:"Certificates that the organisation says it holds."`
 
-	index index
+	index     index
+	positions map[any]Position
 }
 
 // index finds things by id; it is built once, after the checks.

@@ -18,6 +18,11 @@ type Recipient struct {
 	Note       string          `yaml:"note" doc:"Anything that a reader should know."`
 	Quirk      string          `yaml:"quirk" doc:"An oddity of the source that must not be smoothed over."`
 
+	LegalEntity  string        `yaml:"legal_entity" doc:"The registered name of the one who contracts, as directories and contracts have it; the name when left out."`
+	Country      string        `yaml:"country" is:"country" doc:"The seat of that entity."`
+	RemoteAccess []string      `yaml:"remote_access" is:"country" doc:"Where its people see the data from, beside where it processes. It counts as a destination."`
+	Onward       []string      `yaml:"onward" is:"ref=recipients" doc:"Its own sub-processors. Where they are counts as a destination."`
+	Enabled      bool          `yaml:"customer_enabled" doc:"True when it gets data only where the customer enabled it."`
 	Entity       string        `yaml:"entity" is:"ref=entities" doc:"The group entity it is, where it is one."`
 	Locations    []Location    `yaml:"locations" doc:"Where it processes."`
 	Mechanisms   []string      `yaml:"mechanisms" is:"ref=mechanisms" doc:"The mechanisms that transfers to it may rest on, in order."`
@@ -38,6 +43,31 @@ type Location struct {
 	Area    string `yaml:"area" doc:"An area as the source prints it, such as North America."`
 	Label   string `yaml:"label" doc:"What the source prints beside the country."`
 	Role    string `yaml:"role" doc:"What happens there."`
+}
+
+// EntityName returns the registered name of the entity that r is.
+func (p *Programme) EntityName(r *Recipient) string {
+	switch e := p.Entity(r.Entity); {
+	case e != nil:
+		return e.Name
+	case r.LegalEntity != "":
+		return r.LegalEntity
+	}
+	return r.Name
+}
+
+// RolesOf returns the roles of r, those of its class when it says none.
+func (p *Programme) RolesOf(r *Recipient) []RecipientRole {
+	if class := p.Recipient(r.Class); len(r.Roles) == 0 && class != nil {
+		return class.Roles
+	}
+	return r.Roles
+}
+
+// NeedsEnabling says whether the customer must have enabled r, its class or its row of the list.
+func (p *Programme) NeedsEnabling(r *Recipient) bool {
+	class := p.Recipient(r.Class)
+	return r.Enabled || class != nil && class.Enabled || r.SubProcessor != nil && r.SubProcessor.CustomerEnabled
 }
 
 // TIA is the state of a transfer impact assessment.
@@ -79,7 +109,8 @@ type Condition struct {
 type Mechanism struct {
 	ID           string   `yaml:"id" is:"required;id=mechanisms" doc:"Short name; decisions carry it."`
 	Name         string   `yaml:"name" is:"required" doc:"The name on pages."`
-	Kind         string   `yaml:"kind" is:"required;enum=adequacy,dpf,bcr,scc,idta,br_scc,cbpr_prp,derogation" doc:"What it is in law."`
+	Kind         string   `yaml:"kind" is:"required;enum=adequacy,dpf,bcr,scc,idta,br_scc,cbpr_prp,contract,derogation" doc:"What it is in law; contract is one for comparable protection, where a law asks for no more."`
+	Scheme       string   `yaml:"scheme" is:"enum=bcr-c,bcr-p" doc:"For bcr: rules for the group's own data (bcr-c) or for what it was entrusted with (bcr-p)."`
 	Origins      []string `yaml:"origins" is:"required;jurisdiction" doc:"Whose law it satisfies: countries, EU or EEA."`
 	Destinations []string `yaml:"destinations" is:"jurisdiction" doc:"Where to; anywhere when left out."`
 	Coverage     string   `yaml:"coverage" doc:"Whom or what it covers, in words."`

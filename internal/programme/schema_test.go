@@ -56,6 +56,9 @@ func TestEveryFileOfTheExampleFitsTheSchema(t *testing.T) {
 		t.Fatalf("only %d files", len(names))
 	}
 	for _, name := range names {
+		if strings.Contains(strings.TrimSuffix(name, ".yaml"), ".") { // beside the programme, and no part of it
+			continue
+		}
 		src, err := fs.ReadFile(files, name)
 		if err != nil {
 			t.Fatal(err)

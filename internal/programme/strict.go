@@ -34,3 +34,6 @@ func (doc *Document) Err() error {
 	faults.sort()
 	return faults
 }
+
+// Position returns where the struct or list item that v points to stands in what ReadDocument filled.
+func (doc *Document) Position(v any) Position { return doc.d.position(v) }

@@ -1,0 +1,152 @@
+package register_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"domicile.dev/internal/programme"
+	"domicile.dev/internal/register"
+)
+
+const head = "format: domicile.register/v1\n"
+
+func parse(t testing.TB, src string) *register.Register {
+	t.Helper()
+	r, err := register.Parse("r.yaml", []byte(head+src))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func on(t testing.TB, day string) programme.Day {
+	t.Helper()
+	at, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return programme.DayOf(at)
+}
+
+func TestAFaultyRegisterNamesLineAndColumn(t *testing.T) {
+	for name, src := range map[string]string{
+		"an unknown key":                 "checks:\n  - {directory: dpf, entity: E, row: eu-us, status: active, data: [hr], checked: 2026-01-01, colour: red}",
+		"a look-up about no row":         "checks:\n  - {directory: dpf, entity: E, status: active, data: [hr], checked: 2026-01-01}",
+		"a listing that covers nothing":  "checks:\n  - {directory: dpf, entity: E, row: eu-us, status: active, checked: 2026-01-01}",
+		"a look-up about no certificate": "checks:\n  - {directory: cbpr, entity: E, status: active, checked: 2026-01-01}",
+		"a look-up of no day":            "checks:\n  - {directory: cbpr, entity: E, scheme: apec_prp, status: active}",
+		"a certificate that had ended":   "checks:\n  - {directory: cbpr, entity: E, scheme: apec_prp, status: active, checked: 2026-02-01, valid_until: 2026-01-01}",
+		"clauses without a module":       "contracts:\n  - {id: c, kind: scc, with: E, set: 2021/914, signed: 2026-01-01}",
+		"clauses of no set":              "contracts:\n  - {id: c, kind: scc, with: E, modules: [c2p], signed: 2026-01-01}",
+		"a contract that names no place": "contracts:\n  - {id: c, kind: comparable, with: E, signed: 2026-01-01}",
+		"measures that aren't named":     "assessments:\n  - {kind: tia, entity: E, country: US, outcome: proceed_with_measures, assessed: 2026-01-01, due: 2027-01-01}",
+		"measures that aren't asked for": "assessments:\n  - {kind: tia, entity: E, country: US, outcome: proceed, measures: [tls_1_3], assessed: 2026-01-01, due: 2027-01-01}",
+		"an assessment without an end":   "assessments:\n  - {kind: tia, entity: E, country: US, outcome: proceed, assessed: 2026-01-01}",
+		"a case without an end":          "cases:\n  - {id: c, recipient: r, ground: legal_claims, from: 2026-01-01}",
+		"a pin that ends first":          "pins:\n  - {tenant: t, places: [EU], from: 2026-02-01, until: 2026-01-01}",
+		"a pin on no country":            "pins:\n  - {tenant: t, places: [Europe], from: 2026-02-01}",
+	} {
+		r, err := register.Parse("r.yaml", []byte(head+src))
+		var faults programme.Faults
+		if !errors.As(err, &faults) || r != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if f := faults[0]; f.File != "r.yaml" || f.Line != 3 || f.Column < 3 || f.Suggestion == "" && f.Code != programme.CodeUnknownKey && !strings.Contains(f.Message, "ends before") {
+			t.Errorf("%s: %+v", name, f)
+		}
+	}
+}
+
+func TestTheLastLookUpCounts(t *testing.T) {
+	r := parse(t, `checks:
+  - {directory: dpf, entity: E, row: eu-us, status: active, data: [non_hr], checked: 2026-03-01}
+  - {directory: dpf, entity: E, row: eu-us, status: failed, checked: 2026-02-01}
+  - {directory: dpf, entity: E, row: eu-us, status: not_listed, checked: 2026-04-01}
+`)
+	key := register.KeyDPF("eu-us", "non_hr", "E")
+	for day, want := range map[string]struct{ said, holds bool }{
+		"2026-01-31": {}, "2026-02-01": {true, false}, "2026-03-01": {true, true}, "2026-03-31": {true, true}, "2026-04-01": {true, false},
+	} {
+		f, said := r.At(on(t, day)).ByKey[key]
+		if said != want.said || f.Holds != want.holds {
+			t.Errorf("%s: said %v, holds %v, want %+v", day, said, f.Holds, want)
+		}
+	}
+	if r.At(on(t, "2026-03-15")).ByKey[register.KeyDPF("eu-us", "hr", "E")].Holds {
+		t.Error("a listing for other data covers HR data")
+	}
+	same := parse(t, `checks:
+  - {directory: cbpr, entity: E, scheme: apec_prp, status: failed, checked: 2026-03-01}
+  - {directory: cbpr, entity: E, scheme: apec_prp, status: active, checked: 2026-03-01}
+`)
+	if same.At(on(t, "2026-03-01")).ByKey[register.KeyCertificate("apec_prp", "E")].Holds {
+		t.Error("of two look-ups of one day the one that says no counts")
+	}
+}
+
+func TestWhatIsNoContractOnTheClauses(t *testing.T) {
+	good := "contracts:\n  - {id: c, kind: scc, with: E, modules: [p2c, c2p], set: 2021/914, annexes_complete: true, unaltered: true, own_controller: true, swiss_changes: true, signed: 2026-01-01}\n"
+	holds := func(src, key string) bool { return parse(t, src).At(on(t, "2026-06-01")).ByKey[key].Holds }
+	if !holds(good, register.KeySCC("c2p", "", "E")) || !holds(good, register.KeySCC("p2c", "", "E")) || !holds(good, register.KeySwissSCC("c2p", "", "E")) {
+		t.Error("good clauses don't hold")
+	}
+	for what, change := range map[string][2]string{
+		"a dead set": {"2021/914", "2010/87"}, "empty annexes": {"annexes_complete: true", "annexes_complete: false"}, "changed text": {"unaltered: true", "unaltered: false"},
+		"signed tomorrow": {"2026-01-01}", "2026-06-02}"}, "with another": {"with: E", "with: F"}, "another exporter": {"with: E", "with: E, by: F"},
+	} {
+		if holds(strings.Replace(good, change[0], change[1], 1), register.KeySCC("c2p", "", "E")) {
+			t.Errorf("%s: the clauses hold", what)
+		}
+	}
+	if holds(strings.Replace(good, "own_controller: true, ", "", 1), register.KeySCC("p2c", "", "E")) {
+		t.Error("module 4 to somebody else's controller holds")
+	}
+}
+
+func TestNamesWithSlashesDoNotMeet(t *testing.T) {
+	if register.KeyContract("A/B", "C") == register.KeyContract("A", "B/C") || register.KeyContract("", "A/B") == register.KeyContract("A", "B") {
+		t.Error("two parties have one key")
+	}
+}
+
+func TestTenants(t *testing.T) {
+	r := parse(t, `enablements: [{tenant: a, recipient: r, from: 2026-01-01, until: 2026-02-01}]
+objections: [{tenant: a, recipient: s, from: 2026-01-15}]
+pins:
+  - {tenant: a, places: [EEA], from: 2026-01-10}
+  - {tenant: a, places: [IE, US], from: 2026-01-20}
+`)
+	for day, want := range map[string]struct{ enabled, objects, pin int }{
+		"2025-12-31": {}, "2026-01-01": {enabled: 1}, "2026-01-10": {1, 0, 30}, "2026-01-16": {1, 1, 30}, "2026-01-20": {1, 1, 2}, "2026-02-02": {0, 1, 2},
+	} {
+		got := r.At(on(t, day)).Tenants["a"]
+		if len(got.Enabled) != want.enabled || len(got.Objects) != want.objects || len(got.Pin) != want.pin || got.Pinned != (want.pin > 0) {
+			t.Errorf("%s: %+v, want %+v", day, got, want)
+		}
+	}
+	if (*register.Register)(nil).At(0).ByKey == nil {
+		t.Error("no register is one that has seen nothing")
+	}
+}
+
+// A bad register gives no register and no panic; a good one is the same when read again.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(head + "checks: [{directory: dpf, entity: E, row: eu-us, status: active, data: [hr], checked: 2026-01-01}]"))
+	f.Add([]byte(head + "contracts: [{id: c, kind: scc, with: E, modules: [c2p], set: 2021/914, signed: 2026-01-01}]\ncases: [{id: a}]"))
+	f.Add([]byte("format: 1\npins: {}"))
+	f.Fuzz(func(t *testing.T, src []byte) {
+		r, err := register.Parse("f", src)
+		if (r == nil) == (err == nil) {
+			t.Fatalf("%v and %v", r, err)
+		}
+		if r != nil {
+			r.At(on(t, "2026-11-25"))
+			if again, err := register.Parse("f", src); err != nil || again.Version != r.Version {
+				t.Fatalf("again: %v", err)
+			}
+		}
+	})
+}
