@@ -130,7 +130,7 @@ func Open(ctx context.Context, c *config.Node, opt Options) (n *Node, err error)
 		Adapters: adapters(), Service: n.rules.serviceFor, Keys: n.vault, Secret: checkSecret, OperatorToken: n.Operator, Log: n.log}); err != nil {
 		return n, err
 	}
-	po := plane.Options{Log: n.log}
+	po := plane.Options{Log: n.log, URLs: urls}
 	if os.Getenv("DOMICILE_BENCH_SINK") == "file" {
 		if po.Sink, err = n.fileSink(); err != nil {
 			return n, err

@@ -19,6 +19,8 @@ var Levels = map[string]int{
 	"internal/programme": 1, // load, check, hash
 	"internal/seal":      1, // the format of a sealed part
 
+	"internal/residency": 2, // where a person is at home, by the tenant's rules
+
 	"internal/ledger": 3, // append, prove, verify
 	"internal/record": 3, // the record log, its index and cursors
 	"internal/vault":  3, // keys per person, epochs

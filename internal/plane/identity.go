@@ -241,6 +241,10 @@ func (g *group) resolveEvent(s *slowEvent, suppressed map[subject.BindingKey]boo
 			}
 		}
 	}
+	if r := g.elsewhere(s); r != nil {
+		g.refuse(o, *r)
+		return nil
+	}
 	for j := range e.says {
 		sd := &e.says[j]
 		row, err := g.graph.Resolve(&sd.Say)

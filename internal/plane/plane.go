@@ -61,6 +61,8 @@ type Options struct {
 	Queue int
 	// People is the most people whose identifiers and keys are cached. Default 32768.
 	People int
+	// URLs are the addresses of the regions, by id, for whoever brings what belongs elsewhere.
+	URLs map[string]string
 	// Log gets what an operator should know. Default: nothing.
 	Log *slog.Logger
 	// Now is the clock. Default time.Now.

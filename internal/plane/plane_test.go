@@ -132,7 +132,8 @@ func (w *world) open(wrap func(store.DB) store.DB) {
 		return sqlstore.Tenants{}.PutTenant(tx, tenant.Tenant{No: 1, ID: "acme", Name: "Acme", CreatedAt: w.now})
 	}))
 	w.Plane = plane.New(plane.Parts{Region: "ie1", DB: w.db, Rules: w.rules, Vault: w.vault, Log: w.log, Ledger: w.led,
-		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{}}, plane.Options{Now: func() time.Time { return w.now }})
+		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{}}, plane.Options{Now: func() time.Time { return w.now },
+		URLs: map[string]string{"ie1": "https://ie1.example.com", "us1": "https://us1.example.com"}})
 	w.t.Cleanup(w.close)
 }
 

@@ -34,6 +34,7 @@ func migrations() []migration {
 	return []migration{
 		{version: 1, name: "first", ddl: tables},
 		{version: 2, name: "secrets of sources", ddl: []string{sourceSecretDDL}},
+		{version: 3, name: "settings of tenants", ddl: []string{tenantSettingsDDL}},
 	}
 }
 
