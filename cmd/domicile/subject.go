@@ -22,6 +22,7 @@ type subjectCmd struct {
 	Unrestrict unrestrictCmd `cmd:"" help:"End a restriction."`
 	Hold       holdCmd       `cmd:"" help:"Keep the person from being erased (legal hold)."`
 	Release    releaseCmd    `cmd:"" help:"End a legal hold."`
+	Move       moveCmd       `cmd:"" help:"Carry the person to another region."`
 }
 
 // person is whom a command is about.

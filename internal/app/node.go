@@ -130,14 +130,14 @@ func Open(ctx context.Context, c *config.Node, opt Options) (n *Node, err error)
 		Adapters: adapters(), Service: n.rules.serviceFor, Keys: n.vault, Secret: checkSecret, OperatorToken: n.Operator, Log: n.log}); err != nil {
 		return n, err
 	}
-	po := plane.Options{Log: n.log, URLs: urls}
+	po := plane.Options{Log: n.log, URLs: urls, Adapter: n.Tenants.Adapter}
 	if os.Getenv("DOMICILE_BENCH_SINK") == "file" {
 		if po.Sink, err = n.fileSink(); err != nil {
 			return n, err
 		}
 	}
 	n.Plane = plane.New(plane.Parts{Region: c.Region, DB: n.db, Rules: n.rules, Vault: n.vault, Log: n.records, Ledger: n.Ledger,
-		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{}}, po)
+		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{}, Moves: sqlstore.Moves{}}, po)
 	if err := n.serveWeb(ctx, keys, n.rules, opt); err != nil {
 		return n, err
 	}
@@ -207,7 +207,7 @@ func (n *Node) serveWeb(ctx context.Context, keys vault.Keyring, r *rules, opt O
 		return fmt.Errorf("derive the key of idempotency digests: %w", err)
 	}
 	if n.api, err = api.New(n.Plane, n.Tenants, api.Options{Region: n.Config.Region, Programme: r.Hash, Version: opt.Version,
-		DB: n.db, Answers: sqlstore.Idempotency{}, Secret: answers}); err != nil {
+		DB: n.db, Answers: sqlstore.Idempotency{}, Secret: answers, Moves: n.Plane}); err != nil {
 		return fmt.Errorf("make the API: %w", err)
 	}
 	n.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

@@ -32,8 +32,9 @@ func (p *Plane) Find(ctx context.Context, c *tenant.Caller, ids []Identifier) (F
 		return FindResult{}, fault.New(fault.Invalid, "find.no_identifiers", "no identifiers were given").
 			WithHint(`send {"identifiers":[{"type":"email","value":"…"}]}`)
 	}
-	blind := p.Vault.Blinder(c.TenantID)
+	blind, sup := p.Vault.Blinder(c.TenantID), p.Vault.Suppressor(c.TenantID)
 	say := subject.Say{Tenant: c.Tenant}
+	left := make([]subject.BindingKey, len(ids))
 	digests := make([]subject.Digest, len(ids))
 	for i, in := range ids {
 		value, ok := subject.Canonical(in.Type, []byte(in.Value))
@@ -42,6 +43,7 @@ func (p *Plane) Find(ctx context.Context, c *tenant.Caller, ids []Identifier) (F
 				WithHint("an email has one @; a phone is written with + and its country code")
 		}
 		digests[i] = blind.Identifier(in.Type, value)
+		left[i] = subject.BindingKey{Tenant: c.Tenant, Digest: sup.Identifier(in.Type, value)}
 		say.Identifiers = append(say.Identifiers, subject.Identifier{Type: in.Type, Digest: digests[i]})
 	}
 	var heads, claimed []id.Subject
@@ -51,7 +53,9 @@ func (p *Plane) Find(ctx context.Context, c *tenant.Caller, ids []Identifier) (F
 		if err := g.Load(tx, p.Subjects); err != nil {
 			return err
 		}
-		heads, claimed = g.Find(c.Tenant, digests)
+		if heads, claimed = g.Find(c.Tenant, digests); len(heads) == 0 {
+			return p.whereTo(tx, left)
+		}
 		return nil
 	})
 	switch {

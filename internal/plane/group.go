@@ -19,13 +19,14 @@ import (
 	"domicile.dev/internal/vault"
 )
 
-// op is one thing to be committed. Exactly one of ingest, erase and state is set.
+// op is one thing to be committed. Exactly one of ingest, erase, state and move is set.
 type op struct {
 	ingest *ingestOp
 	erase  *eraseOp
 	state  *stateOp
-	done   chan error // buffered by one
-	err    error      // the op's own answer, when its group is durable
+	move   func(g *group) error // a step of a move, in a group of its own
+	done   chan error           // buffered by one
+	err    error                // the op's own answer, when its group is durable
 }
 
 func (o *op) bytes() int {
@@ -77,6 +78,9 @@ func (p *Plane) gather(first *op) []*op {
 // commit writes one group and answers everybody in it. When a group fails for a reason that isn't
 // the store's, its operations are tried one by one, so that one can't fail the others.
 func (p *Plane) commit(ops []*op) error {
+	if apart, err := p.movesApart(ops); apart {
+		return err
+	}
 	err := p.commitGroup(ops)
 	if err != nil && len(ops) > 1 && fault.KindOf(err) != fault.Unavailable {
 		p.log.Error("commit group failed, trying its operations one by one", "operations", len(ops), "error", err)
@@ -106,6 +110,7 @@ func (p *Plane) commitGroup(ops []*op) (err error) {
 		if r := recover(); r != nil {
 			p.log.Error("commit group panicked", "durable", durable, "at", frames())
 			p.people.clear()
+			clear(p.flags)
 			if err = fmt.Errorf("commit group panicked"); durable {
 				err = nil
 			}
@@ -126,6 +131,7 @@ func (p *Plane) commitGroup(ops []*op) (err error) {
 	})
 	if err != nil {
 		p.people.clear() // the group may be durable all the same, and then somebody may be gone
+		clear(p.flags)
 		return err
 	}
 	durable = true
@@ -161,6 +167,7 @@ type group struct {
 
 	changes   int64
 	whole     bool // the cache may be kept
+	moves     bool // a move went on
 	graph     *subject.Graph
 	appended  *record.Appended
 	counts    map[countKey]int64
@@ -180,6 +187,7 @@ func (g *group) run() error {
 		{"look for what other nodes changed", g.catchUp},
 		{"erase", g.eraseAll},
 		{"change states", g.changeStates},
+		{"move", g.moveAll},
 		{"ingest", g.ingestAll},
 		{"count", g.countAll},
 	}
@@ -200,6 +208,9 @@ func (g *group) catchUp() error {
 	gone, whole, err := g.p.Changes.GoneSince(g.tx, g.p.changes)
 	if err != nil {
 		return err
+	}
+	if g.p.Changes.ChangeSeq(g.tx) > g.p.changes {
+		clear(g.p.flags)
 	}
 	g.whole = whole
 	for _, k := range gone {
@@ -223,6 +234,9 @@ func (g *group) publish() {
 		p.Vault.Forget(w)
 	}
 	p.changes = g.changes
+	if g.moves {
+		clear(p.flags)
+	}
 	if g.appended != nil {
 		p.Log.Committed(g.appended)
 	}

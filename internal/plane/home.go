@@ -129,7 +129,7 @@ func (r *Result) Elsewhere(here string, events int) error {
 		switch x.Reason {
 		case RefusedApart:
 			apart++
-		case RefusedElsewhere:
+		case RefusedElsewhere, RefusedMoved:
 		default:
 			return nil
 		}
@@ -143,7 +143,7 @@ func (r *Result) Elsewhere(here string, events int) error {
 		return fault.New(fault.WrongRegion, RefusedElsewhere, "nobody whom this is about is at home in region %s", here).
 			WithHint("send each person's events to their home")
 	}
-	f := fault.New(fault.WrongRegion, RefusedElsewhere, "the home of whom this is about is region %s, this is %s", first.Region, here).
+	f := fault.New(fault.WrongRegion, first.Reason, "the home of whom this is about is region %s, this is %s", first.Region, here).
 		With("region", first.Region)
 	if first.URL == "" {
 		return f.WithHint("send it to that region, with a key of a source there")

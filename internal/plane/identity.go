@@ -102,6 +102,11 @@ func (g *group) ingestAll() error {
 	if len(ops) == 0 {
 		return nil
 	}
+	if some, err := g.findRetried(ops); err != nil {
+		return err
+	} else if some {
+		slow = true
+	}
 	if slow {
 		if err := g.resolve(ops); err != nil {
 			return err
@@ -150,11 +155,13 @@ func (g *group) resolve(ops []*ingestOp) error {
 	for i, o := range ops {
 		for j := range o.events {
 			e := &o.events[j]
-			if e.fast && g.alive(e) {
+			if e.fast && g.alive(e) && !e.retried {
 				continue
 			}
-			need = append(need, &slowEvent{o: o, e: e, duplicate: known[i][j]})
-			if known[i][j] {
+			need = append(need, &slowEvent{o: o, e: e, duplicate: known[i][j] || e.retried})
+			if f, err := g.flags(o.src.Tenant); err != nil {
+				return err
+			} else if (known[i][j] || e.retried) && !f.Left {
 				continue
 			}
 			for k := range e.says {
@@ -169,7 +176,16 @@ func (g *group) resolve(ops []*ingestOp) error {
 	if err != nil {
 		return err
 	}
+	moved, err := g.movedAway(need)
+	if err != nil {
+		return err
+	}
 	for _, s := range need {
+		if r := moved.refusal(p, s); r != nil { // a retry, too: there it is a duplicate
+			s.e.fast, s.e.sealed = false, record.Sealed{}
+			g.refuse(s.o, *r)
+			continue
+		}
 		if err := g.resolveEvent(s, suppressed); err != nil {
 			return err
 		}

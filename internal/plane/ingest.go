@@ -77,6 +77,8 @@ type prepared struct {
 	says   []said
 	sealed record.Sealed
 	fast   bool // sealed outside of the transaction, for people known to this node
+
+	retried bool // it came before, with somebody who moved here
 }
 
 // said is what an event says of one person, and who that is.

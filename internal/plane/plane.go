@@ -63,6 +63,9 @@ type Options struct {
 	People int
 	// URLs are the addresses of the regions, by id, for whoever brings what belongs elsewhere.
 	URLs map[string]string
+	// Adapter returns the adapter of a source by its id, "" when it isn't one of this region's.
+	// Default: nobody knows.
+	Adapter func(source string) string
 	// Log gets what an operator should know. Default: nothing.
 	Log *slog.Logger
 	// Now is the clock. Default time.Now.
@@ -82,6 +85,7 @@ type Parts struct {
 	Subjects subject.Store
 	Changes  ChangeStore
 	Counters StatStore
+	Moves    MoveStore // nil: nobody moves
 }
 
 // Plane is the data path of one region on one node. It is safe for concurrent use.
@@ -96,7 +100,8 @@ type Plane struct {
 	stopped chan struct{} // closed when the committer has ended
 	stop    sync.Once
 	closing chan struct{}
-	changes int64 // the last change seen; the committer's own
+	changes int64                // the last change seen; the committer's own
+	flags   map[uint32]MoveFlags // what moves left, by tenant; the committer's own
 	metrics *metrics
 	node    string // in leases
 
@@ -123,7 +128,7 @@ func New(parts Parts, opt Options) *Plane {
 		opt.Now = time.Now
 	}
 	p := &Plane{Parts: parts, opt: opt, people: newPeople(opt.People), now: opt.Now, log: opt.Log,
-		queue: make(chan *op, opt.Queue), stopped: make(chan struct{}), closing: make(chan struct{})}
+		flags: map[uint32]MoveFlags{}, queue: make(chan *op, opt.Queue), stopped: make(chan struct{}), closing: make(chan struct{})}
 	p.metrics, p.node = newMetrics(p), id.New("node", 8)
 	go p.commitLoop()
 	return p

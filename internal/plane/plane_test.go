@@ -65,13 +65,14 @@ func testRules(t testing.TB) rules {
 
 // world is one region's data path on a real store.
 type world struct {
-	t     testing.TB
-	dir   string
-	url   string
-	db    store.DB
-	vault *vault.Vault
-	log   *record.Log
-	led   *ledger.Ledger
+	t      testing.TB
+	region string
+	dir    string
+	url    string
+	db     store.DB
+	vault  *vault.Vault
+	log    *record.Log
+	led    *ledger.Ledger
 	*plane.Plane
 	rules  rules
 	now    time.Time
@@ -88,8 +89,11 @@ func eachStore(t *testing.T, fn func(t *testing.T, w *world)) {
 }
 
 // newWorld opens a world on a PostgreSQL URL, or on an embedded store without one.
-func newWorld(t testing.TB, url string) *world {
-	w := &world{t: t, url: url, dir: t.TempDir(), rules: testRules(t), now: time.Now(),
+func newWorld(t testing.TB, url string) *world { return newRegion(t, url, "ie1") }
+
+// newRegion opens the world of a region.
+func newRegion(t testing.TB, url, region string) *world {
+	w := &world{t: t, region: region, url: url, dir: t.TempDir(), rules: testRules(t), now: time.Now(),
 		caller: &tenant.Caller{Tenant: 1, TenantID: "acme", Token: "tok_1"},
 		src:    &tenant.Source{Tenant: 1, TenantID: "acme", ID: "src_server", Adapter: term.AdapterSegment, Service: "cdp", Trust: term.Server},
 		web:    &tenant.Source{Tenant: 1, TenantID: "acme", ID: "src_browser", Adapter: term.AdapterSegment, Service: "cdp", Trust: term.Public},
@@ -110,19 +114,19 @@ func (w *world) open(wrap func(store.DB) store.DB) {
 	var db store.DB
 	var err error
 	if w.url == "" {
-		db, err = sqlite.Open(ctx, w.dir, sqlite.Options{Region: "ie1"})
+		db, err = sqlite.Open(ctx, w.dir, sqlite.Options{Region: w.region})
 	} else {
-		db, err = postgres.Open(ctx, w.url, postgres.Options{Region: "ie1"})
+		db, err = postgres.Open(ctx, w.url, postgres.Options{Region: w.region})
 	}
 	must(err)
 	w.db = wrap(db)
-	kr, err := keyring.Open("file:"+filepath.Join(w.dir, "keyring"), "ie1")
+	kr, err := keyring.Open("file:"+filepath.Join(w.dir, "keyring"), w.region)
 	must(err)
-	w.vault, err = vault.Open(ctx, w.db, sqlstore.Vaults{}, kr, vault.Options{Region: "ie1"})
+	w.vault, err = vault.Open(ctx, w.db, sqlstore.Vaults{}, kr, vault.Options{Region: w.region})
 	must(err)
 	seed, err := kr.Get(ctx, vault.LedgerKey)
 	must(err)
-	keys, err := ledger.NewKeys(ledger.Origin("ie1"), seed)
+	keys, err := ledger.NewKeys(ledger.Origin(w.region), seed)
 	must(err)
 	w.led, err = ledger.Open(ctx, w.db, sqlstore.Ledgers{}, ledger.Options{Keys: keys})
 	must(err)
@@ -131,9 +135,12 @@ func (w *world) open(wrap func(store.DB) store.DB) {
 	must(w.db.Do(ctx, func(tx store.Tx) error {
 		return sqlstore.Tenants{}.PutTenant(tx, tenant.Tenant{No: 1, ID: "acme", Name: "Acme", CreatedAt: w.now})
 	}))
-	w.Plane = plane.New(plane.Parts{Region: "ie1", DB: w.db, Rules: w.rules, Vault: w.vault, Log: w.log, Ledger: w.led,
-		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{}}, plane.Options{Now: func() time.Time { return w.now },
-		URLs: map[string]string{"ie1": "https://ie1.example.com", "us1": "https://us1.example.com"}})
+	w.Plane = plane.New(plane.Parts{Region: w.region, DB: w.db, Rules: w.rules, Vault: w.vault, Log: w.log, Ledger: w.led,
+		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{}, Moves: sqlstore.Moves{}}, plane.Options{Now: func() time.Time { return w.now },
+		URLs: map[string]string{"ie1": "https://ie1.example.com", "us1": "https://us1.example.com"},
+		Adapter: func(source string) string {
+			return map[string]string{w.src.ID: w.src.Adapter, w.web.ID: w.web.Adapter, w.nat.ID: w.nat.Adapter}[source]
+		}})
 	w.t.Cleanup(w.close)
 }
 

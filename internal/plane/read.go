@@ -1,6 +1,7 @@
 package plane
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/hex"
@@ -154,7 +155,7 @@ func (p *Plane) headOf(tx store.Tx, tenant uint32, s id.Subject) (*subject.Row, 
 		if err := p.Subjects.Rows(tx, []subject.Key{k}, func(r subject.Row) { row = &r }); err != nil {
 			return nil, fmt.Errorf("load subject: %w", err)
 		}
-		if row == nil {
+		if row == nil || row.State&subject.Arriving != 0 {
 			return nil, p.notThere(tx, k)
 		}
 		if row.IsHead() {
@@ -171,6 +172,9 @@ func (p *Plane) notThere(tx store.Tx, k subject.Key) error {
 	}
 	if tomb == nil {
 		return unknownSubject(k.Subject)
+	}
+	if tomb.MovedTo != "" {
+		return p.moved(k.Subject.String(), tomb.MovedTo, tomb.Move)
 	}
 	return fault.New(fault.Gone, "subject.erased", "%s was erased", k.Subject).
 		With("receipt", tomb.Receipt).With("erased_at", time.UnixMilli(tomb.ErasedAt).UTC())
@@ -309,7 +313,10 @@ func (o *opener) open(p *Plane, tenantID string, f *record.Found, keys map[id.Su
 		if n > 0 {
 			v.ClientID = string(plain[w : w+int(n)])
 		}
-		o.fragments = append(o.fragments, plain[w+int(n):])
+		// What several people were sent was sealed once for each of them, and is read once.
+		if f := plain[w+int(n):]; !slices.ContainsFunc(o.fragments, func(had []byte) bool { return bytes.Equal(had, f) }) {
+			o.fragments = append(o.fragments, f)
+		}
 		v.Categories = addName(v.Categories, part.Category)
 	}
 	if len(o.fragments) == 0 {

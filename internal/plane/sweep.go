@@ -53,6 +53,9 @@ func (p *Plane) SweepOnce(ctx context.Context, before time.Time) error {
 	if err != nil || !mine {
 		return err
 	}
+	if err := p.endStaleMoves(ctx); err != nil {
+		return err
+	}
 	for {
 		dead := map[uint32][]id.Subject{}
 		if err := p.DB.View(ctx, func(tx store.Tx) error {

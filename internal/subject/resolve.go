@@ -129,6 +129,11 @@ func (g *Graph) join(s *Say, p, q *Row) *Row {
 	if q.State&Known != 0 {
 		p, q = q, p
 	}
+	return g.unite(p, q)
+}
+
+// unite makes q and p one person, of whom p is the head.
+func (g *Graph) unite(p, q *Row) *Row {
 	moved := append(g.merged[q.Key], q)
 	for _, r := range moved {
 		r.Head = p.Subject

@@ -39,6 +39,9 @@ const (
 	Known
 	// Public says that the subject was created by a public source.
 	Public
+	// Arriving says that the subject is on its way from another region, where it is still at home:
+	// nothing here finds, reads or changes it.
+	Arriving
 )
 
 // Names returns the states that a tenant is shown, in a fixed order.

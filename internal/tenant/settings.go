@@ -51,6 +51,9 @@ func (s *Service) SetSettings(ctx context.Context, c *Caller, tid string, n Sett
 	return set, ch, err
 }
 
+// Adapter returns the adapter of a source by its id, "" when there is no such source here.
+func (s *Service) Adapter(sid string) string { return s.index.adapter(sid) }
+
 // settings are the account's, never nil and with a list that can be shown.
 func (t *Tenant) settings() (set residency.Settings) {
 	if t.Settings != nil {

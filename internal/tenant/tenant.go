@@ -63,6 +63,7 @@ type Caller struct {
 	TenantID string
 	Token    string // id of the token, "" for the operator
 	Operator bool
+	Settings *residency.Settings // the tenant's; nil for the operator
 }
 
 // Operator is the caller that a node is to itself, as when `domicile up` makes its first tenant.

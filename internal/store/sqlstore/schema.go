@@ -35,6 +35,7 @@ func migrations() []migration {
 		{version: 1, name: "first", ddl: tables},
 		{version: 2, name: "secrets of sources", ddl: []string{sourceSecretDDL}},
 		{version: 3, name: "settings of tenants", ddl: []string{tenantSettingsDDL}},
+		{version: 4, name: "people who move", ddl: []string{moveDDL}},
 	}
 }
 

@@ -44,7 +44,7 @@ func succeedInPart(w http.ResponseWriter, away []ingest.Refusal) {
 // awayOf returns those that were refused for where their people are at home.
 func awayOf(all []ingest.Refusal) (away []ingest.Refusal) {
 	for _, r := range all {
-		if r.Reason == plane.RefusedElsewhere || r.Reason == plane.RefusedApart {
+		if r.Reason == plane.RefusedElsewhere || r.Reason == plane.RefusedApart || r.Reason == plane.RefusedMoved {
 			away = append(away, r)
 		}
 	}
