@@ -3,6 +3,7 @@ package plane
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"domicile.dev/internal/fault"
@@ -199,7 +200,7 @@ func (t *taking) prepare(tx store.Tx, moveID string, sealed []byte) error {
 	if t.n == 0 {
 		t.hello, err = transit.DecodeHello(plain)
 	} else if t.page, err = transit.DecodePage(plain); err == nil {
-		t.sealAnew(m.ID, row.Subject, key)
+		err = t.sealAnew(m.ID, row.Subject, key)
 	}
 	if err != nil {
 		return refused{err}
@@ -208,13 +209,21 @@ func (t *taking) prepare(tx store.Tx, moveID string, sealed []byte) error {
 }
 
 // sealAnew makes chunks of the page's records. Those received together share one, as they did.
-func (t *taking) sealAnew(move string, s id.Subject, key *seal.Key) {
+func (t *taking) sealAnew(move string, s id.Subject, key *seal.Key) error {
 	bind, blind := t.p.binder(t.c.TenantID), t.p.Vault.Blinder(t.c.TenantID)
 	var chunk *record.Chunk
 	var n uint32 // nonce counter in the chunk
 	var nobody *seal.Key
 	for i := range t.page.Records {
 		r := &t.page.Records[i]
+		kind := t.p.Rules.Kind(r.Service, r.Kind)
+		if kind == nil {
+			return fault.New(fault.Conflict, "move.undeclared_kind", "a record is of a kind that the programme here doesn't declare").
+				WithHint("run both regions with the same programme")
+		}
+		if r.ReceivedAt > t.p.now().Add(clocksApart).UnixMilli() {
+			return fault.New(fault.Invalid, "move.future", "a record was received in the future").WithHint("set the clocks of both regions")
+		}
 		if chunk == nil || chunk.ReceivedAt != r.ReceivedAt {
 			chunk = &record.Chunk{ID: id.NewChunk(), Tenant: t.c.Tenant, ReceivedAt: r.ReceivedAt}
 			n, nobody = 0, t.p.Vault.Nobody(t.c.TenantID, chunk.ID)
@@ -233,9 +242,13 @@ func (t *taking) sealAnew(move string, s id.Subject, key *seal.Key) {
 			if f.Nobody {
 				owner, k = id.Nobody, nobody
 			}
-			sealed := bind.Seal(nil, k, owner, rec, n, f.Category, seal.Pack(nil, f.Plain))
+			category := f.Category
+			if !slices.ContainsFunc(kind.Parts(), func(p ingest.Part) bool { return p.Category == category }) {
+				category = term.Unclassified // an older programme declared it
+			}
+			sealed := bind.Seal(nil, k, owner, rec, n, category, seal.Pack(nil, f.Plain))
 			out.Parts = append(out.Parts, record.Part{Subject: owner, Sealed: sealed, N: n})
-			categories = append(categories, t.p.shapes.category(f.Category))
+			categories = append(categories, t.p.shapes.category(category))
 			n++
 		}
 		if len(clientID) > 0 { // what tells records of one client id apart isn't known: their old ids do
@@ -244,10 +257,14 @@ func (t *taking) sealAnew(move string, s id.Subject, key *seal.Key) {
 				t.clients = append(t.clients, arrivedKey(blind, r.Adapter, r.Service, r.Kind, clientID))
 			}
 		}
-		out.Shape = t.p.shapes.of(t.p.Rules, &ingest.Kind{Service: r.Service, Name: r.Kind}, r.Source, categories)
+		out.Shape = t.p.shapes.of(t.p.Rules, kind, r.Source, categories)
 		chunk.Records = append(chunk.Records, out)
 	}
+	return nil
 }
+
+// clocksApart is how far the clocks of two regions may differ.
+const clocksApart = 5 * time.Minute
 
 // again are the adapters whose clients may send to another region what they sent before: of their
 // records the client's id alone says whether they are the same.
@@ -351,6 +368,10 @@ func (g *group) mayArrive(c *tenant.Caller, person transit.Person) error {
 	sup := g.p.Vault.Suppressor(c.TenantID)
 	var keys []subject.BindingKey
 	for _, i := range person.Identifiers {
+		if value, ok := subject.Canonical(i.Type, []byte(i.Value)); !ok || string(value) != i.Value {
+			return refused{fault.New(fault.Invalid, "move.malformed", "an identifier is not in the form that is compared").
+				WithHint("both regions must run the same version of domicile")}
+		}
 		keys = append(keys, subject.BindingKey{Tenant: c.Tenant, Digest: sup.Identifier(i.Type, []byte(i.Value))})
 	}
 	out := false

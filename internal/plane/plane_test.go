@@ -95,9 +95,9 @@ func newWorld(t testing.TB, url string) *world { return newRegion(t, url, "ie1")
 func newRegion(t testing.TB, url, region string) *world {
 	w := &world{t: t, region: region, url: url, dir: t.TempDir(), rules: testRules(t), now: time.Now(),
 		caller: &tenant.Caller{Tenant: 1, TenantID: "acme", Token: "tok_1"},
-		src:    &tenant.Source{Tenant: 1, TenantID: "acme", ID: "src_server", Adapter: term.AdapterSegment, Service: "cdp", Trust: term.Server},
-		web:    &tenant.Source{Tenant: 1, TenantID: "acme", ID: "src_browser", Adapter: term.AdapterSegment, Service: "cdp", Trust: term.Public},
-		nat:    &tenant.Source{Tenant: 1, TenantID: "acme", ID: "src_native", Adapter: term.AdapterNative, Trust: term.Server}}
+		src:    &tenant.Source{Tenant: 1, TenantID: "acme", ID: "src_" + region + "_server", Adapter: term.AdapterSegment, Service: "cdp", Trust: term.Server},
+		web:    &tenant.Source{Tenant: 1, TenantID: "acme", ID: "src_" + region + "_browser", Adapter: term.AdapterSegment, Service: "cdp", Trust: term.Public},
+		nat:    &tenant.Source{Tenant: 1, TenantID: "acme", ID: "src_" + region + "_native", Adapter: term.AdapterNative, Trust: term.Server}}
 	w.open(func(db store.DB) store.DB { return db })
 	return w
 }

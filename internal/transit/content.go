@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -99,6 +100,12 @@ const (
 	maxName        = 256
 )
 
+// What is stored in the clear beside sealed parts has these forms, so that nothing else gets there.
+var (
+	sourceID       = regexp.MustCompile(`^src_[a-z][a-z0-9-]{0,15}_[a-z2-7]{1,64}$`)
+	identifierType = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
+)
+
 // DecodeHello reads a Hello. Errors here and below are faults of kind Invalid that quote nothing.
 func DecodeHello(b []byte) (h Hello, err error) {
 	if err := decode(b, &h); err != nil {
@@ -120,7 +127,7 @@ func DecodePage(b []byte) (p Page, err error) {
 	}
 	for i := range p.Records {
 		r := &p.Records[i]
-		if !name(r.ID) || !name(r.Service) || !name(r.Kind) || !name(r.Source) || len(r.Adapter) > maxName || len(r.Parts) == 0 || len(r.Parts) > maxParts ||
+		if !name(r.ID) || !name(r.Service) || !name(r.Kind) || !sourceID.MatchString(r.Source) || len(r.Adapter) > maxName || len(r.Parts) == 0 || len(r.Parts) > maxParts ||
 			r.OccurredAt < 0 || r.ReceivedAt <= 0 {
 			return p, malformed()
 		}
@@ -155,7 +162,7 @@ func DecodePerson(b []byte) (p Person, err error) {
 		return p, malformed()
 	}
 	for _, i := range p.Identifiers {
-		if !name(i.Type) || i.Value == "" || len(i.Value) > 1<<10 || !utf8.ValidString(i.Value) || len(i.Source) > maxName || i.Claimed && i.Solo {
+		if !identifierType.MatchString(i.Type) || i.Value == "" || len(i.Value) > 1<<10 || !utf8.ValidString(i.Value) || !sourceID.MatchString(i.Source) || i.Claimed && i.Solo {
 			return p, malformed()
 		}
 	}

@@ -76,11 +76,17 @@ type (
 		Records int64  `json:"records"`
 	}
 	moveStatusBody struct {
-		arrivingBody
-		From   string        `json:"from,omitempty" doc:"of a move into this region"`
-		To     string        `json:"to,omitempty" doc:"of a move out of this region"`
-		Moved  *departedBody `json:"moved,omitempty" doc:"of a move out of this region that is done"`
-		Cancel []byte        `json:"proof_of_cancel,omitempty" doc:"of a move out of this region that was called off"`
+		Move    string        `json:"move" doc:"the move's id, the same in both regions"`
+		State   string        `json:"state" enum:"leaving,moved,arriving,arrived,done,ended"`
+		Public  []byte        `json:"public_key,omitempty" doc:"of a move into this region: what the other one seals to"`
+		Subject string        `json:"subject" doc:"the person's id in this region"`
+		Pages   uint32        `json:"pages" doc:"of a move into this region: the number of the page that comes next"`
+		Next    string        `json:"next,omitempty" doc:"the cursor after which that page begins"`
+		Records int64         `json:"records"`
+		From    string        `json:"from,omitempty" doc:"of a move into this region"`
+		To      string        `json:"to,omitempty" doc:"of a move out of this region"`
+		Moved   *departedBody `json:"moved,omitempty" doc:"of a move out of this region that is done"`
+		Cancel  []byte        `json:"proof_of_cancel,omitempty" doc:"of a move out of this region that was called off"`
 	}
 	beginMoveBody struct {
 		To     string `json:"to" maxLength:"16" doc:"the region that the person moves to"`
@@ -155,7 +161,9 @@ func statusAnswer(st plane.MoveStatus, err error) (*out[moveStatusBody], error) 
 	if err != nil {
 		return nil, err
 	}
-	b := moveStatusBody{arrivingBody: arrivingOf(st.Arriving), From: st.From, To: st.To, Cancel: st.Cancel}
+	m := arrivingOf(st.Arriving)
+	b := moveStatusBody{Move: m.Move, State: m.State, Public: m.Public, Subject: m.Subject, Pages: m.Pages, Next: m.Next, Records: m.Records,
+		From: st.From, To: st.To, Cancel: st.Cancel}
 	if st.Departed.Move != "" {
 		d := departedOf(st.Departed)
 		b.Moved = &d
@@ -177,8 +185,8 @@ func (a *API) beginMove(ctx context.Context, c *tenant.Caller, in *struct {
 
 func (a *API) movePage(ctx context.Context, c *tenant.Caller, in *struct {
 	Move  string `path:"move"`
-	N     uint32 `query:"n" minimum:"1" required:"true"`
-	After string `query:"after" maxLength:"128"`
+	N     uint32 `query:"n" minimum:"1" default:"1" doc:"the number of the page"`
+	After string `query:"after" maxLength:"128" doc:"next of the page before"`
 }) (*out[sealedPageBody], error) {
 	p, err := a.opt.Moves.MovePage(ctx, c, in.Move, in.N, in.After)
 	return answered(sealedPageBody{Sealed: p.Sealed, Next: p.Next, More: p.More}, err)
