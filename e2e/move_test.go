@@ -235,3 +235,61 @@ func (p *traveller) homes(t *testing.T, w *world) (ids []string) {
 	}
 	return ids
 }
+
+// Whoever carries a move may stop when the old home has let go: the old home tells the new one.
+func TestAMoveEndsWithoutItsCourier(t *testing.T) {
+	onBothStores(t, func(t *testing.T, kind string) {
+		w := newWorld(t, kind)
+		ie1, us1 := w.region("ie1"), w.region("us1")
+		p := newTraveller(t, ie1, newCanaries(), 3)
+		s := ie1.find(t, "email", p.email)
+		step := func(r *region, method, path string, body any) (got m) {
+			t.Helper()
+			a := r.api(t, method, path, body)
+			if a.status/100 != 2 {
+				t.Fatalf("%s %s in %s: %v", method, path, r.ID, a)
+			}
+			a.into(t, &got)
+			return got
+		}
+		opened := step(us1, "POST", "/moves", m{"from": "ie1"})
+		id := opened["move"].(string)
+		begun := step(ie1, "POST", "/subjects/"+s+":move", m{"to": "us1", "move": id, "public_key": opened["public_key"]})
+		step(us1, "POST", "/moves/"+id+":take", m{"n": 0, "sealed": begun["hello"]})
+		page := step(ie1, "GET", "/moves/"+id+"/page?n=1", nil)
+		step(us1, "POST", "/moves/"+id+":take", m{"n": 1, "sealed": page["sealed"]})
+		ack := step(us1, "POST", "/moves/"+id+":arrive", m{"sealed": step(ie1, "GET", "/moves/"+id+"/person", nil)["sealed"]})
+
+		// Nobody but the old home can say that it let go.
+		forged := encode(t, m{"tenant": "acme", "proof": make([]byte, 32)})
+		for _, at := range []string{id, "mov_us1_nothing"} {
+			if a := us1.send(t, "POST", "/moves/"+at+"/activate", nil, forged); a.status != 409 && a.status != 404 {
+				t.Errorf("a forged proof is answered %v", a)
+			}
+		}
+		us1.lookup(t, "email", p.email).want(t, 404)
+
+		step(ie1, "POST", "/moves/"+id+":commit", ack)
+		w.kill() // before the target was told, as a rule
+		w.start()
+		us1 = w.region("us1")
+		w.eventually("the person is at home in us1", func() error {
+			if a := us1.lookup(t, "email", p.email); a.status != 200 {
+				return fmt.Errorf("%v", a)
+			}
+			return nil
+		})
+		if n := len(us1.records(t, us1.find(t, "user_id", p.user))); n != p.records() {
+			t.Errorf("%d records, want %d", n, p.records())
+		}
+		w.eventually("the old home knows", func() error {
+			if st := step(w.region("ie1"), "GET", "/moves/"+id, nil); st["state"] != "left" {
+				return fmt.Errorf("%v", st)
+			}
+			return nil
+		})
+		if mv, errs, code := w.tryMove(p.email, "ie1", "us1"); code != 0 || mv.Records != p.records() {
+			t.Errorf("the same call afterwards: exit %d %+v %s", code, mv, errs)
+		}
+	})
+}

@@ -28,6 +28,7 @@ func (n *Node) routes(r *rules, ledgerPages http.Handler) http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", n.ready)
 	mux.HandleFunc("GET /health", n.ready) // where RudderStack's gateway has it
+	mux.HandleFunc("POST /moves/{move}/activate", n.hearMove)
 	mux.HandleFunc("GET /{$}", n.front)
 	if os.Getenv("DOMICILE_PPROF") == "1" {
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)

@@ -28,6 +28,7 @@ type MoveState string
 const (
 	MoveLeaving  MoveState = "leaving"  // source: at home here, and may be copied
 	MoveMoved    MoveState = "moved"    // source: the keys are destroyed
+	MoveLeft     MoveState = "left"     // source: and the target has confirmed that it is their home
 	MoveArriving MoveState = "arriving" // target: pages come, and nobody sees them
 	MoveArrived  MoveState = "arrived"  // target: all is here and acknowledged, and nobody sees it
 	MoveDone     MoveState = "done"     // target: at home here
@@ -37,6 +38,7 @@ const (
 // next is the life of a move: what isn't in it doesn't happen.
 var next = map[MoveState][]MoveState{
 	MoveLeaving:  {MoveMoved, MoveEnded},
+	MoveMoved:    {MoveLeft},
 	MoveArriving: {MoveArrived, MoveEnded},
 	MoveArrived:  {MoveArrived, MoveDone, MoveEnded}, // again, when the source had more meanwhile
 }
@@ -52,6 +54,9 @@ type Move struct {
 	At      int64      // Unix milliseconds, when it began
 	Body    []byte     // sealed: leavingBody or arrivingBody
 }
+
+// gone says whether the person has left this region.
+func (m *Move) gone() bool { return m.State == MoveMoved || m.State == MoveLeft }
 
 // MoveFlags says what moves left in a tenant's data, so that others need not look.
 type MoveFlags struct {

@@ -621,7 +621,7 @@ func (p *Plane) MoveStatus(ctx context.Context, c *tenant.Caller, moveID string)
 			return err
 		default:
 			out.To = m.Peer
-			if m.State == MoveMoved {
+			if m.gone() {
 				out.Departed, err = p.departed(c, m)
 			} else if m.State == MoveEnded {
 				body, err := p.leavingBody(c, m)

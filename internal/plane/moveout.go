@@ -395,7 +395,7 @@ type movedOut struct {
 // carried before the next try; move.changed, hold.in_force, tenant.pinned, move.bad_ack.
 func (p *Plane) CommitMove(ctx context.Context, c *tenant.Caller, ack Ack) (out Departed, err error) {
 	err = p.step(ctx, c, func(g *group) error {
-		if m, err := p.Moves.Move(g.tx, c.Tenant, ack.Move); err == nil && m != nil && !m.In && m.State == MoveMoved {
+		if m, err := p.Moves.Move(g.tx, c.Tenant, ack.Move); err == nil && m != nil && !m.In && m.gone() {
 			out, err = p.departed(c, m)
 			return err
 		}
@@ -558,10 +558,10 @@ func (p *Plane) CancelMove(ctx context.Context, c *tenant.Caller, moveID string,
 			return err
 		}
 		cancelled = bytes.Clone(body.Cancel)
-		switch m.State {
-		case MoveEnded:
+		switch {
+		case m.State == MoveEnded:
 			return nil
-		case MoveMoved:
+		case m.gone():
 			cancelled = nil
 			return refused{fault.New(fault.Conflict, "move.wrong_state", "the person has moved").WithHint("move them back from there")}
 		}

@@ -19,14 +19,15 @@ CREATE TABLE move (
 	id      text    NOT NULL, -- mov_<target region>_…
 	inward  integer NOT NULL, -- 1 at the target, 0 at the source
 	peer    text    NOT NULL, -- the other region
-	state   text    NOT NULL, -- leaving, moved; arriving, arrived, done; ended
+	state   text    NOT NULL, -- leaving, moved, left; arriving, arrived, done; ended
 	subject bytea   NOT NULL, -- the head at the source, the new subject at the target
 	at      bigint  NOT NULL, -- ms, when it began
 	body    bytea   NOT NULL, -- sealed; docs/moving.md
 	PRIMARY KEY (tenant, id)
 ) /*sqlite: WITHOUT ROWID */;
 CREATE INDEX move_subject ON move (tenant, subject);
-CREATE INDEX move_open ON move (tenant, state, at);
+CREATE INDEX move_state ON move (tenant, state);
+CREATE INDEX move_due ON move (state, at);
 
 CREATE TABLE moved (
 	tenant      integer NOT NULL,

@@ -68,7 +68,7 @@ type (
 	}
 	arrivingBody struct {
 		Move    string `json:"move" doc:"the move's id, the same in both regions"`
-		State   string `json:"state" enum:"leaving,moved,arriving,arrived,done,ended"`
+		State   string `json:"state" enum:"leaving,moved,left,arriving,arrived,done,ended"`
 		Public  []byte `json:"public_key,omitempty" doc:"what the other region seals to"`
 		Subject string `json:"subject" doc:"the person's id in this region"`
 		Pages   uint32 `json:"pages" doc:"the number of the page that comes next"`
@@ -77,7 +77,7 @@ type (
 	}
 	moveStatusBody struct {
 		Move    string        `json:"move" doc:"the move's id, the same in both regions"`
-		State   string        `json:"state" enum:"leaving,moved,arriving,arrived,done,ended"`
+		State   string        `json:"state" enum:"leaving,moved,left,arriving,arrived,done,ended"`
 		Public  []byte        `json:"public_key,omitempty" doc:"of a move into this region: what the other one seals to"`
 		Subject string        `json:"subject" doc:"the person's id in this region"`
 		Pages   uint32        `json:"pages" doc:"of a move into this region: the number of the page that comes next"`
