@@ -8,7 +8,6 @@ import (
 	"io"
 	"regexp"
 	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"domicile.dev/internal/fault"
@@ -103,6 +102,7 @@ const (
 // What is stored in the clear beside sealed parts has these forms, so that nothing else gets there.
 var (
 	sourceID       = regexp.MustCompile(`^src_[a-z][a-z0-9-]{0,15}_[a-z2-7]{1,64}$`)
+	subjectID      = regexp.MustCompile(`^sub_[a-z2-7]{20}$`)
 	identifierType = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
 )
 
@@ -158,8 +158,13 @@ func DecodePerson(b []byte) (p Person, err error) {
 	if err := decode(b, &p); err != nil {
 		return p, err
 	}
-	if !strings.HasPrefix(p.Subject, "sub_") || len(p.Identifiers) > maxIdentifiers || p.CreatedAt < 0 {
+	if !subjectID.MatchString(p.Subject) || len(p.Identifiers) > maxIdentifiers || p.CreatedAt < 0 {
 		return p, malformed()
+	}
+	for _, s := range p.Members {
+		if !subjectID.MatchString(s) {
+			return p, malformed()
+		}
 	}
 	for _, i := range p.Identifiers {
 		if !identifierType.MatchString(i.Type) || i.Value == "" || len(i.Value) > 1<<10 || !utf8.ValidString(i.Value) || !sourceID.MatchString(i.Source) || i.Claimed && i.Solo {
