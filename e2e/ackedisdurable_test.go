@@ -18,7 +18,7 @@ func TestAckedIsDurable(t *testing.T) {
 	}
 	onBothStores(t, func(t *testing.T, kind string) {
 		w := newWorld(t, kind)
-		l := newLoad(t, w, "ie1", "us1")
+		l := newLoad(t, w, "ie1", "us1").throughAll(t)
 		for round := range rounds {
 			ctx, stop := context.WithCancel(t.Context())
 			done := l.run(ctx)
@@ -52,12 +52,13 @@ type load struct {
 	mu     sync.Mutex
 	acked  map[string][]string // region → messageIds; guarded by mu
 	fresh  map[string][]string // those since the last check; guarded by mu
-	people map[string]bool     // user ids; guarded by mu
+	people map[string]string   // value of an identifier → its type; guarded by mu
 	next   int                 // guarded by mu
+	more   []sender            // adapters besides Segment's, in turn with it
 }
 
 func newLoad(t testing.TB, w *world, regions ...string) *load {
-	l := &load{t: t, clients: 8, acked: map[string][]string{}, fresh: map[string][]string{}, people: map[string]bool{}}
+	l := &load{t: t, clients: 8, acked: map[string][]string{}, fresh: map[string][]string{}, people: map[string]string{}}
 	for _, id := range regions {
 		l.regions = append(l.regions, w.region(id))
 	}
@@ -84,24 +85,37 @@ func (l *load) run(ctx context.Context) <-chan struct{} {
 	return done
 }
 
+// throughAll has half of the batches go through all other adapters in turn.
+func (l *load) throughAll(t testing.TB) *load {
+	l.more = senders[1:]
+	for _, r := range l.regions {
+		r.withCloudEvents(t)
+	}
+	return l
+}
+
 // sendOne sends a batch of new events until it is acknowledged. Now and then it sends it once
 // more, as a client does whose answer was lost.
 func (l *load) sendOne(r *region) {
+	s := senders[0]
+	if n := len(l.more); n > 0 && rand.IntN(2) == 0 {
+		s = l.more[rand.IntN(n)]
+	}
 	var ids []string
-	var batch []m
+	var all []said
 	l.mu.Lock()
-	for range 1 + rand.IntN(40) {
+	for range 1 + rand.IntN(s.most) {
 		l.next++
-		user := fmt.Sprintf("user-%d", l.next%97)
-		l.people[user] = true
-		ids = append(ids, fmt.Sprintf("load-%s-%07d", r.ID, l.next))
-		batch = append(batch, m{"type": "track", "event": "Loaded", "userId": user, "messageId": ids[len(ids)-1],
-			"properties": m{"n": l.next, "text": "some words about what happened"}})
+		n := l.next % 97
+		who := said{id: fmt.Sprintf("load-%s-%07d", r.ID, l.next), words: "some words about what happened", user: fmt.Sprintf("user-%d", n),
+			email: fmt.Sprintf("user-%d@load.example", n), phone: fmt.Sprintf("+35383100%04d", n)}
+		l.people[map[string]string{"user_id": who.user, "email": who.email, "phone": who.phone}[s.by]] = s.by
+		ids, all = append(ids, s.named(who.id)), append(all, who)
 	}
 	l.mu.Unlock()
-	body := encode(l.t, m{"batch": batch, "sentAt": time.Now().UTC()})
+	path, h, body := s.request(l.t, r, all)
 	for range 1 + rand.IntN(4)/3 {
-		if a := r.insist(l.t, "POST", "/v1/batch", basic(r.Sources["segment"].WriteKey), body); a.status != 200 {
+		if a := r.insist(l.t, "POST", path, h, body); a.status/100 != 2 {
 			return
 		}
 	}
@@ -144,8 +158,8 @@ func (l *load) checkAll(t testing.TB) {
 		for p := range l.people {
 			people = append(people, p)
 		}
-		eachOf(people, 8, func(user string) {
-			a := r.lookup(t, "user_id", user)
+		eachOf(people, 8, func(value string) {
+			a := r.lookup(t, l.people[value], value)
 			if a.status == 404 {
 				return // nobody of that name came through this region
 			}

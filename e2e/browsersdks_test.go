@@ -9,7 +9,7 @@ import (
 
 // The published SDKs work as they are: in Node, and in Chromium on a page of another site. What they
 // send is read back as it was sent, and a page's visitors are led to nobody but the region.
-func TestBrowserAndRudderSDKs(t *testing.T) {
+func browserAndRudderSDKs(t *testing.T) {
 	w := newWorld(t, "sqlite")
 	ie1, us1 := w.region("ie1"), w.region("us1")
 	origin, key := shop(t), ie1.Sources["browser"].WriteKey

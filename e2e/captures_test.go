@@ -50,7 +50,7 @@ func TestCapturedSegmentRequests(t *testing.T) {
 					t.Fatal(err)
 				}
 				switch {
-				case strings.Contains(c.Client, "oauth"): // no OAuth for sources: a final answer, so that the SDK says so
+				case strings.Contains(c.Client, "oauth"): // of an application that nobody knows here: a final answer, so that the SDK says so
 					a := ie1.send(t, c.Request.Method, c.Request.Path, replayed(c, key), c.Request.Body)
 					if a.status/100 != 4 && a.status != 200 {
 						t.Errorf("answer %v, want 4xx", a)

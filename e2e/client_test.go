@@ -93,7 +93,7 @@ func (r *region) send(t testing.TB, method, path string, h header, body []byte) 
 }
 
 // insist sends as the SDKs do: it repeats the same body on 408, 429, 5xx and when no answer
-// came, and fails t when the answer is final and not 200.
+// came, and fails t when the answer is final and not 2xx.
 func (r *region) insist(t testing.TB, method, path string, h header, body []byte) answer {
 	t.Helper()
 	var last string
@@ -102,7 +102,7 @@ func (r *region) insist(t testing.TB, method, path string, h header, body []byte
 		switch {
 		case err != nil:
 			last = err.Error()
-		case a.status == 200:
+		case a.status/100 == 2:
 			return a
 		case a.status == 408 || a.status == 429 || a.status >= 500:
 			last = a.String()

@@ -28,7 +28,7 @@ func sdk(t *testing.T, script, host, key, person string) (sent []struct{ Type, M
 }
 
 // The published Node SDK works as it is: what it sends is there under the ids that it gave.
-func TestSegmentNodeSDK(t *testing.T) {
+func segmentNodeSDK(t *testing.T) {
 	onBothStores(t, func(t *testing.T, kind string) {
 		w := newWorld(t, kind)
 		ie1, us1 := w.region("ie1"), w.region("us1")

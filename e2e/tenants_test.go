@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// addTenant creates a tenant with the sources that `up` makes by the command line, and returns the
-// region as that tenant sees it.
+// addTenant creates a tenant by the command line, with sources of Segment and native records, and those of
+// vendors by the API. It returns the region as that tenant sees it.
 func addTenant(t *testing.T, w *world, r *region, id string) *region {
 	t.Helper()
 	call := func(into any, args ...string) {
@@ -28,7 +28,7 @@ func addTenant(t *testing.T, w *world, r *region, id string) *region {
 	call(&tenant, "tenant", "create", id)
 	other := *r
 	other.Tenant, other.APIToken, other.Sources = id, tenant.APIToken, map[string]source{}
-	for name, flags := range map[string][]string{"segment": {"--adapter", "segment", "--service", "cdp"},
+	for name, flags := range map[string][]string{"segment": {"--adapter", "segment", "--service", "cdp"}, "rudderstack": {"--adapter", "segment", "--service", "cdp"},
 		"browser": {"--adapter", "segment", "--service", "cdp", "--public"}, "native": {"--adapter", "native"}} {
 		var made struct {
 			Source   source `json:"source"`
@@ -38,6 +38,7 @@ func addTenant(t *testing.T, w *world, r *region, id string) *region {
 		made.Source.WriteKey, made.Source.Token = made.WriteKey, made.WriteKey
 		other.Sources[name] = made.Source
 	}
+	other.withVendors(t)
 	return &other
 }
 
@@ -48,6 +49,7 @@ func TestTenantsAreApart(t *testing.T) {
 		w := newWorld(t, kind)
 		c := newCanaries()
 		acme := w.region("ie1")
+		acme.withCloudEvents(t)
 		globex := addTenant(t, w, acme, "globex")
 		p := newPerson(c)
 		q := *p

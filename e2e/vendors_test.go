@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
+	"net/url"
 	"strconv"
 	"testing"
 	"time"
@@ -38,6 +39,31 @@ func (v *visit) source(t *testing.T, r *region, body m) (path, key string) {
 		v.c.add("a verify token", made.VerifyToken)
 	}
 	return made.Source.Path, made.WriteKey
+}
+
+// sendPixel sends an event as the address of an image, and one that is refused.
+func (v *visit) sendPixel(t *testing.T, ie1 *region) {
+	t.Helper()
+	event := func() call {
+		return v.c.collect(func() (m, string) {
+			id := v.c.text("pixel messageId")
+			return m{"messageId": id, "anonymousId": v.c.text("pixel anonymousId"), "event": v.c.odd("pixel event"),
+				"properties." + v.c.text("pixel name"): v.c.odd("pixel value"), "context.ip": v.c.ip("pixel context.ip")}, id
+		})
+	}
+	send := func(c call, more string) answer {
+		q := url.Values{"writeKey": {ie1.Sources["browser"].WriteKey}}
+		for name, value := range c.body {
+			q.Set(name, value.(string))
+		}
+		return ie1.send(t, "GET", "/pixel/v1/track?"+q.Encode()+more, nil, nil)
+	}
+	good := event()
+	v.good = append(v.good, good)
+	if a := send(good, "").want(t, 200); a.header.Get("Content-Type") != "image/gif" {
+		t.Errorf("a pixel is answered with %s", a.header.Get("Content-Type"))
+	}
+	send(event(), "&event."+v.c.text("pixel name below")+"=1").want(t, 400)
 }
 
 // sendSendGrid sends an event, and one with a bad signature.

@@ -86,6 +86,7 @@ func (v *visit) sendGood(t *testing.T) {
 	h := bearer(ie1.Sources["native"].Token)
 	h["Content-Type"] = "application/x-ndjson"
 	ie1.send(t, "POST", "/v1/records", h, lines.Bytes()).want(t, 200)
+	v.sendPixel(t, ie1)
 	v.sendTwilio(t, ie1)
 	v.sendSendGrid(t, ie1)
 	v.sendWhatsApp(t, ie1)
@@ -272,7 +273,7 @@ func (v *visit) look(t *testing.T) {
 		for _, path := range []string{"/metrics", "/healthz", "/readyz", "/", "/ledger/checkpoint", "/api/openapi.json", "/api/docs"} {
 			v.saw(r.ID+path, string(v.w.get(t, r.URL+path)))
 		}
-		for _, path := range []string{"/stats", "/refusals"} {
+		for _, path := range []string{"/stats", "/refusals", "/violations"} {
 			v.saw(r.ID+path, string(r.api(t, "GET", path, nil).want(t, 200).body))
 		}
 		for path, tile := range v.w.tiles(t, r) {

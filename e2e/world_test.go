@@ -69,6 +69,12 @@ type source struct {
 	ID       string `json:"id"`
 	WriteKey string `json:"write_key"`
 	Token    string `json:"token"`
+
+	// of vendors who sign
+	URL        string `json:"url"`
+	AuthToken  string `json:"auth_token"`
+	PrivateKey string `json:"private_key"`
+	AppSecret  string `json:"app_secret"`
 }
 
 // onBothStores runs f on SQLite and on PostgreSQL.

@@ -11,6 +11,7 @@ import (
 
 	"domicile.dev/examples"
 	"domicile.dev/internal/fault"
+	"domicile.dev/internal/plan"
 	"domicile.dev/internal/programme"
 )
 
@@ -19,6 +20,8 @@ type programmeCmd struct {
 	Check  programmeCheckCmd  `cmd:"" help:"Load a programme and report every fault; exit 3 when there is one."`
 	Show   programmeShowCmd   `cmd:"" help:"Show what a programme declares."`
 	Schema programmeSchemaCmd `cmd:"" help:"Print the JSON Schema of a programme's files, for editors."`
+
+	Suggest programmeSuggestCmd `cmd:"" help:"Say of samples on stdin what the programme doesn't map, and where it might belong."`
 }
 
 type programmeCheckCmd struct {
@@ -27,7 +30,7 @@ type programmeCheckCmd struct {
 
 type programmeShowCmd struct {
 	Dir     string `arg:"" optional:"" help:"The programme's folder; the built-in example when it is left out."`
-	Section string `short:"s" enum:"all,regions,services,categories,kinds,purposes,recipients,retention" default:"all" help:"One of ${enum}."`
+	Section string `short:"s" enum:"all,regions,services,categories,kinds,plans,purposes,recipients,retention" default:"all" help:"One of ${enum}."`
 }
 
 type programmeSchemaCmd struct{}
@@ -43,6 +46,9 @@ type checkAnswer struct {
 func (c *programmeCheckCmd) Run(e *env) error {
 	p, err := openProgramme(c.Dir)
 	var faults programme.Faults
+	if err == nil {
+		err = plan.Check(p)
+	}
 	if err != nil && !errors.As(err, &faults) {
 		return err
 	}
@@ -127,7 +133,7 @@ func showProgramme(w io.Writer, p *programme.Programme, section string) error {
 	for _, s := range []struct {
 		name string
 		show func(io.Writer, *programme.Programme)
-	}{{"regions", showRegions}, {"services", showServices}, {"categories", showCategories}, {"kinds", showKinds},
+	}{{"regions", showRegions}, {"services", showServices}, {"categories", showCategories}, {"kinds", showKinds}, {"plans", showPlans},
 		{"purposes", showPurposes}, {"recipients", showRecipients}, {"retention", showRetention}} {
 		if section != "all" && section != s.name {
 			continue
@@ -172,6 +178,22 @@ func showKinds(w io.Writer, p *programme.Programme) {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", k.Service, k.Kind, f.Path, f.Category, f.OwnerOrDefault())
 		}
 	}
+}
+
+func showPlans(w io.Writer, p *programme.Programme) {
+	fmt.Fprintln(w, "PLAN\tKIND\tEVENT\tUNPLANNED EVENT\tUNPLANNED PROPERTY\tINVALID")
+	for _, x := range p.Plans {
+		for _, e := range x.Events {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", x.ID, e.Kind, e.Event, keepOr(x.UnplannedEvent), keepOr(x.UnplannedProperty), keepOr(x.Invalid))
+		}
+	}
+}
+
+func keepOr(setting string) string {
+	if setting == "" {
+		return programme.PlanKeep
+	}
+	return setting
 }
 
 func showPurposes(w io.Writer, p *programme.Programme) {

@@ -48,6 +48,7 @@ type sourceCreateCmd struct {
 	Adapter string `required:"" help:"What speaks to it: segment (Segment and RudderStack SDKs), native, cloudevents, or a vendor, with its secret on stdin: twilio (AuthToken), sendgrid (public key of the signed event webhook), whatsapp (app secret)." placeholder:"NAME"`
 	Service string `help:"Service of the programme that the data belongs to. Default: the only one that fits; native records name their own." placeholder:"NAME"`
 	Public  bool   `help:"For a key that browsers hold: it claims identities and never joins people."`
+	OAuth   bool   `name:"oauth" help:"For the OAuth of Segment's server SDKs: the public key of the application comes on stdin, as PEM, and the write key brings nothing without a token."`
 	Name    string `help:"Name for people." placeholder:"NAME"`
 
 	AccountSid string `help:"Account at the vendor, such as Twilio's AC…." placeholder:"SID"`
@@ -63,7 +64,10 @@ func (c *sourceCreateCmd) Run(e *env) error {
 		return err
 	}
 	n := client.NewSource{Adapter: c.Adapter, Service: c.Service, Name: c.Name, AccountSID: c.AccountSid}
-	if signed[c.Adapter] {
+	if c.OAuth && c.Adapter != "segment" {
+		return fault.New(fault.Invalid, "call.invalid", "only sources of segment have OAuth")
+	}
+	if signed[c.Adapter] || c.OAuth {
 		if n.Secret, err = readSecret(e); err != nil {
 			return err
 		}
@@ -89,7 +93,11 @@ func (c *sourceListCmd) Run(e *env) error {
 	}
 	rows := [][]string{{"SOURCE", "ADAPTER", "SERVICE", "TRUST", "STATE", "SINCE", "NAME"}}
 	for _, s := range all {
-		rows = append(rows, []string{s.ID, s.Adapter, s.Service, s.Trust, s.State, clock(s.CreatedAt), s.Name})
+		trust := s.Trust
+		if s.OAuth {
+			trust += ", oauth"
+		}
+		rows = append(rows, []string{s.ID, s.Adapter, s.Service, trust, s.State, clock(s.CreatedAt), s.Name})
 	}
 	return e.table(rows...)
 }
@@ -98,7 +106,7 @@ type sourceRotateCmd struct {
 	owner
 	ID    string        `arg:"" help:"The source's id, src_…."`
 	Grace time.Duration `help:"How long the old key goes on working, such as 24h. Default: not at all." placeholder:"TIME"`
-	Stdin bool          `help:"The vendor's new secret comes on stdin: for sources whose vendor signs."`
+	Stdin bool          `help:"The vendor's new secret comes on stdin: for sources whose vendor signs, and for the new public key of one with OAuth."`
 }
 
 // Run rotates a source's key.

@@ -59,7 +59,7 @@ func readIdentifiers(e *env) ([]client.Identifier, error) {
 	return ids, err
 }
 
-// readSecret reads a vendor's secret from stdin, a line: arguments can be read by everybody on the
+// readSecret reads a vendor's secret from stdin, a line, or a key in PEM: arguments can be read by everybody on the
 // machine and stay in the shell's history. It never says what it read.
 func readSecret(e *env) (string, error) {
 	if f, ok := e.in.(*os.File); ok && xterm.IsTerminal(int(f.Fd())) {
@@ -74,7 +74,7 @@ func readSecret(e *env) (string, error) {
 	case secret == "":
 		return "", fault.New(fault.Invalid, "stdin.empty", "there is no secret on stdin").
 			WithHint("as in: domicile source create --adapter twilio <auth-token.txt")
-	case strings.ContainsAny(secret, "\r\n"):
+	case strings.ContainsAny(secret, "\r\n") && !strings.HasPrefix(secret, "-----BEGIN "):
 		return "", fault.New(fault.Invalid, "stdin.bad_secret", "stdin has more than one line, a secret is one")
 	}
 	return secret, nil

@@ -104,7 +104,11 @@ func printChange(e *env, ch client.Change, err error) error {
 		pairs = append(pairs, "tenant", t.ID, "state", t.State)
 	}
 	if s := ch.Source; s != nil {
-		pairs = append(pairs, "source", s.ID, "tenant", s.Tenant, "adapter", s.Adapter, "service", s.Service, "trust", s.Trust, "account", s.AccountSID, "path", s.Path, "state", s.State,
+		oauth := ""
+		if s.OAuth {
+			oauth = "yes: the write key brings nothing without a token from /token"
+		}
+		pairs = append(pairs, "source", s.ID, "tenant", s.Tenant, "adapter", s.Adapter, "service", s.Service, "trust", s.Trust, "oauth", oauth, "account", s.AccountSID, "path", s.Path, "state", s.State,
 			"old key until", clockOf(s.OldKeyValidTo))
 	}
 	if t := ch.Token; t != nil {

@@ -35,6 +35,7 @@ func (c *upCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	boundMemory()
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return fault.New(fault.Invalid, "up.dir", "can't make the folder %s", c.Dir).WithHint("give another with --dir").Because(err)
 	}
@@ -84,6 +85,7 @@ func (c *serveCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	boundMemory()
 	return app.ServeNode(e.ctx, n, app.Options{Programme: p, Log: newLog(e, n.LogLevel), Version: version(), OTLP: n.OTLP},
 		func(addr string) { _, _ = fmt.Fprintf(e.err, "region %s answers on %s\n", n.Region, addr) })
 }

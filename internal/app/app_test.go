@@ -225,11 +225,17 @@ func TestConfigSaysEveryFault(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write("region: IE 1\nlisten: nowhere\nstore: mysql://x\nlog_level: loud\nclient_ip: \"the peer\"\n")
+	write("region: IE 1\nlisten: nowhere\nstore: mysql://x\nlog_level: loud\nclient_ip: \"the peer\"\ntrusted_proxies: [10.0.0.0/8, ::/0, home]\n")
 	_, err := config.Load(file)
-	for _, want := range []string{"region:", "listen:", "store:", "log_level:", "client_ip:", "data:"} {
+	for _, want := range []string{"region:", "listen:", "store:", "log_level:", "client_ip:", "data:", "trusted_proxies.1:", "trusted_proxies.2:"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v lacks %s", err, want)
+		}
+	}
+	for _, half := range []struct{ text, want string }{{"client_ip: X-Real-IP", "trusted_proxies:"}, {"trusted_proxies: [10.0.0.1]", "client_ip:"}} {
+		write("region: ie1\nlisten: 127.0.0.1:1\ndata: d\n" + half.text + "\n")
+		if _, err = config.Load(file); err == nil || !strings.Contains(err.Error(), half.want) {
+			t.Errorf("%s: %v lacks %s", half.text, err, half.want)
 		}
 	}
 	write("region: ie1\nlistn: 127.0.0.1:1\n")

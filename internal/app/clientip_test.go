@@ -14,9 +14,12 @@ import (
 
 // A node behind a proxy keeps a browser's address as the proxy tells it, and only where it is told to.
 func TestABrowsersAddressComesFromTheConfiguredHeader(t *testing.T) {
-	for header, want := range map[string]string{"X-Forwarded-For": `"ip":"203.0.113.7"`, "": ""} {
+	for _, tt := range []struct{ header, proxy, want string }{{"X-Forwarded-For", "127.0.0.1", `"ip":"203.0.113.7"`}, {"X-Forwarded-For", "10.0.0.0/8", ""}, {"", "", ""}} {
+		header, want := tt.header, tt.want
 		c := node(t.TempDir())
-		c.ClientIP = header
+		if c.ClientIP = header; tt.proxy != "" {
+			c.TrustedProxies = []string{tt.proxy}
+		}
 		n, err := open(t, c)
 		if err != nil {
 			t.Fatal(err)
@@ -57,7 +60,7 @@ func TestABrowsersAddressComesFromTheConfiguredHeader(t *testing.T) {
 		ask("POST", "/v1/t", key, `{"userId":"u","event":"Viewed","messageId":"m-1"}`)
 		got := ask("GET", "/api/v1/records/by-client-id/m-1", token, "")
 		if !strings.Contains(got, want) || want == "" && strings.Contains(got, `"ip"`) {
-			t.Errorf("client_ip %q: read back %s, want %s", header, got, want)
+			t.Errorf("client_ip %q, trusted_proxies %q: read back %s, want %s", header, tt.proxy, got, want)
 		}
 		if want != "" && !strings.Contains(got, "device_data") {
 			t.Errorf("the address has no part of its category: %s", got)

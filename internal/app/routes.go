@@ -45,7 +45,7 @@ func (n *Node) routes(r *rules, ledgerPages http.Handler) http.Handler {
 		}
 		mux.ServeHTTP(w, r)
 	})
-	in := api.NewIngest(n.Tenants, n.Plane, r, api.IngestOptions{Region: n.Config.Region, URL: n.Config.URL, ClientIP: n.Config.ClientIP, Log: n.log})
+	in := api.NewIngest(n.Tenants, n.Plane, r, api.IngestOptions{Region: n.Config.Region, URL: n.Config.URL, ClientIP: n.Config.ClientIP, TrustedProxies: n.Config.Proxies(), Tokens: n.Tenants, Log: n.log, Planned: r.planned})
 	return api.NewWebhooks(in, n.Tenants, vendors...).First(in.First(rest))
 }
 

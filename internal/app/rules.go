@@ -3,11 +3,14 @@ package app
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/ingest"
 	"domicile.dev/internal/ingest/cloudevents"
+	"domicile.dev/internal/plan"
 	"domicile.dev/internal/programme"
+	"domicile.dev/internal/tenant"
 	"domicile.dev/internal/term"
 )
 
@@ -15,6 +18,7 @@ import (
 type rules struct {
 	p     *programme.Programme
 	kinds map[[2]string]*ingest.Kind
+	plans *plan.Set
 }
 
 // compile turns the declared kinds into what decoders walk.
@@ -23,7 +27,7 @@ func compile(p *programme.Programme) (*rules, error) {
 	for k, fields := range p.KindRules() {
 		list := make([]ingest.Rule, 0, len(fields))
 		for _, f := range fields {
-			list = append(list, ingest.Rule{Path: f.Path, Category: f.Category, Owner: f.OwnerOrDefault()})
+			list = append(list, ingest.Rule{Path: f.Path, Category: f.Category, Owner: f.OwnerOrDefault(), Precise: p.PreciseLocation(f.Category)})
 		}
 		kind, err := ingest.Compile(k.Service, k.Kind, list)
 		if err != nil {
@@ -31,7 +35,22 @@ func compile(p *programme.Programme) (*rules, error) {
 		}
 		r.kinds[[2]string{k.Service, k.Kind}] = kind
 	}
+	for _, k := range p.Kinds {
+		if kind := r.kinds[[2]string{k.Service, k.Kind}]; kind != nil {
+			kind.SubjectType = k.SubjectType
+		}
+	}
+	plans, err := plan.Compile(p, r)
+	if err != nil {
+		return nil, fmt.Errorf("compile the plans: %w", err)
+	}
+	r.plans = plans
 	return r, nil
+}
+
+// planned returns the kinds as the plan of a source judges their events.
+func (r *rules) planned(src *tenant.Source) ingest.Kinds {
+	return r.plans.Kinds(plan.Source{Tenant: src.TenantID, ID: src.ID, Name: src.Name, Adapter: src.Adapter, Service: src.Service})
 }
 
 // sends is a kind that the adapter sends and that its source's service has to declare. Records of
@@ -57,7 +76,7 @@ func (r *rules) serviceFor(adapter, service string) (string, error) {
 		return service, nil
 	}
 	return "", fault.New(fault.Invalid, "source.unknown_service", "a source of %s needs a service for which the programme declares the kind %s", adapter, kind).
-		With("services", fit).WithHint("give one of services")
+		With("services", fit).WithHint("give one of: " + strings.Join(fit, ", "))
 }
 
 // services returns the ids of the services that declare the kind, or of all.

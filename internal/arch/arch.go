@@ -22,6 +22,8 @@ var Levels = map[string]int{
 
 	"internal/residency": 2, // where a person is at home, by the tenant's rules
 
+	"internal/plan": 2, // tracking plans: what is planned, invalid, and where it might belong
+
 	"internal/ledger": 3, // append, prove, verify
 	"internal/record": 3, // the record log, its index and cursors
 	"internal/vault":  3, // keys per person, epochs

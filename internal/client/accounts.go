@@ -22,6 +22,7 @@ type Source struct {
 	Adapter       string     `json:"adapter"`
 	Service       string     `json:"service,omitempty"`
 	Trust         string     `json:"trust"`
+	OAuth         bool       `json:"oauth,omitempty"`
 	AccountSID    string     `json:"account_sid,omitempty"`
 	Path          string     `json:"path,omitempty"` // of its webhooks, below the region's address
 	State         string     `json:"state"`
@@ -60,7 +61,7 @@ type NewSource struct {
 	Trust      string `json:"trust,omitempty"`
 	Name       string `json:"name,omitempty"`
 	AccountSID string `json:"account_sid,omitempty"`
-	Secret     string `json:"secret,omitempty"` // what the vendor signs with
+	Secret     string `json:"secret,omitempty"` // what the vendor signs with, or an OAuth application's public key
 }
 
 // OnlyToken stands for a tenant's only token.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -41,6 +42,8 @@ type Node struct {
 	Peers map[string]Peer `yaml:"peers"`
 	// ClientIP is "peer", "none", or the header in which a proxy writes a browser's address. Default "peer".
 	ClientIP string `yaml:"client_ip"`
+	// TrustedProxies are the addresses or CIDRs of the proxies from which that header is believed.
+	TrustedProxies []string `yaml:"trusted_proxies"`
 	// EpochLength is how long person keys stay wrapped by one epoch key. Default 7 days.
 	EpochLength time.Duration `yaml:"epoch_length"`
 	// OTLP is the endpoint that gets traces, "http://host:4318"; empty sends none.
@@ -164,6 +167,18 @@ func (n *Node) Check() error {
 	if n.ClientIP != "" && !headerName.MatchString(n.ClientIP) {
 		bad("client_ip", "give peer, none, or the name of the header that the proxy sets")
 	}
+	for i, s := range n.TrustedProxies {
+		if p, err := prefix(s); err != nil {
+			bad(fmt.Sprintf("trusted_proxies.%d", i), "give an address or a CIDR, such as 10.1.0.0/16")
+		} else if p.Bits() == 0 {
+			bad(fmt.Sprintf("trusted_proxies.%d", i), "%s trusts everybody: give the addresses of your proxies", s)
+		}
+	}
+	if named := n.ClientIP != "" && n.ClientIP != "peer" && n.ClientIP != "none"; named && len(n.TrustedProxies) == 0 {
+		bad("trusted_proxies", "give the addresses of the proxies that write %s: from anybody else it is not believed", n.ClientIP)
+	} else if !named && len(n.TrustedProxies) > 0 {
+		bad("client_ip", "name the header that the trusted proxies write, such as X-Forwarded-For")
+	}
 	switch n.LogLevel {
 	case "", "debug", "info", "warn", "error":
 	default:
@@ -174,6 +189,24 @@ func (n *Node) Check() error {
 			WithHint("docs/configuration.md lists every key").Because(errors.New("bad configuration"))
 	}
 	return nil
+}
+
+// Proxies returns TrustedProxies, which Check found good.
+func (n *Node) Proxies() (all []netip.Prefix) {
+	for _, s := range n.TrustedProxies {
+		if p, err := prefix(s); err == nil {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// prefix reads a CIDR, or an address alone.
+func prefix(s string) (netip.Prefix, error) {
+	if ip, err := netip.ParseAddr(s); err == nil {
+		return ip.Unmap().Prefix(ip.Unmap().BitLen())
+	}
+	return netip.ParsePrefix(s)
 }
 
 func loopback(host string) bool {

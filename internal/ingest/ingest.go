@@ -54,6 +54,7 @@ type Event struct {
 	Fragments   []Fragment // by ascending Slot, at least one
 	Slots       uint64     // set of the fragments' slots: with Kind it is the event's shape
 	Refused     *Refusal
+	Findings    []Finding // what was dropped or set aside, or made a plan refuse it; of a refused event too
 }
 
 // Refusal says which event was not kept and why. Path can hold personal data, since names of
@@ -74,6 +75,7 @@ type Env struct {
 	ReceivedAt time.Time
 	Kinds      Kinds
 	Service    string // the source's service, for protocols that do not name it
+	Key        string // the write key by which the request came, "" when it isn't known
 
 	// Peer is the address that the request came from, "" when it isn't known or not to be kept.
 	// PeerIsSubject says that whoever sends is the person: the source is a browser or an app.
@@ -140,7 +142,7 @@ func (b *Batch) Add(index int) *Event {
 // Refuse makes e a refused event and drops what it had.
 func (b *Batch) Refuse(e *Event, reason, path string) {
 	b.identifiers = b.identifiers[:b.own]
-	*e = Event{Index: e.Index, Kind: e.Kind, Refused: &Refusal{Index: e.Index, Reason: reason, Path: path}}
+	*e = Event{Index: e.Index, Kind: e.Kind, Findings: e.Findings, Refused: &Refusal{Index: e.Index, Reason: reason, Path: path}}
 }
 
 // Identify adds an identifier to e, the event last added, unless it is there already.
@@ -172,5 +174,5 @@ func (b *Batch) Path(e *Event) string {
 	if e.Refused == nil {
 		return ""
 	}
-	return MaskPath(e.Refused.Path, func(name string) bool { return b.Words != nil && b.Words(name) || e.Kind.Knows(name) })
+	return short(MaskPath(e.Refused.Path, func(name string) bool { return b.Words != nil && b.Words(name) || e.Kind.Knows(name) }))
 }

@@ -15,6 +15,7 @@ type Rule struct {
 	Path     string // names joined by dots from the record's root; "*" stands for any one name
 	Category string
 	Owner    string // a role of term, OwnerWriter or OwnerNobody; "" means OwnerWriter
+	Precise  bool   // exact places may be in the category; anywhere else they are dropped
 }
 
 // Part is what a fragment can be: one category of what one owner's key seals.
@@ -29,9 +30,16 @@ type Kinds interface {
 type Kind struct {
 	Service, Name string
 
+	// SubjectType is the type of identifier that a bare name of a person has, where the protocol
+	// itself does not say what it names: the attribute subject of a CloudEvent. "" is none.
+	SubjectType string
+
 	parts    []Part   // the first is what no rule names
 	branches []branch // the first is the root
+	plain    int32    // the first of as many branches as there are parts, from which nothing leads on
 	words    map[string]struct{}
+	precise  uint64 // set of the parts that exact places may be in
+	plan     Plan
 }
 
 // MaxParts is how many different (category, owner) pairs one kind may have, so that a set of them
@@ -91,6 +99,10 @@ func Compile(service, name string, rules []Rule) (*Kind, error) {
 	}
 	if c.branch(0, all); c.err != nil {
 		return nil, c.err
+	}
+	c.kind.plain = int32(len(c.kind.branches))
+	for i := range c.kind.parts {
+		c.kind.branches = append(c.kind.branches, branch{part: int32(i)})
 	}
 	return c.kind, nil
 }
@@ -177,6 +189,9 @@ func (c *compiler) part(r Rule) int32 {
 		}
 		c.kind.parts = append(c.kind.parts, p)
 	}
+	if r.Precise {
+		c.kind.precise |= 1 << i
+	}
 	return int32(i)
 }
 
@@ -220,5 +235,12 @@ func (k *Kind) Knows(name string) bool {
 		return false
 	}
 	_, ok := k.words[name]
-	return ok
+	return ok || k.plan != nil && k.plan.Knows(name)
+}
+
+// Under returns the kind as p judges its events.
+func (k *Kind) Under(p Plan) *Kind {
+	under := *k
+	under.plan = p
+	return &under
 }

@@ -27,7 +27,15 @@ type splitter struct {
 // each part that has members, together holding every member that is not dropped exactly once, at
 // its place, as it was sent. An object that has nothing left makes one empty unclassified
 // fragment, so that each record has a part.
-func (b *Batch) Split(e *Event, root int) {
+//
+// What the kind's plan doesn't have is set aside as unclassified, or dropped, and exact places are
+// dropped outside of the parts that may hold them: then Doc is another afterwards, that of the
+// object alone. When the plan refuses the event, it is refused, and Split returns why and where.
+func (b *Batch) Split(e *Event, root int) (reason, path string) {
+	if root, reason, path = b.judge(e, root); reason != "" {
+		b.Refuse(e, reason, path)
+		return reason, path
+	}
 	s, d := &b.splitter, &b.Doc
 	used, dropped := s.sort(e.Kind, d, root)
 	e.Slots = used
@@ -49,6 +57,7 @@ func (b *Batch) Split(e *Event, root int) {
 		b.fragments = append(b.fragments, f)
 	}
 	e.Fragments = b.fragments[from:len(b.fragments):len(b.fragments)]
+	return "", ""
 }
 
 // sort gives each member below root to a part: what a part has is a list of runs from its head.
@@ -69,6 +78,18 @@ func (s *splitter) sort(k *Kind, d *scan.Doc, root int) (used uint64, dropped bo
 		}
 		from := &k.branches[at[n.Parent]]
 		part := from.part
+		if n.Mark != 0 {
+			if n.Mark == within { // some of it goes elsewhere
+				if at[i] = from.next(d, int(i)); at[i] == 0 {
+					at[i] = k.plain + part
+				}
+				i++
+				continue
+			}
+			used = s.give(0, i, n, nodes, used)
+			i = n.Next
+			continue
+		}
 		if to := from.next(d, int(i)); to != 0 {
 			br := &k.branches[to]
 			if n.Next > i+1 && (len(br.table) > 0 || br.any != 0) {

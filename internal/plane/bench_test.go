@@ -29,7 +29,7 @@ func exampleRules(t testing.TB) rules {
 	for k, fields := range p.KindRules() {
 		var list []ingest.Rule
 		for _, f := range fields {
-			list = append(list, ingest.Rule{Path: f.Path, Category: f.Category, Owner: f.OwnerOrDefault()})
+			list = append(list, ingest.Rule{Path: f.Path, Category: f.Category, Owner: f.OwnerOrDefault(), Precise: p.PreciseLocation(f.Category)})
 		}
 		kind, err := ingest.Compile(k.Service, k.Kind, list)
 		if err != nil {

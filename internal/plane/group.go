@@ -136,6 +136,7 @@ func (p *Plane) commitGroup(ops []*op) (err error) {
 	}
 	durable = true
 	g.publish()
+	g.observeFound()
 	p.metrics.observe(ops, time.Since(began).Seconds())
 	return nil
 }
@@ -172,6 +173,7 @@ type group struct {
 	appended  *record.Appended
 	counts    map[countKey]int64
 	refused   map[refusalKey]int64
+	found     map[findingKey]int64
 	met       []metPerson     // whom slow events named, for the cache
 	destroyed []vault.Wrapped // keys that must leave this node's memory
 }
@@ -277,6 +279,9 @@ func (g *group) countAll() error {
 		if err := g.p.Counters.AddRefusals(g.tx, refusals); err != nil {
 			return err
 		}
+	}
+	if err := g.countFound(); err != nil {
+		return err
 	}
 	g.changes = g.p.Changes.ChangeSeq(g.tx)
 	return nil

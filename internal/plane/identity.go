@@ -345,12 +345,16 @@ func (g *group) append(ops []*ingestOp) error {
 			} else {
 				o.outcome.accepted++
 				g.count(o, e.ev, "accepted", "")
+				g.note(o, e.ev)
 			}
 			n++
 			g.met = g.meet(e)
 		}
 		for _, r := range o.refused {
 			g.countRefused(o, r)
+		}
+		for _, ev := range o.unplanned {
+			g.note(o, ev)
 		}
 	}
 	return nil

@@ -62,6 +62,8 @@ type ingestOp struct {
 	bytes   int
 	refused []ingest.Refusal
 	outcome outcome
+
+	unplanned []*ingest.Event // refused by their plan
 }
 
 // outcome is what the group's transaction decided; it is reset whenever that runs again.
@@ -110,6 +112,9 @@ func (p *Plane) prepare(src *tenant.Source, b *ingest.Batch) *ingestOp {
 			r := *ev.Refused
 			r.Path = b.Path(ev)
 			o.refused = append(o.refused, r)
+			if len(ev.Findings) > 0 && refusedByPlan(ev) {
+				o.unplanned = append(o.unplanned, ev)
+			}
 			continue
 		}
 		e := prepared{ev: ev}

@@ -47,6 +47,9 @@ type StatStore interface {
 	AddRefusals(tx store.Tx, refusals []RefusalCount) error
 	Counts(tx store.Tx, tenant uint32, since time.Time) ([]Count, error)
 	Refusals(tx store.Tx, tenant uint32, limit int) ([]RefusalCount, error)
+	AddViolations(tx store.Tx, found []Violation) error
+	// Violations returns the latest first.
+	Violations(tx store.Tx, tenant uint32, limit int) ([]Violation, error)
 	// OldestRemains is when the longest erased person was erased whose sealed remains are not
 	// yet compacted away, in Unix milliseconds; 0 when there are none.
 	OldestRemains(tx store.Tx, tenant uint32) (int64, error)

@@ -33,6 +33,10 @@ func encode(b *bytes.Buffer, v reflect.Value) {
 		encodeText(b, p.String())
 		return
 	}
+	if s, ok := v.Interface().(JSONSchema); ok {
+		b.WriteString(string(s)) // canonical JSON itself
+		return
+	}
 	switch v.Kind() {
 	case reflect.Pointer:
 		encode(b, v.Elem())

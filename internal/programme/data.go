@@ -20,6 +20,7 @@ type Category struct {
 	StatusValues           []string `yaml:"status_values" doc:"The values that a status element can have."`
 	Excludes               []string `yaml:"excludes" doc:"What is expressly not in it."`
 	NeverCollected         []string `yaml:"never_collected" doc:"What is never collected."`
+	PreciseLocation        bool     `yaml:"precise_location" doc:"True for the one category, customer content, that exact places may be in; anywhere else they are dropped."`
 	GeneralLocationContext []string `yaml:"general_location_context" doc:"Where a general location is derived."`
 	ExerciseLink           bool     `yaml:"exercise_link" doc:"True when the notice links to the exercise of a right on it."`
 	CombinedWithOtherData  bool     `yaml:"combined_with_other_data" doc:"True when it is combined with other data."`
@@ -47,11 +48,12 @@ type CategoryUse struct {
 
 // Kind says how the records of one kind of one service split into categories.
 type Kind struct {
-	Service   string   `yaml:"service" is:"required;ref=services" doc:"The service."`
-	Kind      string   `yaml:"kind" is:"required;word" doc:"The kind; the service lists it too."`
-	ClientID  string   `yaml:"client_id" is:"path" doc:"Path of the client's own id in what an adapter receives. Native records carry it outside their data."`
-	FieldSets []string `yaml:"field_sets" is:"ref=field_sets" doc:"Shared mappings, later ones and own fields override."`
-	Fields    []Field  `yaml:"fields" doc:"Own mappings. What nothing maps is unclassified and never leaves."`
+	Service     string   `yaml:"service" is:"required;ref=services" doc:"The service."`
+	Kind        string   `yaml:"kind" is:"required;word" doc:"The kind; the service lists it too."`
+	ClientID    string   `yaml:"client_id" is:"path" doc:"Path of the client's own id in what an adapter receives. Native records carry it outside their data."`
+	SubjectType string   `yaml:"subject_type" is:"identifier" doc:"Type of identifier that the bare name of a person in the protocol's own subject attribute has, as user_id; for CloudEvents, whose subject can be any thing. When left out, such a name is nobody's."`
+	FieldSets   []string `yaml:"field_sets" is:"ref=field_sets" doc:"Shared mappings, later ones and own fields override."`
+	Fields      []Field  `yaml:"fields" doc:"Own mappings. What nothing maps is unclassified and never leaves."`
 }
 
 // FieldSet is a list of mappings that several kinds share.

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // decoder fills typed values from nodes and collects every fault on the way.
@@ -14,6 +16,8 @@ type decoder struct {
 	ids    map[string]map[string]*node // name space → id → where it is declared
 	refs   []reference
 	at     map[any]*node // pointer to a decoded struct → its node, for the checks that follow
+
+	schemas map[JSONSchema]*jsonschema.Schema // those of plans, compiled
 }
 
 func newDecoder() *decoder {
@@ -72,6 +76,10 @@ func (d *decoder) value(n *node, v reflect.Value, r rules, path string) {
 	}
 	if v.Type() == reflect.TypeFor[Period]() {
 		d.period(n, v)
+		return
+	}
+	if v.Type() == reflect.TypeFor[JSONSchema]() {
+		v.SetString(string(d.schema(n)))
 		return
 	}
 	switch v.Kind() {

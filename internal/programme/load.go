@@ -58,6 +58,7 @@ func Load(fsys fs.FS) (*Programme, error) {
 		return nil, faults[:min(len(faults), maxFaults)]
 	}
 	p.buildIndex()
+	p.index.schemas = d.schemas
 	p.Hash = hash(p)
 	return p, nil
 }

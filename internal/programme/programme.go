@@ -12,6 +12,7 @@ import (
 	"iter"
 
 	"domicile.dev/internal/term"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // Format is the version of the format, the value of the key `format`.
@@ -31,6 +32,7 @@ type Programme struct {
 	Categories     []Category      `yaml:"categories" is:"required" doc:"The data categories of the notice."`
 	FieldSets      []FieldSet      `yaml:"field_sets" doc:"Field mappings that several kinds share."`
 	Kinds          []Kind          `yaml:"kinds" doc:"How the records of each kind split into categories."`
+	Plans          []Plan          `yaml:"plans" doc:"Tracking plans: what some sources may send."`
 	Purposes       []Purpose       `yaml:"purposes" is:"required" doc:"Why data is processed."`
 	Recipients     []Recipient     `yaml:"recipients" doc:"Who gets data: the classes that the notice names, and each sub-processor, partner or entity in them."`
 	Flows          []Flow          `yaml:"flows" doc:"Declared, running streams. What is not declared is denied."`
@@ -54,6 +56,7 @@ type index struct {
 	mechanisms map[string]*Mechanism
 	sets       map[string]*FieldSet
 	kinds      map[[2]string]*Kind
+	schemas    map[JSONSchema]*jsonschema.Schema
 }
 
 func (p *Programme) buildIndex() {

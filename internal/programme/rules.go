@@ -88,6 +88,7 @@ type form struct {
 }
 
 const (
+	typePattern      = `^[a-z][a-z0-9_]{0,31}$`
 	wordPattern      = `^[a-z0-9][a-z0-9_.-]{0,63}$`
 	pathPattern      = `^(\*|[A-Za-z0-9_$@-]+)(\.(\*|[A-Za-z0-9_$@-]+)){0,15}$`
 	fideslangPattern = `^(user|system)(\.[a-z_]+){0,3}$`
@@ -98,6 +99,8 @@ const (
 var forms = map[string]form{
 	"word": {ok: matches(wordPattern), says: "lower-case letters, digits, dots, dashes and underscores", pattern: wordPattern,
 		hint: func(s string) string { return rewrite(s, fold(s), matches(wordPattern)) }},
+	"identifier": {ok: matches(typePattern), says: "a type of identifier: lower-case letters, digits and underscores", pattern: typePattern,
+		hint: func(s string) string { return rewrite(s, strings.ReplaceAll(fold(s), "-", "_"), matches(typePattern)) }},
 	"path": {ok: isPath, says: "a path: keys joined by dots, * for any one key", pattern: pathPattern,
 		hint: func(s string) string { return rewrite(s, strings.TrimPrefix(s, "$."), isPath) }},
 	"country": {ok: isCountry, says: "an ISO 3166-1 alpha-2 country code", pattern: `^[A-Z]{2}$`, hint: countryHint},

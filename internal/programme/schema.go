@@ -42,6 +42,9 @@ func (g *generator) of(t reflect.Type, r rules) object {
 	case reflect.TypeFor[Period]():
 		return object{"type": "string", "pattern": "^unlimited$|" + periodForm.String()}
 	}
+	if t == reflect.TypeFor[JSONSchema]() {
+		return object{"type": "object"}
+	}
 	switch t.Kind() {
 	case reflect.Pointer:
 		return g.of(t.Elem(), r)

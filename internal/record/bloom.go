@@ -23,6 +23,7 @@ const (
 	foldable    = 64
 )
 
+// piecesOf returns how many pieces a filter has at most.
 func piecesOf(f Family) int {
 	if f == ByClient {
 		return clientParts
@@ -30,16 +31,26 @@ func piecesOf(f Family) int {
 	return subjectPart
 }
 
-// newFilter returns an empty filter for at most keys keys. It can be folded later.
-func newFilter(keys uint64, pieces int) *filter {
-	lines := (int(keys)*bitsPerKey + lineWords*64 - 1) / (lineWords * 64)
-	lines = max(1, lines)
+// linesFor returns how many lines a piece needs for at most keys keys, so that it can be folded.
+func linesFor(keys uint64) int {
+	lines := max(1, (int(keys)*bitsPerKey+lineWords*64-1)/(lineWords*64))
 	if lines > foldable {
 		lines = (lines + foldable - 1) / foldable * foldable
 	}
-	f := &filter{lines: lines}
+	return lines
+}
+
+// piecesIn returns how many pieces a run of keys keys is written with: what a node with so many bytes
+// for filters would not keep isn't built.
+func piecesIn(bytes int64, f Family, keys uint64) int {
+	return max(1, min(piecesOf(f), int(bytes/(int64(linesFor(keys))*lineWords*8))))
+}
+
+// newFilter returns an empty filter for at most keys keys. It can be folded later.
+func newFilter(keys uint64, pieces int) *filter {
+	f := &filter{lines: linesFor(keys)}
 	for range pieces {
-		f.pieces = append(f.pieces, make([]uint64, lines*lineWords))
+		f.pieces = append(f.pieces, make([]uint64, f.lines*lineWords))
 	}
 	return f
 }
@@ -110,8 +121,8 @@ func (f *filter) bytes() int64 { return int64(f.lines) * lineWords * 8 * int64(l
 // pieceBytes is the length of one piece as it is stored.
 func (f *filter) pieceBytes() int { return f.lines * lineWords * 8 }
 
-// encodePiece returns words in little-endian order.
-func encodePiece(words []uint64) []byte {
+// encodeWords returns words in little-endian order.
+func encodeWords(words []uint64) []byte {
 	b := make([]byte, 0, len(words)*8)
 	for _, w := range words {
 		b = binary.LittleEndian.AppendUint64(b, w)

@@ -186,7 +186,7 @@ func TestAFilterLetsEverythingOfItsOwnThrough(t *testing.T) {
 		back := filter{lines: f.lines}
 		for _, p := range f.pieces {
 			words := make([]uint64, len(p))
-			b := encodePiece(p)
+			b := encodeWords(p)
 			if !decodePiece(words, 0, b[:64]) || !decodePiece(words, 64, b[64:]) {
 				t.Fatal("a piece doesn't decode")
 			}

@@ -90,8 +90,8 @@ func (l *Log) budget(infos []RunInfo, known map[int64]*run) (pieces []int) {
 	for i, info := range infos {
 		if r := known[info.ID]; r != nil {
 			pieces[i] = len(r.filter.pieces)
-		} else if info.FilterBlocks > 0 {
-			pieces[i] = piecesOf(info.Family)
+		} else {
+			pieces[i] = info.pieces()
 		}
 		bytes += int64(pieces[i]) * size(i)
 	}
@@ -152,14 +152,23 @@ func (l *Log) loadRun(tx store.Tx, info RunInfo, pieces int) (*run, error) {
 	return r, nil
 }
 
+// pieceBlocks is how many blocks a piece of r's filter has, pieces how many pieces are stored.
+func (r *RunInfo) pieceBlocks() int { return (r.FilterLines*lineWords*8 + metaBytes - 1) / metaBytes }
+
+func (r *RunInfo) pieces() int {
+	if r.FilterBlocks == 0 || r.FilterLines == 0 {
+		return 0
+	}
+	return r.FilterBlocks / r.pieceBlocks()
+}
+
 // loadFilter reads the first pieces of r's filter. Each piece begins a block of its own.
 func (l *Log) loadFilter(tx store.Tx, r *run, pieces int) error {
 	if pieces == 0 {
 		return nil
 	}
-	size := r.filter.pieceBytes()
-	each := (size + metaBytes - 1) / metaBytes // blocks of a piece
-	if size == 0 || r.FilterBlocks != each*piecesOf(r.Family) {
+	size, each := r.filter.pieceBytes(), r.pieceBlocks()
+	if stored := r.pieces(); stored > piecesOf(r.Family) || r.FilterBlocks != each*stored {
 		return corrupt("number of blocks of a run's filter")
 	}
 	for range pieces {

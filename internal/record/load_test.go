@@ -83,6 +83,49 @@ func TestAnOpeningLogReadsNoMoreOfFiltersThanItKeeps(t *testing.T) {
 	})
 }
 
+// TestALargeRunIsWrittenWithNoMoreOfItsFilterThanANodeKeeps: what is not built takes no memory while
+// runs are merged. Fewer pieces find the same.
+func TestALargeRunIsWrittenWithNoMoreOfItsFilterThanANodeKeeps(t *testing.T) {
+	onEach(t, func(t *testing.T, open func(testing.TB) store.DB) {
+		for _, tt := range []struct {
+			most         int64
+			client, subj int // blocks of the filter: one a piece
+		}{{1 << 20, 3, 2}, {900, 2, 2}, {500, 1, 1}, {64, 1, 1}, {-1, 1, 1}} {
+			w := newWorld(t, t, open(t), 1, record.Options{MemRecords: 64, FanIn: 3, FilterBytes: tt.most})
+			for n := range 40 {
+				w.append(t, 0, []*record.Chunk{peopleChunk(n, 16)})
+			}
+			if err := w.nodes[0].Settle(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.db.View(t.Context(), func(tx store.Tx) error {
+				runs, err := sqlstore.Records{}.Runs(tx)
+				for _, r := range runs {
+					want := tt.client
+					if r.Family == record.BySubject {
+						want = tt.subj
+					}
+					if r.State == record.RunPublished && r.FilterBlocks != want {
+						t.Errorf("%d bytes for filters: the filter of family %d has %d pieces of %d bytes, want %d", tt.most, r.Family, r.FilterBlocks, r.FilterLines*64, want)
+					}
+				}
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+			l, err := record.Open(t.Context(), w.db, sqlstore.Records{}, record.Options{}) // a node that has more memory
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.nodes[0] = l
+			for n := range 8 {
+				w.mustFind(t, 0, 1, []id.Subject{subject(1 + n*80)}, record.Query{Limit: 10})
+				w.append(t, 0, []*record.Chunk{peopleChunk(n, 16)}) // duplicates, all of them
+			}
+		}
+	})
+}
+
 // peopleChunk is the n-th of chunks of so many records, each about a person of its own.
 func peopleChunk(n, records int) *record.Chunk {
 	c := &record.Chunk{ID: id.NewChunk(), Tenant: 1, ReceivedAt: 1_700_000_000_000}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 
 	"domicile.dev/internal/store"
 )
@@ -37,7 +38,7 @@ type runWriter struct {
 
 // newRunWriter begins a run of the rows first to last, with at most keys keys.
 func (l *Log) newRunWriter(ctx context.Context, f Family, first, last, keys uint64) *runWriter {
-	w := &runWriter{l: l, ctx: ctx, filter: newFilter(keys, piecesOf(f))}
+	w := &runWriter{l: l, ctx: ctx, filter: newFilter(keys, piecesIn(l.opt.FilterBytes, f, keys))}
 	w.info = RunInfo{ID: rand.Int64N(1<<47) + 1, Family: f, State: RunWriting, FirstPos: first, LastPos: last}
 	w.run = &run{}
 	w.blocks = blockWriter{family: f, firstPos: first, most: l.opt.blockBytes, flush: w.block}
@@ -126,13 +127,11 @@ func (w *runWriter) finish() error {
 	w.info.FilterLines = w.filter.lines
 	if w.info.Keys > 0 {
 		for _, piece := range w.filter.pieces {
-			for b := encodePiece(piece); len(b) > 0; {
-				n := min(len(b), metaBytes)
-				if err := w.put(b[:n:n]); err != nil {
+			for words := range slices.Chunk(piece, metaBytes/8) {
+				if err := w.put(encodeWords(words)); err != nil {
 					return err
 				}
 				w.info.FilterBlocks++
-				b = b[n:]
 			}
 		}
 		w.run.filter = *w.filter

@@ -17,7 +17,11 @@ type Node struct {
 	KeyEscaped    bool // the name holds an escape
 	Escaped       bool // the value is a string that holds an escape
 	Dropped       bool // set by the reader: treat as absent
+	Mark          Mark // set by the reader
 }
+
+// Mark is what a reader noted of a node. Parse sets it to 0.
+type Mark uint8
 
 // Limits bounds what Parse accepts. The zero value means the defaults.
 type Limits struct {
@@ -183,7 +187,7 @@ func (d *Doc) grow() int32 {
 	}
 	d.Nodes = d.Nodes[:n+1]
 	node := &d.Nodes[n]
-	node.KeyEscaped, node.Dropped = false, false
+	node.KeyEscaped, node.Dropped, node.Mark = false, false, 0
 	return int32(n)
 }
 

@@ -98,6 +98,7 @@ func (x *index) put(accounts []Account, secrets map[string]opened) {
 		for j := range a.Sources {
 			s := &a.Sources[j]
 			s.Settings = a.Settings
+			s.OAuth = s.oauth()
 			off := disabled(a.Disabled, s.Disabled, "source")
 			x.hooks[s.ID] = hook{source: &s.Source, opened: secrets[s.ID], oldEnds: s.OldEnds, disabled: off}
 			x.own(a, s.Secret, credential{source: &s.Source, fault: off})

@@ -80,7 +80,7 @@ func (s *Service) CreateSource(ctx context.Context, c *Caller, tid string, n New
 		n.Service, err = s.opt.Service(n.Adapter, n.Service)
 	}
 	if err == nil {
-		err = s.checkSecret(n.Adapter, n.Secret)
+		n.Secret, err = s.checkSecret(n.Adapter, n.Secret)
 	}
 	if err != nil {
 		return Source{}, "", Change{}, err
@@ -91,11 +91,15 @@ func (s *Service) CreateSource(ctx context.Context, c *Caller, tid string, n New
 		src = Source{Tenant: a.No, TenantID: tid, ID: id.New("src_"+s.opt.Region, 10), Name: n.Name,
 			Adapter: n.Adapter, Service: n.Service, Trust: n.Trust, Account: n.Account, CreatedAt: now}
 		f := StoredSource{Source: src, Secret: Secret{Hash: h}}
-		if Signed(n.Adapter) {
+		body := map[string]any{"source": src.ID, "adapter": n.Adapter, "service": n.Service, "trust": n.Trust}
+		switch {
+		case Signed(n.Adapter):
 			f.Sealed, shown = s.seal(&src, n.Secret)
+		case n.Secret != "":
+			f.Sealed, _ = s.seal(&src, n.Secret)
+			src.OAuth, body["oauth"] = true, true
 		}
-		return "source.created", map[string]any{"source": src.ID, "adapter": n.Adapter, "service": n.Service, "trust": n.Trust},
-			s.store.PutSource(tx, f)
+		return "source.created", body, s.store.PutSource(tx, f)
 	})
 	if err != nil {
 		return Source{}, "", Change{}, err
@@ -118,18 +122,24 @@ func (s *Service) Sources(c *Caller, tid string) ([]Source, error) {
 
 // RotateSource gives a source a new key. The old one works until grace is over, at once with 0. A
 // source of a signed adapter gets secret instead, which the vendor made, and what is returned is as
-// for CreateSource; secret is "" for every other.
+// for CreateSource. One with OAuth gets secret as its new public key and keeps its write key. secret
+// is "" for every other.
 func (s *Service) RotateSource(ctx context.Context, c *Caller, tid, sid, secret string, grace time.Duration) (Source, string, Change, error) {
 	if err := checkGrace(grace); err != nil {
 		return Source{}, "", Change{}, err
 	}
 	shown, h := newKey(kindKey, s.opt.Region)
 	src, ch, err := s.changeSource(ctx, c, tid, sid, func(f *StoredSource, now time.Time) (string, map[string]any, error) {
-		if err := s.checkSecret(f.Adapter, secret); err != nil {
+		secret, err := s.checkRotation(f, secret)
+		if err != nil {
 			return "", nil, err
 		}
+		writeKey := f.Hash
 		f.OldKeyValidTo = f.rotate(h, now, grace)
-		if Signed(f.Adapter) {
+		if f.oauth() { // the write key says whose it is, and no more: it stays
+			f.Hash, f.Old = writeKey, nil
+		}
+		if Signed(f.Adapter) || f.oauth() {
 			f.OldSealed = nil
 			if grace > 0 {
 				f.OldSealed = f.Sealed
@@ -165,6 +175,7 @@ func (s *Service) changeSource(ctx context.Context, c *Caller, tid, sid string, 
 			return "", nil, err
 		}
 		body["source"], src = sid, f.Source
+		src.OAuth = f.oauth()
 		return kind, body, s.store.PutSource(tx, f)
 	})
 	return src, ch, err

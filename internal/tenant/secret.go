@@ -128,8 +128,28 @@ const (
 	maxSecret = 1024
 )
 
-// checkSecret says whether secret can be that of a source of adapter. It never repeats it.
-func (s *Service) checkSecret(adapter, secret string) error {
+// checkRotation returns the secret by which that of f is replaced, as it is kept.
+func (s *Service) checkRotation(f *StoredSource, secret string) (string, error) {
+	if MayOAuth(f.Adapter) && f.oauth() != (secret != "") {
+		if secret != "" {
+			return "", fault.New(fault.Invalid, "source.secret_unwanted", "this source has a key that Domicile makes, and no OAuth").
+				WithHint("make a source with OAuth")
+		}
+		return "", fault.New(fault.Invalid, "source.secret_missing", "to rotate a source with OAuth takes its new public key")
+	}
+	return s.checkSecret(f.Adapter, secret)
+}
+
+// checkSecret says whether secret can be that of a source of adapter, and returns it as it is kept.
+// It never repeats it.
+func (s *Service) checkSecret(adapter, secret string) (string, error) {
+	if MayOAuth(adapter) && secret != "" && s.opt.Keys != nil {
+		return publicKey(secret)
+	}
+	return secret, s.checkSigned(adapter, secret)
+}
+
+func (s *Service) checkSigned(adapter, secret string) error {
 	if !Signed(adapter) {
 		if secret != "" {
 			return fault.New(fault.Invalid, "source.secret_unwanted", "sources of this adapter have a key that Domicile makes, and no other secret")
@@ -215,9 +235,10 @@ func (s *Service) openAll(accounts []Account) map[string]opened {
 			var o opened
 			var err, oldErr error
 			o.now, err = s.open(&f.Source, f.Sealed)
-			o.old, oldErr = s.open(&f.Source, f.OldSealed)
-			if err = errors.Join(err, oldErr); err != nil {
-				s.opt.Log.Error("the secrets of a source can't be opened", "source", f.ID, "error", err)
+			if o.old, oldErr = s.open(&f.Source, f.OldSealed); err != nil || oldErr != nil {
+				s.opt.Log.Error("the secrets of a source can't be opened", "source", f.ID, "error", errors.Join(err, oldErr))
+			}
+			if err != nil { // without the old ones, the new ones hold all the same
 				o = opened{fault: fault.New(fault.Unavailable, "source.secrets_unreadable", "the secrets of this source can't be read").
 					WithHint("restore the table source from a backup, or give the source its secret anew by rotating it")}
 			}

@@ -147,7 +147,9 @@ func TestSecretsThatAreRefused(t *testing.T) {
 		{"source.bad_secret", tenant.NewSource{Adapter: "twilio", Secret: strings.Repeat("a", 1025)}},
 		{"source.bad_trust", tenant.NewSource{Adapter: "twilio", Secret: authToken, Trust: "public"}},
 		{"source.bad_account", tenant.NewSource{Adapter: "twilio", Secret: authToken, Account: "AC 1"}},
-		{"source.secret_unwanted", tenant.NewSource{Adapter: "segment", Secret: authToken}},
+		{"source.secret_unwanted", tenant.NewSource{Adapter: "native", Secret: authToken}},
+		{"source.bad_key", tenant.NewSource{Adapter: "segment", Secret: authToken}},
+		{"source.bad_trust", tenant.NewSource{Adapter: "segment", Secret: authToken, Trust: "public"}},
 	} {
 		_, _, _, err := w.CreateSource(t.Context(), c, "acme", tt.new)
 		wantFault(t, err, fault.Invalid, tt.reason)
@@ -231,5 +233,30 @@ func TestSecretsThatDoNotOpenAreNoReasonToTrustAnyone(t *testing.T) {
 	}
 	if !strings.Contains(log.String(), b.ID) || strings.Contains(log.String(), authToken) {
 		t.Error("the log has to name the source, and no secret")
+	}
+}
+
+// Whoever follows the hint and rotates, with grace, has a source that works again at once.
+func TestARotationMendsSecretsThatDoNotOpen(t *testing.T) {
+	w := newWorld(t)
+	c, _ := w.tenant("acme")
+	a, _ := w.hooked(c, "twilio")
+	b, _ := w.hooked(c, "twilio")
+	if err := w.db.Do(t.Context(), func(tx store.Tx) error {
+		_, err := tx.(sqlstore.Conn).Exec(`UPDATE source SET sealed = (SELECT sealed FROM source WHERE tenant = 1 AND id = $1) WHERE tenant = 1 AND id = $2`, a.ID, b.ID)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	s := w.open(w.db)
+	_, err := s.Hook(b.ID)
+	wantFault(t, err, fault.Unavailable, "source.secrets_unreadable")
+	if _, _, _, err := s.RotateSource(t.Context(), c, "acme", b.ID, authToken2, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	for name, v := range map[string]*tenant.Service{"this node": s, "after a restart": w.open(w.db)} {
+		if got := secrets(t, v, b.ID); len(got) != 1 || got[0] != authToken2 {
+			t.Errorf("%s: %d secrets hold, want the new one", name, len(got))
+		}
 	}
 }

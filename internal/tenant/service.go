@@ -106,7 +106,8 @@ func (s *Service) shared() bool { return s.db.Engine() != "sqlite" }
 // SourceByKey returns the source of a dwk_… key. The source is never changed; a later call may
 // return another value for the same key. Faults: Unauthenticated; Forbidden when the source or its
 // tenant is disabled; WrongRegion with the right address under "url"; Unavailable when the key
-// isn't known and the store can't be asked.
+// isn't known and the store can't be asked; Unauthenticated, oauth.token_missing, when its source
+// has OAuth.
 func (s *Service) SourceByKey(key string) (*Source, error) {
 	h, _, err := s.place(key, kindKey)
 	if err != nil {
@@ -119,7 +120,20 @@ func (s *Service) SourceByKey(key string) (*Source, error) {
 	if c.source == nil {
 		return nil, unknown()
 	}
+	if c.source.OAuth {
+		return nil, needsToken()
+	}
 	return c.source, nil
+}
+
+// HasKey says whether key is the write key of src, which a request with an access token repeats.
+func (s *Service) HasKey(src *Source, key string) bool {
+	h, _, err := s.place(key, kindKey)
+	if err != nil {
+		return false
+	}
+	c, err := s.credential(h)
+	return err == nil && c.source != nil && c.source.ID == src.ID
 }
 
 // TenantByToken returns the tenant that a dtk_… token speaks for. Faults as for SourceByKey.

@@ -37,6 +37,7 @@ type Source struct {
 	Adapter       string
 	Service       string
 	Trust         term.Trust
+	OAuth         bool   // its key brings nothing without an access token; see oauth.go
 	Account       string // the tenant's account at the vendor, where it was given
 	Disabled      bool
 	CreatedAt     time.Time
@@ -127,7 +128,8 @@ type NewSource struct {
 	// Account names the tenant's account at the vendor, such as Twilio's AccountSid. Optional.
 	Account string
 	// Secret is what the vendor signs with: Twilio's AuthToken, SendGrid's public key, Meta's app
-	// secret. Signed adapters need it, the others have none.
+	// secret. Signed adapters need it. Of segment it is the public key of an OAuth application, as
+	// PEM, and optional. The others have none.
 	Secret string
 }
 
@@ -141,6 +143,9 @@ func (n NewSource) check(adapters []string) (NewSource, error) {
 	}
 	if n.Trust == term.Public && Signed(n.Adapter) {
 		return n, fault.New(fault.Invalid, "source.bad_trust", "a source whose requests are signed is a server's")
+	}
+	if n.Trust == term.Public && n.Secret != "" && MayOAuth(n.Adapter) {
+		return n, fault.New(fault.Invalid, "source.bad_trust", "a browser keeps no private key, so its source has no OAuth")
 	}
 	if !account.MatchString(n.Account) {
 		return n, fault.New(fault.Invalid, "source.bad_account", "an account's name has at most 64 letters, digits, and . _ -")

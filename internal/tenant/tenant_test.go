@@ -27,7 +27,7 @@ import (
 // world is one region's tenants on a store of their own.
 type world struct {
 	*tenant.Service
-	t       *testing.T
+	t       testing.TB
 	db      store.DB
 	dir     string
 	now     time.Time
@@ -51,14 +51,14 @@ func (w *world) Entered() {}
 const operatorToken = "dok_ie1_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 // openStore returns an empty store; with SQLite its files are in dir.
-var openStore = func(t *testing.T, dir string) (store.DB, error) {
+var openStore = func(t testing.TB, dir string) (store.DB, error) {
 	return sqlite.Open(t.Context(), dir, sqlite.Options{})
 }
 
 // TestOnPostgreSQL runs what asks the store for something on the other engine.
 func TestOnPostgreSQL(t *testing.T) {
 	onSQLite := openStore
-	openStore = func(t *testing.T, _ string) (store.DB, error) {
+	openStore = func(t testing.TB, _ string) (store.DB, error) {
 		return postgres.Open(t.Context(), pgtest.URL(t), postgres.Options{Region: "ie1"})
 	}
 	defer func() { openStore = onSQLite }()
@@ -71,12 +71,13 @@ func TestOnPostgreSQL(t *testing.T) {
 		{"another node", TestAKeyMadeOnAnotherNodeWorksAtOnce}, {"another node disables", TestWhatAnotherNodeDisabledStopsHere}, {"ids", TestTenantIDs},
 		{"settings", TestSettingsAreKeptEnteredAndOnTheSources}, {"settings of others", TestWhoMaySetSettings}, {"another node's settings", TestSettingsMadeOnAnotherNodeHoldHere},
 		{"secrets", TestSecretsAreStoredSealed}, {"secrets rotate", TestASecretIsRotatedWithGrace}, {"another node's secret", TestASecretSetOnAnotherNodeHoldsAtOnce},
+		{"tokens", TestAnAssertionGetsATokenForAnHour}, {"OAuth keys rotate", TestAnOAuthKeyIsRotatedWithGrace},
 	} {
 		t.Run(test.name, test.run)
 	}
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	dir := t.TempDir()
 	db, err := openStore(t, dir)
 	if err != nil {

@@ -58,6 +58,7 @@ type Journal struct {
 	list   *os.File
 	out    *bufio.Writer
 	saved  time.Time
+	locks  []lock
 	broken bool // the list holds part of a batch: what was saved last is good, and nothing newer
 }
 
@@ -73,37 +74,59 @@ func NewJournal(bad string) *Journal {
 // OpenJournal reads the journal at path, or begins one. to stands for everything besides in that
 // makes it another import: the node, the key, the mapping. bad is where bad lines are listed.
 //
-// Faults of kind Invalid when it is the journal of another import, or can't be read.
-func OpenJournal(path, bad string, in *os.File, to ...[]byte) (*Journal, error) {
-	j := NewJournal(bad)
+// Until it is closed, no other import has path or bad. Faults of kind Invalid when it is the journal
+// of another import, or can't be read; Conflict when another import is at work with it.
+func OpenJournal(path, bad string, in *os.File, to ...[]byte) (j *Journal, err error) {
+	j = NewJournal(bad)
 	j.path = path
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, j.Close())
+			j = nil
+		}
+	}()
+	for _, file := range []string{path, bad} {
+		l, err := take(file)
+		if err != nil {
+			return j, err
+		}
+		j.locks = append(j.locks, l)
+	}
+	return j, j.load(in, to)
+}
+
+// load reads the state, or begins one.
+func (j *Journal) load(in *os.File, to [][]byte) error {
 	id, err := identify(in)
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "import.unreadable", "the file can't be read").Because(err)
+		return fault.New(fault.Invalid, "import.unreadable", "the file can't be read").Because(err)
 	}
 	h := sha256.New()
 	for _, part := range to {
 		_, _ = fmt.Fprintf(h, "%d:%s", len(part), part)
 	}
 	target := hex.EncodeToString(h.Sum(nil)[:16])
-	text, err := os.ReadFile(path)
+	text, err := os.ReadFile(j.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		j.state.Input, j.state.To = id, target
-		if err := os.Truncate(bad, 0); err != nil && !errors.Is(err, fs.ErrNotExist) { // what an earlier import listed
-			return nil, j.noList(err)
+		if err := j.mayList(); err != nil {
+			return err
 		}
-		return j, nil
+		if err := os.Truncate(j.bad, 0); err != nil && !errors.Is(err, fs.ErrNotExist) { // what an earlier import listed
+			return j.noList(err)
+		}
+		return nil
 	}
 	if err != nil || json.Unmarshal(text, &j.state) != nil || j.state.Version != 1 || j.state.Counts.Refused == nil {
-		return nil, j.other("can't be read, or is no state of an import", err)
+		return j.other("can't be read, or is no state of an import", err)
 	}
 	switch s := &j.state; {
 	case s.Input.Bytes != id.Bytes || !s.Input.Modified.Equal(id.Modified) || s.Input.Ends != id.Ends:
-		return nil, j.other("is of another file, or this one was changed since", nil)
+		return j.other("is of another file, or this one was changed since", nil)
 	case s.To != target:
-		return nil, j.other("is of an import to another node, by another key or another mapping", nil)
+		return j.other("is of an import to another node, by another key or another mapping", nil)
 	}
-	return j, nil
+	return nil
 }
 
 func (j *Journal) other(what string, err error) error {
@@ -156,63 +179,6 @@ func (j *Journal) enter(b *Batch, t Taken) error {
 	return j.save()
 }
 
-// note appends to the list of bad lines. What a process that was killed wrote beyond its last
-// state is cut off first: those lines come again.
-func (j *Journal) note(bad []Bad) (err error) {
-	if len(bad) == 0 {
-		return nil
-	}
-	if err = j.openList(); err != nil {
-		return err
-	}
-	for _, b := range bad {
-		line, err := json.Marshal(b)
-		if err != nil {
-			return fmt.Errorf("encode a bad line: %w", err)
-		}
-		if _, err := j.out.Write(append(line, '\n')); err != nil {
-			return j.noList(err)
-		}
-		j.state.BadBytes += int64(len(line)) + 1
-	}
-	return nil
-}
-
-func (j *Journal) openList() (err error) {
-	if j.list != nil {
-		return nil
-	}
-	f, err := os.OpenFile(j.bad, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return j.noList(err)
-	}
-	defer func() {
-		if err != nil {
-			_ = f.Close()
-		}
-	}()
-	size, err := f.Seek(0, io.SeekEnd)
-	if err == nil && size < j.state.BadBytes {
-		return fault.New(fault.Invalid, "import.list_short", "%s has lost bad lines that were listed before", j.bad).
-			WithHint("put it back, or delete the state file to import from the start")
-	}
-	if err == nil {
-		err = errors.Join(f.Chmod(0o600), f.Truncate(j.state.BadBytes))
-	}
-	if err == nil {
-		_, err = f.Seek(j.state.BadBytes, io.SeekStart)
-	}
-	if err != nil {
-		return j.noList(err)
-	}
-	j.list, j.out = f, bufio.NewWriter(f)
-	return nil
-}
-
-func (j *Journal) noList(err error) error {
-	return fault.New(fault.Invalid, "import.no_list", "the list of bad lines can't be written").Because(err)
-}
-
 // began says whether anything was entered. Until then there is nothing worth a file.
 func (j *Journal) began() bool { return j.state.Next.Offset > 0 }
 
@@ -241,18 +207,27 @@ func (j *Journal) save() error {
 		return fmt.Errorf("encode the state: %w", err)
 	}
 	if err := replace(j.path, append(text, '\n')); err != nil {
-		return fault.New(fault.Invalid, "import.no_state", "the state of the import can't be written").Because(err).
-			WithHint("name a place for it with --state")
+		return noState(err)
 	}
 	return nil
 }
 
-// Close closes the list of bad lines. What was not saved is sent again next time.
-func (j *Journal) Close() error {
-	if j.list == nil {
-		return nil
+func noState(err error) error {
+	return fault.New(fault.Invalid, "import.no_state", "the state of the import can't be written").Because(err).
+		WithHint("name a place for it with --state")
+}
+
+// Close closes the list of bad lines and lets others have both files. What was not saved is sent
+// again next time.
+func (j *Journal) Close() (err error) {
+	if j.list != nil {
+		err = j.list.Close()
 	}
-	return j.list.Close()
+	for _, l := range j.locks {
+		err = errors.Join(err, l.leave())
+	}
+	j.list, j.locks = nil, nil
+	return err
 }
 
 // replace puts text in place of the file at path, whole or not at all, readable by its owner.

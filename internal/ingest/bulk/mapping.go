@@ -96,6 +96,10 @@ func (m *Mapping) checkID(doc *programme.Document) {
 			doc.Fault(m, "id", "a brace of the id is not closed, or holds no column", "write it as {account}-{number}")
 			return
 		}
+		if n := len(m.id); n > 0 && m.id[n-1].column != "" { // 1 and 23 would be 12 and 3, and one of them lost as a duplicate
+			doc.Fault(m, "id", "nothing stands between two columns of the id", "write it as {account}-{number}, with what no account holds")
+			return
+		}
 		m.id, rest = append(m.id, piece{column: column}), next
 	}
 	if !slices.ContainsFunc(m.id, func(p piece) bool { return p.column != "" }) || strings.Count(m.ID, "{") != strings.Count(m.ID, "}") {

@@ -124,6 +124,7 @@ func TestFaultsOfAMappingSayWhere(t *testing.T) {
 		{"id: id", "id: [id]", "map.yaml:4:5: id wants text, not a list"},
 		{"id: id\n", "", "map.yaml:2:1: id is missing in mapping"},
 		{"id: id", `id: "{a}{b"`, "map.yaml:4:5: a brace of the id is not closed"},
+		{"id: id", `id: "{a}{b}"`, "map.yaml:4:5: nothing stands between two columns of the id"},
 		{"id: id", `id: "{}"`, "map.yaml:4:5: a brace of the id is not closed"},
 		{"id: id", `id: "a}"`, "map.yaml:4:5: the id names no column"},
 		{"occurred_at: at", "occurred_at: {column: at, layout: 15:04}", "map.yaml:5:35: the layout does not say which day"},

@@ -249,7 +249,10 @@ func TestAJournalIsOfOneImport(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer f.Close()
-		_, err = bulk.OpenJournal(path+".import", path+".bad", f, []byte("node"), []byte(to))
+		j, err := bulk.OpenJournal(path+".import", path+".bad", f, []byte("node"), []byte(to))
+		if err == nil {
+			err = j.Close()
+		}
 		return err
 	}
 	if err := open(path, "key"); err != nil {

@@ -53,7 +53,7 @@ func Decode(header http.Header, body []byte, env ingest.Env) (*ingest.Batch, err
 	d.b.Words = known
 	if err := d.decode(header); err != nil {
 		d.b.Release()
-		return nil, unreadable(err)
+		return nil, ingest.Unreadable(err)
 	}
 	return d.b, nil
 }
@@ -132,19 +132,6 @@ func (d *decoder) settle(e *ingest.Event) {
 	if reason, path := d.read(e); reason != "" {
 		d.b.Refuse(e, reason, path)
 	}
-}
-
-// unreadable makes an error of the scanner the client's fault.
-func unreadable(err error) error {
-	var e *scan.Error
-	if !errors.As(err, &e) {
-		return err
-	}
-	reason := "body.not_json"
-	if e.Code == scan.Truncated {
-		reason = "body.truncated"
-	}
-	return fault.New(fault.Invalid, reason, "the body can't be read from byte %d on", e.Offset).Because(err)
 }
 
 var eventReason = [...]string{scan.Syntax: "event.bad_data", scan.Truncated: "event.bad_data", scan.Duplicate: "event.duplicate_member",

@@ -63,13 +63,17 @@ func event(id string, more ...string) string {
 	return "{" + strings.Join(all, ",") + "}"
 }
 
-// TestFixtures: the three modes make the same record. The captured events name their person in a
-// way that only their sender understands; with the extension attributes they are kept.
+// TestFixtures: the three modes make the same record. The captured events name their person by a
+// bare subject: the example programme's kind says that it is a user id, and a kind that doesn't
+// needs the extension attributes.
 func TestFixtures(t *testing.T) {
 	who := ingesttest.Kept{Kind: "custom/com.example.customer.updated", At: "2026-01-05T10:00:00",
 		People: []string{"subject user_id user-pl-0002"},
 		Parts: []string{"subject contact: data.email", "writer content: data.city",
 			"writer unclassified: datacontenttype id region source specversion subject subjectid subjecttype time type"}}
+	bare := who
+	bare.Kind, bare.Parts = "custom/cloudevent", []string{"writer contact: subject", "writer metadata: datacontenttype id source specversion time type",
+		"writer unclassified: data region"}
 	for name, ids := range map[string][]string{"binary": {"ce-1"}, "structured": {"ce-2"}, "batch": {"ce-3", "ce-4"}} {
 		x := ingesttest.Read(t, "testdata/"+name+".json")
 		h := http.Header{}
@@ -80,6 +84,21 @@ func TestFixtures(t *testing.T) {
 		for i := range ids {
 			if got := ingesttest.Describe(t, b, i).Kind; got != "refused: event.no_subject subject" {
 				t.Errorf("%s: %s", name, got)
+			}
+		}
+		b.Release()
+		e := env(t)
+		delete(e.Kinds.(ingesttest.Kinds), "custom/com.example.customer.updated")
+		b, err := cloudevents.Decode(h, x.Body, e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, id := range ids {
+			got := ingesttest.Describe(t, b, i)
+			want := bare
+			want.ID, want.Qualifier = id, got.Qualifier
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s as captured: %s", name, diff)
 			}
 		}
 		b.Release()
@@ -164,10 +183,9 @@ func TestABadEventCostsItselfOnly(t *testing.T) {
 		{raw(v + `"id":"1","source":"` + strings.Repeat("x", 2049) + `","type":"x"`), "event.bad_source source"},
 		{raw(v + `"id":"1","source":"/"`), "event.unknown_kind type"},
 		{event("1"), "event.no_subject subject"},
-		{event("1", `"subject":"/blobs/a@example.org"`), "event.no_subject subject"},
-		{event("1", `"subject":"mailto:a@example.org"`), "event.no_subject subject"},
-		{event("1", `"subject":"a@localhost"`), "event.no_subject subject"},
-		{event("1", `"subject":"447700900101"`), "event.no_subject subject"},
+		{event("1", `"subject":""`), "event.no_subject subject"},
+		{event("1", `"subject":7`), "event.no_subject subject"},
+		{event("1", `"subject":"`+strings.Repeat("x", 1025)+`"`), "event.bad_subject subject"},
 		{event("1", `"data":{"subjects":[{"type":"phone","value":"+447700900101","role":"own"}]}`), "event.no_subject subject"},
 		{event("1", `"data":{"subjects":[{"type":"email","value":"a@example.org"},{"type":"E"}]}`), "event.bad_subject data.subjects.1.type"},
 		{event("1", `"data":{"subjects":[{"type":"email","value":"a@example.org","role":"boss"}]}`), "event.bad_subject data.subjects.0.role"},
@@ -214,6 +232,26 @@ func TestNobodysEventsAndForeignServices(t *testing.T) {
 	defer b.Release()
 	if got := ingesttest.Describe(t, b, 0).Kind; got != "refused: event.unknown_kind type" {
 		t.Error(got)
+	}
+}
+
+// TestABareSubject: what the kind says it is, and a thing where it says nothing. An address and a
+// number tell for themselves.
+func TestABareSubject(t *testing.T) {
+	for subject, bare := range map[string]bool{"user-pl-0002": true, "/blobs/a@example.org": true, "mailto:a@example.org": true,
+		"a@localhost": true, "447700900101": true, "a@example.org": false, "+447700900101": false} {
+		of := func(typ string) string {
+			return strings.Replace(event("1", `"subject":"`+subject+`"`), "com.example.thing", typ, 1)
+		}
+		b := decode(t, headers("Content-Type", many), "["+of("com.example.thing")+","+of("com.example.customer.updated")+"]")
+		declared, undeclared := ingesttest.Describe(t, b, 0), ingesttest.Describe(t, b, 1)
+		b.Release()
+		if got := declared.People; len(got) != 1 || (got[0] == "subject user_id "+subject) != bare {
+			t.Errorf("%s in a kind with subject_type: user_id: %v", subject, got)
+		}
+		if got := undeclared; (got.Kind == "refused: event.no_subject subject") != bare {
+			t.Errorf("%s in a kind without subject_type: %+v", subject, got)
+		}
 	}
 }
 

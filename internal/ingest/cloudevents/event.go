@@ -36,7 +36,9 @@ func (d *decoder) read(e *ingest.Event) (reason, path string) {
 	if reason, path = d.people(e); reason != "" {
 		return reason, path
 	}
-	d.b.Split(e, 0)
+	if reason, path = d.b.Split(e, 0); reason != "" {
+		return reason, path
+	}
 	if !e.Owned() {
 		return "event.no_subject", "subject"
 	}

@@ -10,8 +10,9 @@ import (
 
 // people adds whom the event is about: the people in the list `subjects` of its data, as records of
 // Domicile's own have it; else whom the extension attributes subjecttype and subjectid name; else
-// the attribute subject, when it is an e-mail address or a phone number. Nothing else is guessed: a
-// subject can be any thing that the event's source has.
+// the attribute subject, when it is an e-mail address or a phone number, or any name where the kind
+// says what type of identifier that is. Nothing is guessed without: a subject can be any thing that
+// the event's source has.
 func (d *decoder) people(e *ingest.Event) (reason, path string) {
 	if n := d.list(); n > 0 {
 		if wrong, path := d.b.Subjects(e, n); wrong != "" {
@@ -36,6 +37,11 @@ func (d *decoder) people(e *ingest.Event) (reason, path string) {
 		d.b.Identify(e, term.Email, term.RoleSubject, subject)
 	case isNumber(subject):
 		d.b.Identify(e, term.Phone, term.RoleSubject, subject)
+	case e.Kind.SubjectType == "" || len(subject) == 0:
+	case len(subject) > ingest.MaxValueBytes:
+		return "event.bad_subject", "subject"
+	default:
+		d.b.Identify(e, e.Kind.SubjectType, term.RoleSubject, subject)
 	}
 	return "", ""
 }

@@ -37,11 +37,14 @@ func Env(t testing.TB) ingest.Env {
 	for kind, fields := range p.KindRules() {
 		var rules []ingest.Rule
 		for _, f := range fields {
-			rules = append(rules, ingest.Rule{Path: f.Path, Category: f.Category, Owner: f.OwnerOrDefault()})
+			rules = append(rules, ingest.Rule{Path: f.Path, Category: f.Category, Owner: f.OwnerOrDefault(), Precise: p.PreciseLocation(f.Category)})
 		}
 		if k[kind.Service+"/"+kind.Kind], err = ingest.Compile(kind.Service, kind.Kind, rules); err != nil {
 			t.Fatal(err)
 		}
+	}
+	for _, kind := range p.Kinds {
+		k[kind.Service+"/"+kind.Kind].SubjectType = kind.SubjectType
 	}
 	return ingest.Env{ReceivedAt: Received, Kinds: k}
 }

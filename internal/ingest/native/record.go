@@ -42,7 +42,9 @@ func (d *decoder) read(e *ingest.Event) (reason, path string) {
 	if f.data == 0 || doc.Nodes[f.data].Kind != scan.Object {
 		return "record.bad_data", "data"
 	}
-	d.b.Split(e, f.data)
+	if reason, path = d.b.Split(e, f.data); reason != "" {
+		return reason, path
+	}
 	if !e.Owned() {
 		return "record.no_subject", "subjects"
 	}

@@ -73,6 +73,12 @@ func (d *decoder) read(e *ingest.Event, c call) (reason, path string) {
 	if f.writeKey > 0 && !d.sameKey(f.writeKey) {
 		return "event.key_mismatch", "writeKey"
 	}
+	if reason, path := d.b.Split(e, 0); reason != "" {
+		return reason, path
+	}
+	if len(e.Findings) > 0 { // something may be gone, and then it names nobody either
+		f = find(doc)
+	}
 	if path := d.identifiers(e, c, f); path != "" {
 		return "event.bad_identifier", path
 	}
@@ -89,7 +95,6 @@ func (d *decoder) read(e *ingest.Event, c call) (reason, path string) {
 	if t.At = d.time(doc, f.originalTimestamp); t.At <= 0 && f.timestamp > 0 {
 		t.At = d.time(doc, f.timestamp)
 	}
-	d.b.Split(e, 0)
 	return "", ""
 }
 
@@ -137,12 +142,16 @@ func (d *decoder) callOf(n int) call {
 	return batch
 }
 
-// sameKey takes the write key out of the event and compares it with the other events'.
+// sameKey takes the write key out of the event and compares it with that of the request: one event
+// with another's costs no other. Where the request's isn't known, it is that of the first event.
 func (d *decoder) sameKey(n int) bool {
 	d.b.Doc.Nodes[n].Dropped = true
 	key := keyOf(d.b.Doc.Raw(n))
 	if key == nil {
 		return true
+	}
+	if d.many && d.env.Key != "" {
+		return string(key) == d.env.Key
 	}
 	if d.eventKey == nil {
 		d.eventKey = key

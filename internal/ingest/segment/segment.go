@@ -15,13 +15,13 @@ import (
 
 // The protocol's limits.
 const (
-	MaxBodyBytes   = 500 << 10 // uncompressed
+	MaxBodyBytes   = 4 << 20 // uncompressed; RudderStack's. Segment's is 500 KB, and its SDKs keep to it
 	MaxEventBytes  = 32 << 10
 	MaxEvents      = 2500
 	MaxIDChars     = 100  // of a messageId
 	MaxNameBytes   = 1024 // of a userId, anonymousId or previousId
 	maxContext     = 500  // members of an object in a batch's own context
-	maxMergedBytes = 4 << 20
+	maxMergedBytes = 8 << 20
 )
 
 // call is one of the six calls of the API; batch is several of them.
@@ -60,6 +60,7 @@ type decoder struct {
 	env   ingest.Env
 	body  []byte
 	utf8  bool // the whole body is valid UTF-8
+	many  bool // the body is a batch
 	kinds [calls]*ingest.Kind
 	times []ingest.Times // of b.Events
 
@@ -103,13 +104,13 @@ func Decode(path string, body []byte, env ingest.Env) (*ingest.Batch, error) {
 	decoders.Put(d)
 	if err != nil {
 		b.Release()
-		return nil, unreadable(err)
+		return nil, ingest.Unreadable(err)
 	}
 	return b, nil
 }
 
 func (d *decoder) decode(c call) error {
-	if c == batch {
+	if d.many = c == batch; d.many {
 		return d.batch()
 	}
 	end, err := d.event(c, 0, 0)
@@ -134,18 +135,6 @@ func (d *decoder) settle() {
 	}
 }
 
-// unreadable makes an error of the scanner the client's fault.
-func unreadable(err error) error {
-	var e *scan.Error
-	if !errors.As(err, &e) {
-		return err
-	}
-	return fault.New(fault.Invalid, wholeReason[e.Code], "the body can't be read from byte %d on", e.Offset).Because(err)
-}
-
-var wholeReason = [...]string{scan.Syntax: "body.not_json", scan.Truncated: "body.truncated", scan.Duplicate: "body.duplicate_member",
-	scan.TooDeep: "body.too_deep", scan.TooManyMembers: "body.too_many_members", scan.BadUTF8: "body.bad_utf8"}
-
 var eventReason = [...]string{scan.Duplicate: "event.duplicate_member", scan.TooDeep: "event.too_deep",
 	scan.TooManyMembers: "event.too_many_members", scan.BadUTF8: "event.bad_utf8"}
 
@@ -163,7 +152,7 @@ func WriteKey(body []byte) (key []byte, err error) {
 		return end, err
 	})
 	if err != nil && !errors.Is(err, errFound) {
-		return nil, unreadable(err)
+		return nil, ingest.Unreadable(err)
 	}
 	return key, nil
 }

@@ -55,8 +55,7 @@ func (d *decoder) read(e *ingest.Event) (reason, path string) {
 	case string(event) != accountChange: // which is about the tenant's own account, and nobody
 		return "event.no_subject", "email"
 	}
-	d.b.Split(e, 0)
-	return "", ""
+	return d.b.Split(e, 0)
 }
 
 // text returns the content of the member called name when it is a text; one with half a surrogate

@@ -63,7 +63,7 @@ func (d *decoder) decode() (err error) {
 	if err == nil && scan.Space(d.body, end) < len(d.body) {
 		err = &scan.Error{Code: scan.Syntax, Offset: end}
 	}
-	return unreadable(err)
+	return ingest.Unreadable(err)
 }
 
 // element decodes event n at body[at] and returns the index after it. Only what breaks the array
@@ -92,19 +92,6 @@ func (d *decoder) element(n, at int) (end int, err error) {
 		d.b.Refuse(e, reason, path)
 	}
 	return end, nil
-}
-
-// unreadable makes an error of the scanner the client's fault.
-func unreadable(err error) error {
-	var e *scan.Error
-	if !errors.As(err, &e) {
-		return err
-	}
-	reason := "body.not_json"
-	if e.Code == scan.Truncated {
-		reason = "body.truncated"
-	}
-	return fault.New(fault.Invalid, reason, "the body can't be read from byte %d on", e.Offset).Because(err)
 }
 
 var eventReason = [...]string{scan.Duplicate: "event.duplicate_member", scan.TooDeep: "event.too_deep",

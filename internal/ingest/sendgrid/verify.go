@@ -13,8 +13,14 @@ import (
 	"domicile.dev/internal/fault"
 )
 
-// Window is how far the time of signing may lie from now, each way. The vendor defines none.
-const Window = 5 * time.Minute
+// How far the time of signing may lie from now. The vendor sends again for a day and does not say
+// that it signs anew, so a narrow window would lose what waited for a node to come back; three days
+// leave room for a vendor's bad day. A request that somebody recorded and sends again is no harm: its
+// events are known by their ids.
+const (
+	MaxAge   = 72 * time.Hour
+	MaxAhead = 5 * time.Minute // of this node's clock
+)
 
 // ParseKey reads a verification key as SendGrid shows it: base64 of a SubjectPublicKeyInfo in DER,
 // without PEM lines; blanks around it count for nothing. The key is on P-256. The error is a fault
@@ -45,7 +51,7 @@ func badKey() error {
 // X-Twilio-Email-Event-Webhook-Timestamp and -Signature.
 //
 // The error is a fault of kind Unauthenticated: signature.mismatch, or signature.stale for what was
-// signed well but more than Window from now.
+// signed well but longer than MaxAge ago or more than MaxAhead from now.
 func Verify(key *ecdsa.PublicKey, timestamp, signature string, body []byte, now time.Time) error {
 	sig, err := base64.StdEncoding.DecodeString(signature)
 	if key == nil || err != nil || len(body) > MaxBodyBytes {
@@ -61,9 +67,9 @@ func Verify(key *ecdsa.PublicKey, timestamp, signature string, body []byte, now 
 	if err != nil || seconds < 0 || seconds > maxSeconds {
 		return mismatch() // the time and the body could be divided anywhere
 	}
-	if off := now.Sub(time.Unix(seconds, 0)); off > Window || off < -Window {
-		return fault.New(fault.Unauthenticated, "signature.stale", "the request was signed more than %d minutes from now", Window/time.Minute).
-			WithHint("set the node's clock; a request that was recorded is never taken again")
+	if off := now.Sub(time.Unix(seconds, 0)); off > MaxAge || off < -MaxAhead {
+		return fault.New(fault.Unauthenticated, "signature.stale", "the request was signed more than %d hours ago, or %d minutes ahead of now", MaxAge/time.Hour, MaxAhead/time.Minute).
+			WithHint("set the node's clock")
 	}
 	return nil
 }

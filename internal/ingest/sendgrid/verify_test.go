@@ -72,9 +72,10 @@ func TestVerify(t *testing.T) {
 		want                             string
 	}{
 		{"as the vendor signs", v.Timestamp, v.Signature, v.Payload, key, 0, ""},
-		{"five minutes late", v.Timestamp, v.Signature, v.Payload, key, 5 * time.Minute, ""},
+		{"a day late, as the vendor's last retry", v.Timestamp, v.Signature, v.Payload, key, 24 * time.Hour, ""},
+		{"three days late", v.Timestamp, v.Signature, v.Payload, key, 72 * time.Hour, ""},
 		{"five minutes early", v.Timestamp, v.Signature, v.Payload, key, -5 * time.Minute, ""},
-		{"later", v.Timestamp, v.Signature, v.Payload, key, 5*time.Minute + time.Second, "signature.stale"},
+		{"later", v.Timestamp, v.Signature, v.Payload, key, 72*time.Hour + time.Second, "signature.stale"},
 		{"earlier", v.Timestamp, v.Signature, v.Payload, key, -5*time.Minute - time.Second, "signature.stale"},
 		{"late and wrong", v.Timestamp, v.Signature, v.Payload + " ", key, time.Hour, "signature.mismatch"},
 		{"without the final CRLF", v.Timestamp, v.Signature, strings.TrimSuffix(v.Payload, "\r\n"), key, 0, "signature.mismatch"},

@@ -38,7 +38,7 @@ func env(t testing.TB) ingest.Env {
 	for kind, fields := range p.KindRules() {
 		var rules []ingest.Rule
 		for _, f := range fields {
-			rules = append(rules, ingest.Rule{Path: f.Path, Category: f.Category, Owner: f.OwnerOrDefault()})
+			rules = append(rules, ingest.Rule{Path: f.Path, Category: f.Category, Owner: f.OwnerOrDefault(), Precise: p.PreciseLocation(f.Category)})
 		}
 		compiled, err := ingest.Compile(kind.Service, kind.Kind, rules)
 		if err != nil {

@@ -48,8 +48,7 @@ func (d *decoder) event(e *ingest.Event) (reason, path string) {
 		w.inbound = isInbound(w.p.text("Direction")) || isInbound(w.p.deep("properties", "direction"))
 	}
 	s.people(&w)
-	d.b.Split(e, 0)
-	return "", ""
+	return d.b.Split(e, 0)
 }
 
 // inner returns the parameters of an event: its data, or, where these are an envelope, what is in it.

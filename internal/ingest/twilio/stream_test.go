@@ -76,6 +76,7 @@ func TestABadEventCostsOnlyItself(t *testing.T) {
 	e := env(t)
 	good := cloudEvent("com.twilio.messaging.message.sent", `{"to":"+447700900101"}`)
 	for _, tt := range []struct{ bad, want string }{
+		{"{\"id\":\"\xff\"}", "1 event.bad_utf8  0"},
 		{`7`, "1 event.not_object  0"},
 		{`{}`, "1 event.unknown_kind type 0"},
 		{`{"type":7}`, "1 event.unknown_kind type 0"},

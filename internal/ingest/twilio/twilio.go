@@ -58,10 +58,10 @@ func (d *decoder) decode(contentType string) error {
 		return fault.New(fault.Invalid, "body.empty", "the body holds no webhook")
 	case !isJSON(contentType, d.body):
 		return d.form()
-	case !utf8.Valid(d.body):
-		return fault.New(fault.Invalid, "body.bad_utf8", "the body is not UTF-8")
 	case d.body[at] == '[':
 		return d.stream(at)
+	case !utf8.Valid(d.body):
+		return fault.New(fault.Invalid, "body.bad_utf8", "the body is not UTF-8")
 	}
 	return d.object(at)
 }
@@ -92,7 +92,7 @@ func (d *decoder) form() error {
 		return fault.New(fault.Invalid, "body.empty", "the body holds no webhook")
 	}
 	if err := d.b.Doc.ParseAll(appendJSON(nil, pairs), scan.Limits{UTF8: true}); err != nil {
-		return unreadable(err)
+		return ingest.Unreadable(err)
 	}
 	e := d.b.Add(0)
 	w := webhook{d: d, e: e, p: params{b: d.b, doc: &d.b.Doc}, print: func() string { return fingerprint(pairs) }}
@@ -108,7 +108,7 @@ func (d *decoder) object(at int) error {
 	}
 	switch {
 	case err != nil:
-		return unreadable(err)
+		return ingest.Unreadable(err)
 	case d.b.Doc.Nodes[0].Kind != scan.Object:
 		return fault.New(fault.Invalid, "body.not_object", "the body is no JSON object and no array of them")
 	}
@@ -124,6 +124,7 @@ func (d *decoder) object(at int) error {
 
 // stream decodes the array of Event Streams.
 func (d *decoder) stream(at int) error {
+	whole := utf8.Valid(d.body) // if not, it is asked of each event
 	end, err := scan.EachElement(d.body, at, func(n, at int) (int, error) {
 		switch {
 		case n == MaxEvents:
@@ -135,7 +136,7 @@ func (d *decoder) stream(at int) error {
 			return scan.Skip(d.body, at)
 		}
 		e := d.b.Add(n)
-		end, err := d.b.Doc.Parse(d.body, at, scan.Limits{UTF8: true})
+		end, err := d.b.Doc.Parse(d.body, at, scan.Limits{UTF8: whole})
 		var broken *scan.Error
 		if errors.As(err, &broken) {
 			if !broken.Sound() {
@@ -152,7 +153,7 @@ func (d *decoder) stream(at int) error {
 	}
 	switch {
 	case err != nil:
-		return unreadable(err)
+		return ingest.Unreadable(err)
 	case len(d.b.Events) == 0:
 		return fault.New(fault.Invalid, "body.empty", "the body holds no event")
 	}
@@ -165,18 +166,6 @@ func (d *decoder) settle(e *ingest.Event, read func() (reason, path string)) {
 		d.b.Refuse(e, reason, path)
 	}
 }
-
-// unreadable makes an error of the scanner the client's fault.
-func unreadable(err error) error {
-	var e *scan.Error
-	if !errors.As(err, &e) {
-		return err
-	}
-	return fault.New(fault.Invalid, wholeReason[e.Code], "the body can't be read from byte %d on", e.Offset).Because(err)
-}
-
-var wholeReason = [...]string{scan.Syntax: "body.not_json", scan.Truncated: "body.truncated", scan.Duplicate: "body.duplicate_member",
-	scan.TooDeep: "body.too_deep", scan.TooManyMembers: "body.too_many_members", scan.BadUTF8: "body.bad_utf8"}
 
 var eventReason = [...]string{scan.Duplicate: "event.duplicate_member", scan.TooDeep: "event.too_deep",
 	scan.TooManyMembers: "event.too_many_members", scan.BadUTF8: "event.bad_utf8"}

@@ -24,9 +24,10 @@ const hashName = "bodySHA256"
 // A body that is no form is covered by its SHA-256 in the URL's query.
 //
 // webhookURL is what was configured at the vendor, query included, as seen from outside; with and
-// without the scheme's port it is the same, and so it is with any port and none, since the vendor
-// is not consistent there. The error is a fault of kind Unauthenticated that does not say what
-// differs. Nothing is compared in less time because it differs early.
+// without the scheme's port it is the same, with any port and none, and with its query escaped
+// anew, since the vendor is not consistent there: its own check takes all of these. The error is a
+// fault of kind Unauthenticated that does not say what differs. Nothing is compared in less time
+// because it differs early.
 func Verify(authToken, webhookURL, signature, contentType string, body []byte) error {
 	if authToken == "" || len(body) > MaxBodyBytes {
 		return mismatch() // nobody needs a secret to sign with an empty one
@@ -96,33 +97,4 @@ func bodyHash(webhookURL string) (hash string, has bool) {
 		}
 	}
 	return "", false
-}
-
-// spellings returns the URL as it is, without a port and with one; each with the slash that a URL
-// without a path has on the wire.
-func spellings(webhookURL string) (all []string) {
-	scheme, rest, ok := strings.Cut(webhookURL, "://")
-	if !ok {
-		return []string{webhookURL}
-	}
-	end := strings.IndexAny(rest, "/?#")
-	if end < 0 {
-		end = len(rest)
-	}
-	authority, path := rest[:end], rest[end:]
-	host, port := authority, ""
-	if i := strings.LastIndexByte(authority, ':'); i > strings.LastIndexAny(authority, "]@") {
-		host, port = authority[:i], authority[i:]
-	}
-	with := []string{port, ""}
-	if port == "" {
-		with = []string{"", map[bool]string{true: ":443", false: ":80"}[strings.EqualFold(scheme, "https")]}
-	}
-	for _, port := range with {
-		all = append(all, scheme+"://"+host+port+path)
-		if !strings.HasPrefix(path, "/") {
-			all = append(all, scheme+"://"+host+port+"/"+path)
-		}
-	}
-	return all
 }

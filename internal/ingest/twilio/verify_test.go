@@ -106,6 +106,14 @@ func TestWhatIsTheSameURL(t *testing.T) {
 		{"https://h.example", "https://h.example/", true},
 		{"https://h.example?x=1:2", "https://h.example/?x=1:2", true},
 		{"https://h.example/t?a=1&b=2", "https://h.example/t?b=2&a=1", false},
+		{"https://h.example/t?a=o'n", "https://h.example/t?a=o%27n", true},
+		{"https://h.example/t?a=o%27n", "https://h.example/t?a=o'n", true}, // decoded and escaped anew
+		{"https://h.example/t?a=1+2&a=%c3%a9", "https://h.example/t?a=1%202&a=%C3%A9", true},
+		{"https://h.example:8443/t?a&b=1&&a=2", "https://h.example/t?a=&a=2&b=1", true},
+		{"https://h.example/{t}?a=\"", "https://h.example/%7Bt%7D?a=%22", true},
+		{"https://h.example/t?a=%zz", "https://h.example/t?a=%25zz", true},
+		{"https://h.example/t?a=1%262", "https://h.example/t?a=1&2=", false},
+		{"https://h.example/t?", "https://h.example/t", false},
 		{"https://h.example/t", "https://h.example/t/", false},
 		{"https://h.example/t", "http://h.example/t", false},
 	} {

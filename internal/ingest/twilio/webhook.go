@@ -38,8 +38,7 @@ func (w *webhook) read() (reason, path string) {
 	}
 	w.e.OccurredAt, w.e.Skewed = w.times().Occurred(w.d.env.ReceivedAt.UnixMilli())
 	s.people(w)
-	w.d.b.Split(w.e, 0)
-	return "", ""
+	return w.d.b.Split(w.e, 0)
 }
 
 // kind looks the record's kind up in the programme.

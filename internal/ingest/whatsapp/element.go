@@ -1,6 +1,8 @@
 package whatsapp
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"strconv"
 	"unicode/utf8"
@@ -23,6 +25,8 @@ type shape struct {
 var (
 	message = shape{"message", term.RoleSender, "from", "from_user_id", "from_parent_user_id"}
 	status  = shape{"message.status", term.RoleSubject, "recipient_id", "recipient_user_id", "recipient_parent_user_id"}
+	// of one of a group's people: recipient_id is the group's then
+	groupStatus = shape{"message.status", term.RoleSubject, "recipient_participant_id", "recipient_participant_user_id", "recipient_participant_parent_user_id"}
 )
 
 // element decodes one message or status.
@@ -62,6 +66,9 @@ func (d *decoder) read(e *ingest.Event, s shape, at, metadata span) (reason, pat
 			return "event.bad_status", "status"
 		}
 		e.Qualifier = string(state)
+		if who := d.participant(); who != "" {
+			s, e.Qualifier = groupStatus, e.Qualifier+"/"+who
+		}
 	}
 	e.OccurredAt, e.Skewed = d.times().Occurred(d.env.ReceivedAt.UnixMilli())
 	c := d.people(e, s)
@@ -74,8 +81,21 @@ func (d *decoder) read(e *ingest.Event, s shape, at, metadata span) (reason, pat
 	if reason, path = d.extend(at, c, metadata); reason != "" {
 		return reason, path
 	}
-	d.b.Split(e, 0)
-	return "", ""
+	return d.b.Split(e, 0)
+}
+
+// participant tells the statuses that the people of a group give one message apart: a digest, since
+// it is made of a number or an id. It is "" in a status that names no participant.
+func (d *decoder) participant() string {
+	var names []byte
+	for _, name := range [...]string{groupStatus.number, groupStatus.userID, groupStatus.parentID} {
+		names = append(append(names, d.text(0, name)...), 0)
+	}
+	if len(names) == 3 {
+		return ""
+	}
+	sum := sha256.Sum256(names)
+	return hex.EncodeToString(sum[:16])
 }
 
 // parse maps src. What the scanner that found its end let pass, it may not.

@@ -50,7 +50,7 @@ func Decode(body []byte, env ingest.Env) (*ingest.Batch, error) {
 	d.b.Words = known
 	if err := d.decode(); err != nil {
 		d.b.Release()
-		return nil, unreadable(err)
+		return nil, ingest.Unreadable(err)
 	}
 	return d.b, nil
 }
@@ -131,7 +131,7 @@ func (d *decoder) decode() error {
 		}
 		entry, _, err := d.members(at, "changes")
 		if err != nil {
-			return err
+			return d.ambiguous(err, "entry")
 		}
 		return d.each("changes", entry[0], d.change)
 	})
@@ -146,7 +146,7 @@ func (d *decoder) change(at, _ int) error {
 	}
 	change, _, err := d.members(at, "field", "value")
 	if err != nil {
-		return err
+		return d.ambiguous(err, "changes")
 	}
 	if string(d.raw(change[0])) != `"messages"` || change[1].to == 0 || d.body[change[1].at] != '{' {
 		d.refuse("event.unknown_kind", "field")
@@ -154,7 +154,7 @@ func (d *decoder) change(at, _ int) error {
 	}
 	value, _, err := d.members(change[1].at, "metadata", "contacts", "messages", "statuses")
 	if err != nil {
-		return err
+		return d.ambiguous(err, "value")
 	}
 	d.contacts = d.contacts[:0]
 	if err := d.each("contacts", value[1], d.contact); err != nil {
@@ -167,6 +167,17 @@ func (d *decoder) change(at, _ int) error {
 		return err
 	}
 	return d.each("statuses", value[3], element(status))
+}
+
+// ambiguous refuses an entry or a change in which a name comes twice: what else the body holds is
+// kept. Any other err is one of the body.
+func (d *decoder) ambiguous(err error, path string) error {
+	var broken *scan.Error
+	if !errors.As(err, &broken) || broken.Code != scan.Duplicate {
+		return err
+	}
+	d.refuse(eventReason[scan.Duplicate], path)
+	return nil
 }
 
 // add returns the event for the next element, or nil past the limit, where all are one refusal.
@@ -189,25 +200,13 @@ func (d *decoder) refuse(reason, path string) {
 	}
 }
 
-// unreadable makes an error of the scanner the client's fault.
-func unreadable(err error) error {
-	var e *scan.Error
-	if !errors.As(err, &e) {
-		return err
-	}
-	return fault.New(fault.Invalid, wholeReason[e.Code], "the body can't be read from byte %d on", e.Offset).Because(err)
-}
-
-var wholeReason = [...]string{scan.Syntax: "body.not_json", scan.Truncated: "body.truncated", scan.Duplicate: "body.duplicate_member",
-	scan.TooDeep: "body.too_deep", scan.TooManyMembers: "body.too_many_members", scan.BadUTF8: "body.bad_utf8"}
-
 var eventReason = [...]string{scan.Syntax: "event.bad_json", scan.Truncated: "event.bad_json", scan.Duplicate: "event.duplicate_member",
 	scan.TooDeep: "event.too_deep", scan.TooManyMembers: "event.too_many_members", scan.BadUTF8: "event.bad_utf8"}
 
 // known are the protocol's own names that the path of a refusal may show.
 func known(name string) bool {
 	switch name {
-	case "entry", "changes", "contacts", "messages", "statuses", "field", "id", "status", "from", "from_user_id", "recipient_id", "contact", "metadata":
+	case "entry", "changes", "value", "contacts", "messages", "statuses", "field", "id", "status", "from", "from_user_id", "recipient_id", "contact", "metadata":
 		return true
 	}
 	return false

@@ -208,6 +208,42 @@ func TestWhoItIs(t *testing.T) {
 	}
 }
 
+// A message to a group has a status for each of its people, all under one wamid.
+func TestStatusesOfAGroupAreEachAboutOnePerson(t *testing.T) {
+	one := func(who string) string {
+		return `{"id":"wamid.1","status":"read","timestamp":"1767607200","recipient_id":"HBgL","recipient_type":"group",` + who + `}`
+	}
+	all := []struct {
+		status string
+		people []string
+	}{
+		{one(`"recipient_participant_id":"447700900101"`), []string{"subject whatsapp_id IE.1", "subject phone +447700900101"}},
+		{one(`"recipient_participant_user_id":"IE.2","recipient_participant_parent_user_id":"IE.9"`), []string{"subject whatsapp_id IE.2", "subject whatsapp_id IE.9"}},
+		{one(`"recipient_participant_user_id":"IE.3"`), []string{"subject whatsapp_id IE.3"}},
+		{one(`"recipient_participant_id":null`), []string{"subject whatsapp_id HBgL"}}, // of the group as a whole
+	}
+	var list []string
+	for _, x := range all {
+		list = append(list, x.status)
+	}
+	b := decode(t, ingesttest.Env(t), change(`"contacts":[{"wa_id":"447700900101","user_id":"IE.1"}],"statuses":[`+strings.Join(list, ",")+`]`))
+	defer b.Release()
+	apart := map[string]bool{}
+	for i, x := range all {
+		got := ingesttest.Describe(t, b, i)
+		if diff := cmp.Diff(x.people, got.People); diff != "" {
+			t.Errorf("status %d: %s", i, diff)
+		}
+		if strings.Contains(got.Qualifier, "447700900101") || !strings.HasPrefix(got.Qualifier, "read") {
+			t.Errorf("status %d: qualifier %q", i, got.Qualifier)
+		}
+		apart[got.ID+" "+got.Qualifier] = true
+	}
+	if len(apart) != len(all) {
+		t.Errorf("%d of %d statuses can be told apart", len(apart), len(all))
+	}
+}
+
 func TestABadElementCostsItselfOnly(t *testing.T) {
 	good := func(id string) string {
 		return `{"from":"447700900101","id":"` + id + `","timestamp":"1767607200","type":"text","text":{"body":"x"}}`
@@ -246,6 +282,10 @@ func TestOddChanges(t *testing.T) {
 		{"no object", `{"object":"whatsapp_business_account","entry":[7]}`, "refused: event.not_object entry"},
 		{"no change", `{"object":"whatsapp_business_account","entry":[{"changes":["x"]}]}`, "refused: event.not_object changes"},
 		{"no list of changes", `{"object":"whatsapp_business_account","entry":[{"changes":{}}]}`, "refused: event.not_list changes"},
+		{"messages twice", change(`"messages":[],"messages":[{` + from + `}]`), "refused: event.duplicate_member value"},
+		{"messages twice, once escaped", change(`"messages":[{` + from + `}],"m\u0065ssages":[]`), "refused: event.duplicate_member value"},
+		{"changes twice", `{"object":"whatsapp_business_account","entry":[{"changes":[],"changes":[]}]}`, "refused: event.duplicate_member entry"},
+		{"a field twice", `{"object":"whatsapp_business_account","entry":[{"changes":[{"field":"messages","field":"x","value":{}}]}]}`, "refused: event.duplicate_member changes"},
 		{"no list of messages", change(`"messages":{}`), "refused: event.not_list messages"},
 		{"a status that is no word", change(`"statuses":[{"id":"wamid.1","status":"Aoife","recipient_id":"447700900101"}]`), "refused: event.bad_status status"},
 		{"no status", change(`"statuses":[{"id":"wamid.1","recipient_id":"447700900101"}]`), "refused: event.bad_status status"},
@@ -272,13 +312,11 @@ func TestBodiesThatCantBeRead(t *testing.T) {
 		"{}":                                     "body.not_webhook",
 		`{"object":"page","entry":[]}`:           "body.not_webhook",
 		`{"object":"whatsapp_business_account"}`: "body.not_webhook",
-		`{"object":"whatsapp_business_account","entry":{}}`:                              "body.not_webhook",
-		`{"object":"whatsapp_business_account","entry":[]`:                               "body.truncated",
-		`{"object":"whatsapp_business_account","entry":[]} x`:                            "body.not_json",
-		`{"object":"whatsapp_business_account","entry":[],"entry":[]}`:                   "body.duplicate_member",
-		change(`"messages":[],"messages":[{"from":"447700900101","id":"wamid.1"}]`):      "body.duplicate_member",
-		change(`"messages":[{"from":"447700900101","id":"wamid.1"}],"m\u0065ssages":[]`): "body.duplicate_member",
-		strings.Repeat(" ", whatsapp.MaxBodyBytes) + "{}":                                "body.too_large",
+		`{"object":"whatsapp_business_account","entry":{}}`:            "body.not_webhook",
+		`{"object":"whatsapp_business_account","entry":[]`:             "body.truncated",
+		`{"object":"whatsapp_business_account","entry":[]} x`:          "body.not_json",
+		`{"object":"whatsapp_business_account","entry":[],"entry":[]}`: "body.duplicate_member",
+		strings.Repeat(" ", whatsapp.MaxBodyBytes) + "{}":              "body.too_large",
 	} {
 		if b, err := whatsapp.Decode([]byte(body), ingesttest.Env(t)); b != nil || fault.KindOf(err) != fault.Invalid || fault.ReasonOf(err) != reason {
 			t.Errorf("%.80q: %v, want %s", body, err, reason)

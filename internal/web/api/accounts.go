@@ -206,7 +206,7 @@ func tenantOf(t tenant.Tenant) tenantBody {
 }
 
 func sourceOf(s tenant.Source) sourceBody {
-	return sourceBody{ID: s.ID, Tenant: s.TenantID, Name: s.Name, Adapter: s.Adapter, Service: s.Service, Trust: string(s.Trust),
+	return sourceBody{ID: s.ID, Tenant: s.TenantID, Name: s.Name, Adapter: s.Adapter, Service: s.Service, Trust: string(s.Trust), OAuth: s.OAuth,
 		AccountSID: s.Account, Path: WebhookPath(s.Adapter, s.ID), State: stateWord(s.Disabled), CreatedAt: s.CreatedAt.UTC(), OldKeyValidTo: wireTime(&s.OldKeyValidTo)}
 }
 

@@ -72,6 +72,7 @@ func New(s Service, accounts *tenant.Service, opt Options) (*API, error) {
 	a.addRecords()
 	a.addStates()
 	a.addLooks()
+	a.addViolations()
 	a.addAccounts()
 	a.addMoves()
 	return a, a.addDocument()

@@ -70,6 +70,7 @@ func calls(w *world, tenantSource string) map[string][][2]string {
 		"get-ledger-entry":         {{"/api/v1/ledger/entries/led_" + strings.Repeat("a", 20), ""}},
 		"get-stats":                {{"/api/v1/stats", ""}, {"/api/v1/stats?since=2026-01-01T00:00:00Z", ""}},
 		"list-refusals":            {{"/api/v1/refusals", ""}},
+		"list-violations":          {{"/api/v1/violations", ""}},
 		"create-tenant":            {{"/api/v1/tenants", `{"id":"another"}`}},
 		"list-tenants":             {{"/api/v1/tenants", ""}},
 		"disable-tenant":           {{"/api/v1/tenants/another:disable", ""}},

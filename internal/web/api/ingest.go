@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"path"
 	"strings"
 	"sync/atomic"
@@ -41,9 +42,15 @@ type IngestOptions struct {
 	// of the listener.
 	URL string
 	// ClientIP says where the address comes from that events of browsers get when they name none:
-	// "peer" is the connection's, "none" adds nothing, and anything else is the header in which a
-	// proxy in front of this node writes it. Default "peer".
+	// "peer" is the connection's, "none" adds nothing, and anything else is the header in which
+	// TrustedProxies write it. Default "peer".
 	ClientIP string
+	// Planned returns the kinds as a source's tracking plan judges their events. Default: the same for all.
+	Planned func(*tenant.Source) ingest.Kinds
+	// TrustedProxies are the addresses of the proxies whose header is believed. Default: none is.
+	TrustedProxies []netip.Prefix
+	// Tokens is for sources with OAuth. Default: nobody gets a token.
+	Tokens Tokens
 	// Log is told when clients are sent away. Default: nobody.
 	Log *slog.Logger
 	// Now is the clock. Default time.Now.
@@ -55,17 +62,19 @@ type IngestOptions struct {
 type Ingest struct {
 	sources  Sources
 	sink     Sink
-	kinds    ingest.Kinds
 	opt      IngestOptions
 	inFlight atomic.Int64 // bytes
 	shedAt   atomic.Int64 // when the log was last told, Unix seconds
 }
 
-// NewIngest returns the handler of everything under /v1/ and /beacon/v1/, and of /sourceConfig
-// and /token.
+// NewIngest returns the handler of everything under /v1/, /beacon/v1/ and /pixel/v1/, and of
+// /sourceConfig and /token.
 func NewIngest(sources Sources, sink Sink, kinds ingest.Kinds, opt IngestOptions) *Ingest {
 	if opt.InFlightBytes <= 0 {
 		opt.InFlightBytes = 48 << 20
+	}
+	if opt.Planned == nil {
+		opt.Planned = func(*tenant.Source) ingest.Kinds { return kinds }
 	}
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
@@ -73,7 +82,7 @@ func NewIngest(sources Sources, sink Sink, kinds ingest.Kinds, opt IngestOptions
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
-	return &Ingest{sources: sources, sink: sink, kinds: kinds, opt: opt}
+	return &Ingest{sources: sources, sink: sink, opt: opt}
 }
 
 // Routes puts Ingest under a mux. The mux redirects paths with a doubled slash before Ingest sees
@@ -81,6 +90,7 @@ func NewIngest(sources Sources, sink Sink, kinds ingest.Kinds, opt IngestOptions
 func (in *Ingest) Routes(mux *http.ServeMux) {
 	mux.Handle("/v1/", in)
 	mux.Handle("/beacon/v1/", in)
+	mux.Handle("/pixel/v1/", in)
 	mux.Handle(pathConfig, in)
 	mux.Handle(pathConfig+"/", in)
 	mux.Handle(pathToken, in)
@@ -100,7 +110,7 @@ func (in *Ingest) First(next http.Handler) http.Handler {
 }
 
 func under(p string) bool {
-	return strings.HasPrefix(p, "/v1/") || strings.HasPrefix(p, "/beacon/v1/") ||
+	return strings.HasPrefix(p, "/v1/") || strings.HasPrefix(p, "/beacon/v1/") || strings.HasPrefix(p, "/pixel/v1/") ||
 		p == pathConfig || p == pathConfig+"/" || p == pathToken
 }
 
@@ -116,6 +126,7 @@ func (in *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	single, events := sdk.Serves(p)
 	key, settings := settingsKey(p)
+	pixel, isPixel := pixelCalls[p]
 	method := http.MethodPost
 	switch {
 	case events:
@@ -126,6 +137,8 @@ func (in *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r.Pattern = "POST " + p
 	case p == pathConfig:
 		r.Pattern, method = "GET "+pathConfig, http.MethodGet
+	case isPixel:
+		r.Pattern, method = "GET "+p, http.MethodGet
 	case settings:
 		r.Pattern, method = "GET /v1/projects/{key}/settings", http.MethodGet
 	default:
@@ -156,6 +169,8 @@ func (in *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	case p == pathRecords:
 		in.takeRecords(w, r)
+	case isPixel:
+		in.pixel(w, r, pixel)
 	case settings:
 		in.settings(w, r, key)
 	case p == pathConfig:
@@ -165,8 +180,7 @@ func (in *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		failSegment(w, fault.New(fault.Invalid, "call.unsupported", "merge is not taken").
 			WithHint("alias says that two ids are one person"))
 	case p == pathToken:
-		in.drain(w, r, sdk.MaxBodyBytes)
-		refuseToken(w)
+		in.token(w, r)
 	default: // the browser SDK's measurements of itself: not asked for, and not kept
 		in.drain(w, r, sdk.MaxBodyBytes)
 		succeed(w)
@@ -215,14 +229,23 @@ func (in *Ingest) takeEvents(w http.ResponseWriter, r *http.Request, p string, s
 			return nil, err
 		}
 	}
-	b, err := sdk.Decode(p, body.bytes, ingest.Env{ReceivedAt: in.opt.Now(), Kinds: in.kinds, Service: src.Service,
-		Peer: in.peer(r), PeerIsSubject: src.Trust == term.Public})
+	asked := key
+	if tenant.IsAccessToken(key) {
+		asked = "" // the keys in the body are held against each other, and one of them against the source
+	}
+	b, err := sdk.Decode(p, body.bytes, ingest.Env{ReceivedAt: in.opt.Now(), Kinds: in.opt.Planned(src), Service: src.Service,
+		Key: asked, Peer: in.peer(r), PeerIsSubject: src.Trust == term.Public})
 	if err != nil {
 		return nil, err
 	}
 	defer b.Release()
-	if b.WriteKey != nil && string(b.WriteKey) != key {
-		return nil, keyMismatch()
+	if inside := string(b.WriteKey); b.WriteKey != nil && inside != key {
+		if !tenant.IsAccessToken(key) {
+			return nil, keyMismatch()
+		}
+		if err := in.sameSource(src, inside); err != nil {
+			return nil, err
+		}
 	}
 	result, err := in.sink.Ingest(context.WithoutCancel(r.Context()), src, b)
 	if err == nil {
@@ -254,7 +277,7 @@ func (in *Ingest) takeRecords(w http.ResponseWriter, r *http.Request) {
 		failNative(w, err)
 		return
 	}
-	b, err := native.Decode(body.bytes, ingest.Env{ReceivedAt: in.opt.Now(), Kinds: in.kinds, Service: src.Service})
+	b, err := native.Decode(body.bytes, ingest.Env{ReceivedAt: in.opt.Now(), Kinds: in.opt.Planned(src), Service: src.Service})
 	if err != nil {
 		failNative(w, err)
 		return

@@ -2,13 +2,13 @@ package api
 
 import (
 	"encoding/json"
-	"io"
 	"net/http"
 	"strconv"
 
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/ingest"
 	"domicile.dev/internal/plane"
+	"domicile.dev/internal/tenant"
 	"domicile.dev/internal/web/guard"
 )
 
@@ -53,8 +53,15 @@ func awayOf(all []ingest.Refusal) (away []ingest.Refusal) {
 
 // failSegment answers as Segment SDKs expect it: they go by the status, and some log code and
 // message. Too large is 400 to them. Whoever came to the wrong region gets a problem document,
-// with the right address, that has these members too.
+// with the right address, that has these members too. An access token that has ended is 511, after
+// which an SDK gets another and sends its events again; after 401 it would throw them away.
 func failSegment(w http.ResponseWriter, err error) {
+	if fault.ReasonOf(err) == tenant.ReasonTokenEnded {
+		guard.Note(w, err)
+		f, _ := fault.As(err)
+		refuse(w, statusTokenEnded, f.Reason, f.Public+"; "+f.Hint)
+		return
+	}
 	if f, ok := fault.As(err); ok {
 		switch f.Kind {
 		case fault.TooLarge:
@@ -73,6 +80,9 @@ func failSegment(w http.ResponseWriter, err error) {
 	guard.Note(w, err)
 	p := guard.Describe(err)
 	p.SetHeaders(w.Header())
+	if p.Status == http.StatusTooManyRequests { // as Segment has it beside Retry-After, in seconds, too
+		w.Header().Set("X-RateLimit-Reset", w.Header().Get("Retry-After"))
+	}
 	message := p.Detail
 	if p.Hint != "" {
 		message += "; " + p.Hint
@@ -92,17 +102,6 @@ func refuse(w http.ResponseWriter, status int, code, message string) {
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
-}
-
-// refuseToken tells an SDK that there are no tokens to be had here, as RFC 6749, section 5.2, has
-// it. After 400 it asks again with the next try of a delivery only; after 404 many times in between.
-func refuseToken(w http.ResponseWriter) {
-	const body = `{"error":"unsupported_grant_type","error_description":"sources have write keys here, and no OAuth applications"}`
-	h := w.Header()
-	h["Content-Type"] = jsonType
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(http.StatusBadRequest)
-	_, _ = io.WriteString(w, body)
 }
 
 // failNative answers with a problem document; a body that is too large is 413.

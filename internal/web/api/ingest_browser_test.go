@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -187,10 +188,20 @@ func TestIngestKnowsTheClientsAddress(t *testing.T) {
 		{"the header's", "X-Forwarded-For", "10.1.2.3:1234", []string{"198.51.100.1, 203.0.113.7"}, "203.0.113.7"},
 		{"the last header's", "x-forwarded-for", "10.1.2.3:1234", []string{"198.51.100.1", "203.0.113.7:55"}, "203.0.113.7"},
 		{"in brackets", "X-Forwarded-For", "10.1.2.3:1234", []string{"[2001:db8::7]"}, "2001:db8::7"},
-		{"no address", "X-Forwarded-For", "203.0.113.9:1234", []string{`x","a":"b`}, ""},
-		{"no header", "X-Forwarded-For", "203.0.113.9:1234", nil, ""},
+		{"two proxies", "X-Forwarded-For", "10.1.2.3:1234", []string{"198.51.100.1, 203.0.113.7, 192.0.2.8"}, "203.0.113.7"},
+		{"two proxies, a header each", "X-Forwarded-For", "10.1.2.3:1234", []string{"198.51.100.1,203.0.113.7", "192.0.2.8", "10.1.0.1:80"}, "203.0.113.7"},
+		{"proxies alone", "X-Forwarded-For", "10.1.2.3:1234", []string{"192.0.2.8, 10.1.0.1"}, ""},
+		{"a mapped proxy", "X-Forwarded-For", "[::ffff:10.1.2.3]:1234", []string{"::ffff:203.0.113.7"}, "203.0.113.7"},
+		{"a proxy in IPv6", "X-Forwarded-For", "[2001:db8:1::2]:1234", []string{"203.0.113.7"}, "203.0.113.7"},
+		{"the header of anybody", "X-Forwarded-For", "203.0.113.9:1234", []string{"198.51.100.1"}, "203.0.113.9"},
+		{"the header of a neighbour", "X-Forwarded-For", "10.2.0.1:1234", []string{"198.51.100.1"}, ""},
+		{"no address", "X-Forwarded-For", "10.1.2.3:1234", []string{`x","a":"b`}, ""},
+		{"no address, behind one", "X-Forwarded-For", "10.1.2.3:1234", []string{"198.51.100.1, unknown, 192.0.2.8"}, ""},
+		{"an empty one", "X-Forwarded-For", "10.1.2.3:1234", []string{"198.51.100.1,"}, ""},
+		{"no header", "X-Forwarded-For", "10.1.2.3:1234", nil, ""},
 	} {
-		i := newIntake(api.IngestOptions{ClientIP: tt.option})
+		i := newIntake(api.IngestOptions{ClientIP: tt.option, TrustedProxies: []netip.Prefix{
+			netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("192.0.2.8/32"), netip.MustParsePrefix("2001:db8:1::/48")}})
 		r := httptest.NewRequest("POST", "/v1/t", strings.NewReader(anEvent))
 		r.RemoteAddr = tt.remote
 		r.Header["X-Forwarded-For"] = tt.header

@@ -21,6 +21,12 @@ func (in *Ingest) who(r *http.Request, adapter string) (key string, src *tenant.
 	}
 	if strings.Contains(r.URL.RawQuery, "writeKey=") {
 		asked := r.URL.Query().Get("writeKey")
+		if tenant.IsAccessToken(key) && asked != "" {
+			if src, err = in.source(key, adapter); err == nil {
+				err = in.sameSource(src, asked)
+			}
+			return key, src, err
+		}
 		if key != "" && asked != "" && asked != key {
 			return "", nil, keyMismatch()
 		}
@@ -35,9 +41,13 @@ func (in *Ingest) who(r *http.Request, adapter string) (key string, src *tenant.
 	return key, src, err
 }
 
-// source returns whose key that is, if it is one for that adapter.
-func (in *Ingest) source(key, adapter string) (*tenant.Source, error) {
-	src, err := in.sources.SourceByKey(key)
+// source returns whose key or access token that is, if it is one for that adapter.
+func (in *Ingest) source(key, adapter string) (src *tenant.Source, err error) {
+	if tenant.IsAccessToken(key) && in.opt.Tokens != nil {
+		src, err = in.opt.Tokens.SourceByAccessToken(key)
+	} else {
+		src, err = in.sources.SourceByKey(key)
+	}
 	if err == nil && src.Adapter != adapter {
 		err = fault.New(fault.Forbidden, "source.wrong_adapter", "this key is of a source of another kind").
 			WithHint("native sources send to /v1/records, Segment and RudderStack SDKs to the other paths under /v1/")

@@ -321,7 +321,7 @@ func TestIngestUnpacksWhateverTheHeadersSay(t *testing.T) {
 
 func TestIngestBoundsBodies(t *testing.T) {
 	i := newIntake(api.IngestOptions{})
-	long := aBatch(`,"x":"` + strings.Repeat("y", 501<<10) + `"`)
+	long := aBatch(`,"x":"` + strings.Repeat("y", 4<<20) + `"`)
 	if w := i.post(t, "/v1/batch", long, "Authorization", basic(serverKey)); w.Code != 400 || !strings.Contains(w.Body.String(), "body.too_large") {
 		t.Errorf("announced: %d %s", w.Code, w.Body)
 	}
@@ -404,7 +404,7 @@ func TestIngestHoldsOnlySoMuch(t *testing.T) {
 		"known":   i.post(t, "/v1/batch", body, "Authorization", basic(serverKey)),
 		"unknown": i.post(t, "/v1/batch", aBatch(`,"writeKey":"`+serverKey+`"`)),
 	} {
-		if w.Code != 429 || w.Header().Get("Retry-After") != "1" || !strings.Contains(w.Body.String(), "ingest.busy") {
+		if w.Code != 429 || w.Header().Get("Retry-After") != "1" || w.Header().Get("X-RateLimit-Reset") != "1" || !strings.Contains(w.Body.String(), "ingest.busy") {
 			t.Errorf("%s: %d %s", name, w.Code, w.Body)
 		}
 	}

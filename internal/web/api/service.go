@@ -35,6 +35,7 @@ type Service interface {
 	Release(ctx context.Context, c *tenant.Caller, s id.Subject, reason string) (StateChange, error)
 	Stats(ctx context.Context, c *tenant.Caller, since time.Time) (Stats, error)
 	Refusals(ctx context.Context, c *tenant.Caller) ([]Refusal, error)
+	Violations(ctx context.Context, c *tenant.Caller) ([]Violation, error)
 	// LedgerEntry returns an entry that concerns the caller; NotFound for any other.
 	LedgerEntry(ctx context.Context, c *tenant.Caller, e id.Entry) (ledger.EntryView, error)
 }
@@ -55,5 +56,6 @@ type (
 	Stats          = plane.Stats
 	Count          = plane.Count
 	Refusal        = plane.RefusalCount
+	Violation      = plane.Violation
 	Ref            = ledger.Ref
 )

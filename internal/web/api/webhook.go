@@ -164,7 +164,7 @@ func (h *Webhooks) take(w http.ResponseWriter, r *http.Request, v *webhook, hook
 		return err
 	}
 	d.Body = body.bytes
-	b, err := v.Decode(d, ingest.Env{ReceivedAt: d.Now, Kinds: h.in.kinds, Service: hook.Source.Service})
+	b, err := v.Decode(d, ingest.Env{ReceivedAt: d.Now, Kinds: h.in.opt.Planned(hook.Source), Service: hook.Source.Service})
 	if err != nil {
 		return err
 	}

@@ -112,8 +112,8 @@ type statsBody struct {
 type countBody struct {
 	Service string `json:"service"`
 	Kind    string `json:"kind"`
-	Outcome string `json:"outcome" doc:"accepted, duplicate or refused"`
-	Reason  string `json:"reason,omitempty" doc:"of a refusal"`
+	Outcome string `json:"outcome" doc:"accepted, duplicate or refused; dropped counts what of accepted records was not kept"`
+	Reason  string `json:"reason,omitempty" doc:"of what was refused or dropped"`
 	Count   int64  `json:"count"`
 }
 

@@ -18,6 +18,7 @@ type (
 		Adapter       string     `json:"adapter"`
 		Service       string     `json:"service,omitempty" doc:"missing where each record names its own"`
 		Trust         string     `json:"trust" enum:"server,public"`
+		OAuth         bool       `json:"oauth,omitempty" doc:"the write key brings nothing without an access token"`
 		AccountSID    string     `json:"account_sid,omitempty" doc:"the account at the vendor, as it was given"`
 		Path          string     `json:"path,omitempty" doc:"where the vendor's webhooks go, below the region's address"`
 		State         string     `json:"state" enum:"enabled,disabled"`
@@ -46,7 +47,7 @@ type (
 		Trust      string `json:"trust,omitempty" enum:"server,public" default:"server" doc:"public for a key that browsers hold"`
 		Name       string `json:"name,omitempty" maxLength:"120"`
 		AccountSID string `json:"account_sid,omitempty" maxLength:"64" doc:"the account at the vendor, for people"`
-		Secret     string `json:"secret,omitempty" writeOnly:"true" doc:"what the vendor signs with, never shown again: Twilio's AuthToken, SendGrid's public key, Meta's app secret"`
+		Secret     string `json:"secret,omitempty" writeOnly:"true" doc:"what the vendor signs with, never shown again: Twilio's AuthToken, SendGrid's public key, Meta's app secret; of segment, the public key of an OAuth application as PEM, without which the source has none"`
 	}
 	newTokenBody struct {
 		Name string `json:"name,omitempty" maxLength:"120"`
@@ -57,7 +58,7 @@ type (
 
 	rotateSourceBody struct {
 		GraceSeconds int64  `json:"grace_seconds,omitempty" minimum:"0" maximum:"2592000" doc:"how long the old one goes on working"`
-		Secret       string `json:"secret,omitempty" writeOnly:"true" doc:"the vendor's new secret, where it is the vendor who signs"`
+		Secret       string `json:"secret,omitempty" writeOnly:"true" doc:"the vendor's new secret, where it is the vendor who signs, or the new public key of a source with OAuth"`
 	}
 
 	tenantKeyBody struct {

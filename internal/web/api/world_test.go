@@ -18,6 +18,7 @@ import (
 
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/id"
+	"domicile.dev/internal/ingest"
 	"domicile.dev/internal/ledger"
 	"domicile.dev/internal/seal"
 	"domicile.dev/internal/store"
@@ -141,6 +142,13 @@ func (p *plane) Stats(_ context.Context, c *tenant.Caller, since time.Time) (api
 
 func (p *plane) Refusals(_ context.Context, c *tenant.Caller) ([]api.Refusal, error) {
 	return []api.Refusal{{Source: "src_ie1_x", Reason: "event.bad_json", Path: "properties.*", N: 4, FirstAt: now, LastAt: now}}, p.called("refusals", c)
+}
+
+func (p *plane) Violations(_ context.Context, c *tenant.Caller) ([]api.Violation, error) {
+	return []api.Violation{{Source: "src_ie1_x", Finding: ingest.Finding{Plan: "shop", Event: "Order Completed", Path: "properties.*", What: ingest.FoundUnplannedProperty,
+			Done: ingest.DoneKept, Looks: "email_address", Suggest: ingest.Place{Category: "contact_data", Element: "email_address"}, N: 2}, FirstAt: now, LastAt: now},
+			{Source: "src_ie1_x", Finding: ingest.Finding{Path: "context.location.latitude", What: ingest.FoundCoordinates, Done: ingest.DoneDropped, N: 3}, FirstAt: now, LastAt: now}},
+		p.called("violations", c)
 }
 
 func (p *plane) LedgerEntry(_ context.Context, c *tenant.Caller, e id.Entry) (ledger.EntryView, error) {
