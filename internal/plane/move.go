@@ -8,9 +8,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/id"
@@ -270,9 +270,5 @@ func (p *Plane) whereTo(tx store.Tx, keys []subject.BindingKey) (err error) {
 	return to
 }
 
-// moveRegion returns the region in a move's id, the target's.
-func moveRegion(moveID string) string {
-	rest, _ := strings.CutPrefix(moveID, "mov_")
-	region, _, _ := strings.Cut(rest, "_")
-	return region
-}
+// moveIDs are ids of moves, with the region that the person moves to.
+var moveIDs = regexp.MustCompile(`^mov_([a-z][a-z0-9-]{0,15})_[a-z2-7]{24}$`)

@@ -168,7 +168,7 @@ func TestAPersonMoves(t *testing.T) {
 			"erase": second(r.ie.Erase(ctx, r.ie.caller, s, plane.EraseRequest{})),
 			"hold":  second(r.ie.Hold(ctx, r.ie.caller, s, "", time.Time{})),
 			"find":  second(r.ie.Find(ctx, r.ie.caller, []plane.Identifier{{Type: "email", Value: "A@example.com"}})),
-			"move":  second(r.ie.BeginMove(ctx, r.ie.caller, s, "us1", "mov_us1_x", someKey(t, r.us))),
+			"move":  second(r.ie.BeginMove(ctx, r.ie.caller, s, "us1", "mov_us1_aaaaaaaaaaaaaaaaaaaaaaaa", someKey(t, r.us))),
 		} {
 			wantKind(t, what, err, fault.WrongRegion, "subject.moved")
 			if f, ok := fault.As(err); !ok || f.Extra["url"] != "https://us1.example.com" || f.Extra["region"] != "us1" {
@@ -241,7 +241,7 @@ func TestNobodySeesWhoArrives(t *testing.T) {
 			"erase":        second(r.us.Erase(ctx, r.us.caller, a.Subject, plane.EraseRequest{})),
 			"find":         second(r.us.Find(ctx, r.us.caller, []plane.Identifier{{Type: "user_id", Value: "u1"}})),
 			"export":       second(r.us.Export(ctx, r.us.caller, a.Subject, "", func(plane.RecordView) error { return nil })),
-			"move onwards": second(r.us.BeginMove(ctx, r.us.caller, a.Subject, "ie1", "mov_ie1_x", someKey(t, r.us))),
+			"move onwards": second(r.us.BeginMove(ctx, r.us.caller, a.Subject, "ie1", "mov_ie1_aaaaaaaaaaaaaaaaaaaaaaaa", someKey(t, r.us))),
 		} {
 			wantKind(t, what, err, fault.NotFound, "subject.unknown")
 		}
@@ -363,14 +363,15 @@ func TestWhoMayNotMove(t *testing.T) {
 		begin := func(to, move string, key []byte) error {
 			return second(r.ie.BeginMove(ctx, r.ie.caller, s, to, move, key))
 		}
-		wantKind(t, "to where they are", begin("ie1", "mov_ie1_x", key), fault.Invalid, "move.same_region")
-		wantKind(t, "nowhere", begin("au1", "mov_au1_x", key), fault.Invalid, "move.unknown_region")
-		wantKind(t, "another region's id", begin("us1", "mov_au1_x", key), fault.Invalid, "move.bad_id")
-		wantKind(t, "no key", begin("us1", "mov_us1_x", key[1:]), fault.Invalid, "move.bad_key")
+		wantKind(t, "to where they are", begin("ie1", "mov_ie1_aaaaaaaaaaaaaaaaaaaaaaaa", key), fault.Invalid, "move.same_region")
+		wantKind(t, "nowhere", begin("au1", "mov_au1_aaaaaaaaaaaaaaaaaaaaaaaa", key), fault.Invalid, "move.unknown_region")
+		wantKind(t, "another region's id", begin("us1", "mov_au1_aaaaaaaaaaaaaaaaaaaaaaaa", key), fault.Invalid, "move.bad_id")
+		wantKind(t, "an id that says something", begin("us1", "mov_us1_ann@example.com", key), fault.Invalid, "move.bad_id")
+		wantKind(t, "no key", begin("us1", "mov_us1_aaaaaaaaaaaaaaaaaaaaaaaa", key[1:]), fault.Invalid, "move.bad_key")
 		if _, err := r.ie.Hold(ctx, r.ie.caller, s, "", time.Time{}); err != nil {
 			t.Fatal(err)
 		}
-		wantKind(t, "held", begin("us1", "mov_us1_x", key), fault.Conflict, "hold.in_force")
+		wantKind(t, "held", begin("us1", "mov_us1_aaaaaaaaaaaaaaaaaaaaaaaa", key), fault.Conflict, "hold.in_force")
 		if _, err := r.ie.Release(ctx, r.ie.caller, s, ""); err != nil {
 			t.Fatal(err)
 		}
@@ -378,7 +379,7 @@ func TestWhoMayNotMove(t *testing.T) {
 		pinned := *free
 		pinned.Settings = &residency.Settings{Pin: true}
 		r.ie.caller = &pinned
-		wantKind(t, "pinned", begin("us1", "mov_us1_x", key), fault.Conflict, "tenant.pinned")
+		wantKind(t, "pinned", begin("us1", "mov_us1_aaaaaaaaaaaaaaaaaaaaaaaa", key), fault.Conflict, "tenant.pinned")
 		r.ie.caller = free
 		_, _, ack := r.upToCommit(t, s)
 		if _, err := r.ie.Hold(ctx, r.ie.caller, s, "", time.Time{}); err != nil {
@@ -599,13 +600,22 @@ func TestAMoveOnOneNodeHoldsOnTheOther(t *testing.T) {
 			t.Fatalf("%+v", res)
 		}
 	}
-	if _, err := r.carry(s); err != nil {
+	_, _, ack := r.upToCommit(t, s)
+	_, err := ie2.Erase(context.Background(), ie2.caller, s, plane.EraseRequest{})
+	wantKind(t, "erase who is about to leave, at the other node", err, fault.Conflict, "move.under_way")
+	r.us.send(r.us.src, "/v1/track", track("u9", "between", "Paid")) // which looks whether anybody came yet
+	d, err := ie2.CommitMove(context.Background(), ie2.caller, ack)
+	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := us2.ActivateMove(context.Background(), us2.caller, ack.Move, d.Proof); err != nil {
+		t.Fatal(err)
+	}
+	ie2, us2 = r.ie, r.us // what was asked of the others holds here
 	if res := ie2.send(ie2.src, "/v1/track", track("u1", "after", "Paid")); len(res.Refused) != 1 || res.Refused[0].Region != "us1" {
 		t.Errorf("an event at the other node of the old home: %+v", res)
 	}
-	_, err := ie2.Records(context.Background(), ie2.caller, s, plane.Query{Limit: 1})
+	_, err = ie2.Records(context.Background(), ie2.caller, s, plane.Query{Limit: 1})
 	wantKind(t, "read at the other node", err, fault.WrongRegion, "subject.moved")
 	if res := us2.send(us2.src, "/v1/track", track("u1", "t5", "Paid")); res.Duplicate != 1 {
 		t.Errorf("a retry at the other node of the new home: %+v", res)
