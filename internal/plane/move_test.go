@@ -533,7 +533,7 @@ func TestAMoveIsWholeWhateverWriteFails(t *testing.T) {
 	for _, tt := range []struct {
 		store string
 		every int // write that fails
-	}{{"sqlite", 1}, {"postgres", 5}} {
+	}{{"sqlite", 1}, {"postgres", 8}} {
 		t.Run(tt.store, func(t *testing.T) { moveFails(t, tt.store, tt.every) })
 	}
 }
