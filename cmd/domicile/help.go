@@ -19,7 +19,7 @@ Which node:
   --up DIR           what domicile up started in DIR (default .domicile, when it is there);
   --region ID        its region, the first by default
   DOMICILE_URL       address of a node, with
-  DOMICILE_TOKEN     a tenant's token (dtk_…), or the operator's (dok_…) to manage tenants
+  DOMICILE_TOKEN     a tenant's token (dtk_…), or the operator's (dok_…) to manage tenants and keys
   DOMICILE_WRITE_KEY a native source's key, for domicile import
 
 People:

@@ -30,6 +30,7 @@ type commands struct {
 
 	Tenant    tenantCmd    `cmd:"" help:"Create, list, rotate, disable and enable tenants." group:"access"`
 	Source    sourceCmd    `cmd:"" help:"Create, list, rotate, disable and enable sources." group:"access"`
+	Keys      keysCmd      `cmd:"" help:"Show the region's keys, without secrets, and rotate the index key." group:"access"`
 	Programme programmeCmd `cmd:"" help:"Check and show the declared programme." group:"proof"`
 	Ledger    ledgerCmd    `cmd:"" help:"Verify the ledger and prove entries." group:"proof"`
 
@@ -46,7 +47,7 @@ var groups = kong.Groups{
 	"run":    "Run it",
 	"data":   "Data",
 	"people": "People",
-	"access": "Tenants and sources",
+	"access": "Tenants, sources and keys",
 	"proof":  "Programme and proof",
 	"look":   "Look around",
 }

@@ -3,8 +3,6 @@ package app
 
 import (
 	"context"
-	"crypto/hkdf"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -138,7 +136,7 @@ func Open(ctx context.Context, c *config.Node, opt Options) (n *Node, err error)
 	}
 	n.Plane = plane.New(plane.Parts{Region: c.Region, DB: n.db, Rules: n.rules, Vault: n.vault, Log: n.records, Ledger: n.Ledger,
 		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{}, Moves: sqlstore.Moves{}}, po)
-	if err := n.serveWeb(ctx, keys, n.rules, opt); err != nil {
+	if err := n.serveWeb(n.rules, opt); err != nil {
 		return n, err
 	}
 	n.startWorkers()
@@ -197,12 +195,8 @@ func (e enterer) Enter(tx store.Tx, kind, tenantID string, body any) (id.Entry, 
 
 func (e enterer) Entered() { e.l.Committed() }
 
-func (n *Node) serveWeb(ctx context.Context, keys vault.Keyring, r *rules, opt Options) error {
-	secret, err := keys.Get(ctx, vault.IndexKey)
-	if err != nil {
-		return fmt.Errorf("get the index key: %w", err)
-	}
-	answers, err := hkdf.Key(sha256.New, secret, nil, "domicile idempotency 1 "+n.Config.Region, 32)
+func (n *Node) serveWeb(r *rules, opt Options) error {
+	answers, err := n.vault.Shared("domicile idempotency 1 " + n.Config.Region)
 	if err != nil {
 		return fmt.Errorf("derive the key of idempotency digests: %w", err)
 	}
@@ -225,7 +219,7 @@ func (n *Node) serveWeb(ctx context.Context, keys vault.Keyring, r *rules, opt O
 func (n *Node) startWorkers() {
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel = cancel
-	for _, run := range []func(context.Context){n.vault.Run, n.records.Run, n.Ledger.Run, n.Tenants.Run, n.api.Run, n.Plane.Sweep, n.tellMoves} {
+	for _, run := range []func(context.Context){n.vault.Run, n.records.Run, n.Ledger.Run, n.Tenants.Run, n.api.Run, n.Plane.Sweep, n.Plane.Reindex, n.tellMoves} {
 		n.workers.Add(1)
 		go func() {
 			defer n.workers.Done()

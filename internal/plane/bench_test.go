@@ -177,3 +177,19 @@ func BenchmarkCreate(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkReindex rotates the index key of 20,000 people with nothing else going on.
+func BenchmarkReindex(b *testing.B) {
+	w, _ := benchWorld(b, 20_000)
+	held := w.query(`SELECT CAST(count(*) AS text) FROM identifier`)
+	n, err := strconv.Atoi(held[0])
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if err := w.rotate(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "identifiers/s")
+}

@@ -105,6 +105,7 @@ type erasure struct {
 	rows     []*subject.Row
 	ops      []*op
 	bindings []subject.Binding
+	other    otherDigests
 	records  int64
 	suppress []subject.BindingKey // digests under the suppression key
 }
@@ -282,10 +283,16 @@ func (g *group) gatherPeople(list []*erasure, people map[subject.Key]*erasure) e
 			e.records += n
 		}
 	}
-	return p.Subjects.BindingsOf(g.tx, all, func(b subject.Binding) {
+	if err := p.Subjects.BindingsOf(g.tx, all, func(b subject.Binding) {
 		e := whose[subject.Key{Tenant: b.Tenant, Subject: b.Subject}]
 		e.bindings = append(e.bindings, b)
-	})
+	}); err != nil {
+		return fmt.Errorf("load identifiers: %w", err)
+	}
+	for _, e := range list {
+		g.blindErased(e)
+	}
+	return nil
 }
 
 // suppress enters every identifier of the people who must not come back. What only a browser said
@@ -340,9 +347,9 @@ func (g *group) heldByOthers(e *erasure) (map[subject.BindingKey]bool, error) {
 	if len(ask) == 0 {
 		return held, nil
 	}
-	err := g.p.Subjects.Bindings(g.tx, ask, func(b subject.Binding) {
+	err := g.p.Subjects.Bindings(g.tx, e.other.all(ask), func(b subject.Binding) {
 		if !b.Claimed && !mine[b.Subject] {
-			held[b.BindingKey] = true
+			held[e.other.current(b.BindingKey)] = true
 		}
 	})
 	if err != nil {
@@ -356,11 +363,13 @@ func (g *group) heldByOthers(e *erasure) (map[subject.BindingKey]bool, error) {
 func (g *group) dropClaims(list []*erasure) error {
 	var keys []subject.BindingKey
 	for _, e := range list {
+		var own []subject.BindingKey
 		for _, b := range e.bindings {
 			if !b.Claimed && b.Type != term.AnonymousID {
-				keys = append(keys, b.BindingKey)
+				own = append(own, b.BindingKey)
 			}
 		}
+		keys = append(keys, e.other.all(own)...)
 	}
 	if len(keys) == 0 {
 		return nil

@@ -32,22 +32,30 @@ func (p *Plane) Find(ctx context.Context, c *tenant.Caller, ids []Identifier) (F
 		return FindResult{}, fault.New(fault.Invalid, "find.no_identifiers", "no identifiers were given").
 			WithHint(`send {"identifiers":[{"type":"email","value":"…"}]}`)
 	}
-	blind, sup := p.Vault.Blinder(c.TenantID), p.Vault.Suppressor(c.TenantID)
-	say := subject.Say{Tenant: c.Tenant}
+	sup := p.Vault.Suppressor(c.TenantID)
 	left := make([]subject.BindingKey, len(ids))
-	digests := make([]subject.Digest, len(ids))
+	say := subject.Say{Tenant: c.Tenant}
 	for i, in := range ids {
 		value, ok := subject.Canonical(in.Type, []byte(in.Value))
 		if in.Type == "" || !ok {
 			return FindResult{}, fault.New(fault.Invalid, "identifier.bad_value", "the value of identifiers[%d] can't be one of its type", i).
 				WithHint("an email has one @; a phone is written with + and its country code")
 		}
-		digests[i] = blind.Identifier(in.Type, value)
 		left[i] = subject.BindingKey{Tenant: c.Tenant, Digest: sup.Identifier(in.Type, value)}
-		say.Identifiers = append(say.Identifiers, subject.Identifier{Type: in.Type, Digest: digests[i]})
+		say.Identifiers = append(say.Identifiers, subject.Identifier{Type: in.Type, Value: value})
 	}
 	var heads, claimed []id.Subject
 	err := p.view(ctx, c, func(tx store.Tx) error {
+		index, err := p.Vault.IndexAt(tx)
+		if err != nil {
+			return err
+		}
+		blind := blindUnder(index, c.TenantID)
+		digests := make([]subject.Digest, len(ids))
+		for i := range say.Identifiers {
+			blind.set(&say.Identifiers[i])
+			digests[i] = say.Identifiers[i].Digest
+		}
 		g := subject.NewGraph(nil)
 		g.Want(&say)
 		if err := g.Load(tx, p.Subjects); err != nil {
@@ -129,10 +137,25 @@ func (p *Plane) identifiersOf(tx store.Tx, c *tenant.Caller, pers *somebody) ([]
 	if err := p.Subjects.BindingsOf(tx, keys, func(b subject.Binding) { bindings = append(bindings, b) }); err != nil {
 		return nil, fmt.Errorf("load identifiers: %w", err)
 	}
+	index, err := p.Vault.IndexAt(tx)
+	if err != nil {
+		return nil, err
+	}
+	blind := blindUnder(index, c.TenantID)
 	shared := map[subject.Digest]bool{}
-	ask := make([]subject.BindingKey, len(bindings))
-	for i := range bindings {
-		ask[i] = bindings[i].BindingKey
+	idents := make([]subject.Identifier, len(bindings))
+	ask := make([]subject.BindingKey, len(bindings), 2*len(bindings))
+	for i, b := range bindings {
+		value, err := seal.OpenBytes(opened[b.Subject], p.identifierAD(c.TenantID, b.Subject, b.Type), b.Sealed)
+		if err != nil {
+			return nil, fmt.Errorf("open an identifier of %s: %w", b.Subject, err)
+		}
+		ask[i] = b.BindingKey
+		if idents[i] = (subject.Identifier{Type: b.Type, Value: value, Digest: b.Digest}); index.Rotating() {
+			blind.set(&idents[i]) // others may have it under either version
+			ask[i].Digest = idents[i].Digest
+			ask = append(ask, subject.BindingKey{Tenant: b.Tenant, Digest: idents[i].Before})
+		}
 	}
 	if err := p.Subjects.Bindings(tx, ask, func(b subject.Binding) {
 		if opened[b.Subject] == nil && !b.Claimed {
@@ -142,12 +165,9 @@ func (p *Plane) identifiersOf(tx store.Tx, c *tenant.Caller, pers *somebody) ([]
 		return nil, fmt.Errorf("load shared identifiers: %w", err)
 	}
 	views := make([]IdentifierView, 0, len(bindings))
-	for _, b := range bindings {
-		value, err := seal.OpenBytes(opened[b.Subject], p.identifierAD(c.TenantID, b.Subject, b.Type), b.Sealed)
-		if err != nil {
-			return nil, fmt.Errorf("open an identifier of %s: %w", b.Subject, err)
-		}
-		views = append(views, IdentifierView{Type: b.Type, Value: string(value), Claimed: b.Claimed, Shared: shared[b.Digest], Source: b.Source})
+	for i, b := range bindings {
+		views = append(views, IdentifierView{Type: b.Type, Value: string(idents[i].Value), Claimed: b.Claimed,
+			Shared: shared[idents[i].Digest] || index.Rotating() && shared[idents[i].Before], Source: b.Source})
 	}
 	return views, nil
 }

@@ -166,6 +166,7 @@ type group struct {
 	dead map[subject.Key]bool // erased or merged away, in this group or since this node last looked
 	seen uint64               // people.forgets when the transaction began
 
+	index     *vault.IndexKeys // that count in this transaction
 	changes   int64
 	whole     bool // the cache may be kept
 	moves     bool // a move went on
@@ -187,6 +188,7 @@ func (g *group) run() error {
 		run  func() error
 	}{
 		{"look for what other nodes changed", g.catchUp},
+		{"look which index keys count", func() (err error) { g.index, err = g.p.Vault.IndexAt(g.tx); return err }},
 		{"erase", g.eraseAll},
 		{"change states", g.changeStates},
 		{"move", g.moveAll},

@@ -142,6 +142,7 @@ func (g *group) resolve(ops []*ingestOp) error {
 	})
 	asked := make([]*record.Chunk, len(ops))
 	for i, o := range ops {
+		o.blindAnew(g.index)
 		asked[i] = &record.Chunk{ID: o.chunk.ID, Tenant: o.src.Tenant, Records: make([]record.Sealed, len(o.events))}
 		for j := range o.events {
 			asked[i].Records[j].ClientKey = o.events[j].key
@@ -289,7 +290,7 @@ func (g *group) flush() error {
 		}
 		tid := p.tenantOf(b.Tenant)
 		b.Sealed = seal.SealBytes(key, p.identifierAD(tid, b.Subject, b.Type), b.Value)
-		b.KeyVersion = p.Vault.Blinder(tid).KeyVersion()
+		b.KeyVersion = g.index.To
 	}
 	if err := g.graph.Flush(g.tx, p.Subjects); err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"domicile.dev/internal/subject"
 	"domicile.dev/internal/tenant"
 	"domicile.dev/internal/term"
+	"domicile.dev/internal/vault"
 )
 
 // Result says what became of a batch. Refused lists events by their index in the request; their
@@ -55,8 +56,9 @@ type ingestOp struct {
 	src     *tenant.Source
 	events  []prepared
 	chunk   record.Chunk
-	parts   uint32 // nonce counters handed out; never goes back, whatever runs again
-	arena   []byte // what sealed parts lie in
+	index   *vault.IndexKeys // under which identifiers are blind
+	parts   uint32           // nonce counters handed out; never goes back, whatever runs again
+	arena   []byte           // what sealed parts lie in
 	scratch []byte
 	packed  []byte
 	bytes   int
@@ -103,7 +105,8 @@ func (p *Plane) prepare(src *tenant.Source, b *ingest.Batch) *ingestOp {
 	now := p.now().UnixMilli()
 	o := &ingestOp{src: src, chunk: record.Chunk{ID: id.NewChunk(), Tenant: src.Tenant, ReceivedAt: now},
 		events: make([]prepared, 0, len(b.Events))}
-	blind := p.Vault.Blinder(src.TenantID)
+	o.index = p.Vault.IndexKeys()
+	blind, clients := blindUnder(o.index, src.TenantID), p.Vault.Clients(src.TenantID)
 	all := make([]said, 0, len(b.Events)) // one a Segment event
 	idents := make([]subject.Identifier, 0, 2*len(b.Events))
 	for i := range b.Events {
@@ -119,7 +122,7 @@ func (p *Plane) prepare(src *tenant.Source, b *ingest.Batch) *ingestOp {
 		}
 		e := prepared{ev: ev}
 		if len(ev.ClientID) > 0 {
-			e.key = blind.ClientKey(src.ID, ev.Kind.Service+"/"+ev.Kind.Name, ev.Qualifier, ev.ClientID)
+			e.key = clients.ClientKey(src.ID, ev.Kind.Service+"/"+ev.Kind.Name, ev.Qualifier, ev.ClientID)
 		}
 		from := len(all)
 		for j := range ev.Identifiers {
@@ -130,14 +133,15 @@ func (p *Plane) prepare(src *tenant.Source, b *ingest.Batch) *ingestOp {
 			}
 			s := o.sayOf(&all, from, in.Role, ev, now)
 			k := len(idents)
-			idents = append(idents, subject.Identifier{Type: in.Type, Value: value, Digest: blind.Identifier(in.Type, value)})
+			idents = append(idents, blind.identifier(in.Type, value))
 			if s.Identifiers == nil {
 				s.Identifiers = idents[k : k+1 : k+1]
 			} else {
 				s.Identifiers = append(s.Identifiers, idents[k])
 			}
 			if in.Role == rolePrevious {
-				s.Previous = &subject.Identifier{Type: term.UserID, Value: value, Digest: blind.Identifier(term.UserID, value)}
+				previous := blind.identifier(term.UserID, value)
+				s.Previous = &previous
 			}
 		}
 		e.says = all[from:len(all):len(all)]

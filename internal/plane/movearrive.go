@@ -159,19 +159,20 @@ func badProof() error {
 // settle makes who arrives somebody whom their identifiers lead to, and returns the head.
 func (g *group) settle(c *tenant.Caller, row *subject.Row, key *seal.Key, person transit.Person) (head id.Subject, err error) {
 	p := g.p
-	blind, sup := p.Vault.Blinder(c.TenantID), p.Vault.Suppressor(c.TenantID)
+	blind, sup := blindUnder(g.index, c.TenantID), p.Vault.Suppressor(c.TenantID)
 	graph := subject.NewGraph(nil)
 	say := subject.Say{Tenant: c.Tenant, Join: true}
 	var bindings []*subject.Binding
 	var back []subject.BindingKey
 	for _, i := range person.Identifiers {
 		value := []byte(i.Value)
-		b := &subject.Binding{BindingKey: subject.BindingKey{Tenant: c.Tenant, Digest: blind.Identifier(i.Type, value)}, Subject: row.Subject, Type: i.Type,
-			Claimed: i.Claimed, Solo: i.Solo, Source: i.Source, KeyVersion: blind.KeyVersion(), CreatedAt: i.CreatedAt,
+		ident := blind.identifier(i.Type, value)
+		b := &subject.Binding{BindingKey: subject.BindingKey{Tenant: c.Tenant, Digest: ident.Digest}, Subject: row.Subject, Type: i.Type,
+			Claimed: i.Claimed, Solo: i.Solo, Source: i.Source, KeyVersion: g.index.To, CreatedAt: i.CreatedAt,
 			Sealed: seal.SealBytes(key, p.identifierAD(c.TenantID, row.Subject, i.Type), value)}
 		bindings = append(bindings, b)
 		back = append(back, subject.BindingKey{Tenant: c.Tenant, Digest: sup.Identifier(i.Type, value)})
-		say.Identifiers = append(say.Identifiers, subject.Identifier{Type: i.Type, Digest: b.Digest})
+		say.Identifiers = append(say.Identifiers, ident)
 	}
 	graph.Want(&say)
 	if err := graph.Load(g.tx, p.Subjects); err != nil {

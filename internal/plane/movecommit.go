@@ -111,6 +111,7 @@ func (g *group) depart(c *tenant.Caller, m *Move, body *leavingBody, pers *someb
 	if err := p.Subjects.BindingsOf(g.tx, keys, func(b subject.Binding) { e.bindings = append(e.bindings, b) }); err != nil {
 		return Departed{}, fmt.Errorf("load identifiers: %w", err)
 	}
+	g.blindErased(e)
 	if err := g.leaveAddress(c, m, e); err != nil {
 		return Departed{}, err
 	}

@@ -54,12 +54,12 @@ func (g *group) findRetried(ops []*ingestOp) (any bool, err error) {
 		if !f.Came || !again[o.src.Adapter] {
 			continue
 		}
-		blind := g.p.Vault.Blinder(o.src.TenantID)
+		clients := g.p.Vault.Clients(o.src.TenantID)
 		var keys [][12]byte
 		var events []*prepared
 		for i := range o.events {
 			if ev := o.events[i].ev; len(ev.ClientID) > 0 && ev.Qualifier == "" {
-				keys = append(keys, arrivedKey(blind, o.src.Adapter, ev.Kind.Service, ev.Kind.Name, ev.ClientID))
+				keys = append(keys, arrivedKey(clients, o.src.Adapter, ev.Kind.Service, ev.Kind.Name, ev.ClientID))
 				events = append(events, &o.events[i])
 			}
 		}

@@ -107,7 +107,7 @@ func (t *taking) prepare(tx store.Tx, moveID string, sealed []byte) error {
 
 // sealAnew makes chunks of the page's records. Those received together share one, as they did.
 func (t *taking) sealAnew(move string, s id.Subject, key *seal.Key) error {
-	bind, blind := t.p.binder(t.c.TenantID), t.p.Vault.Blinder(t.c.TenantID)
+	bind, clients := t.p.binder(t.c.TenantID), t.p.Vault.Clients(t.c.TenantID)
 	var chunk *record.Chunk
 	var n uint32 // nonce counter in the chunk
 	var nobody *seal.Key
@@ -149,9 +149,9 @@ func (t *taking) sealAnew(move string, s id.Subject, key *seal.Key) error {
 			n++
 		}
 		if len(clientID) > 0 { // what tells records of one client id apart isn't known: their old ids do
-			out.ClientKey = blind.ClientKey(r.Source, r.Service+"/"+r.Kind, move+" "+r.ID, clientID)
+			out.ClientKey = clients.ClientKey(r.Source, r.Service+"/"+r.Kind, move+" "+r.ID, clientID)
 			if again[r.Adapter] {
-				t.clients = append(t.clients, arrivedKey(blind, r.Adapter, r.Service, r.Kind, clientID))
+				t.clients = append(t.clients, arrivedKey(clients, r.Adapter, r.Service, r.Kind, clientID))
 			}
 		}
 		out.Shape = t.p.shapes.of(t.p.Rules, kind, r.Source, categories)
@@ -169,8 +169,8 @@ var again = map[string]bool{term.AdapterSegment: true, term.AdapterNative: true}
 
 // arrivedKey is what a record that came with somebody who moved has in common with a late retry of it,
 // whatever source that comes by.
-func arrivedKey(blind *vault.Blinder, adapter, service, kind string, clientID []byte) [12]byte {
-	return blind.ClientKey("arrived/"+adapter, service+"/"+kind, "", clientID)
+func arrivedKey(clients *vault.Clients, adapter, service, kind string, clientID []byte) [12]byte {
+	return clients.ClientKey("arrived/"+adapter, service+"/"+kind, "", clientID)
 }
 
 // append writes the page's records, which nobody can read before the person is at home here.

@@ -39,6 +39,8 @@ type ChangeStore interface {
 	PruneChanges(tx store.Tx, before time.Time) (int64, error)
 	// Lease lets one node of the cell at a time do what has that name.
 	Lease(tx store.Tx, name, holder string, now time.Time, ttl time.Duration) (bool, error)
+	// Release gives it up.
+	Release(tx store.Tx, name, holder string) error
 }
 
 // StatStore keeps counts.
@@ -69,6 +71,8 @@ type Options struct {
 	// Adapter returns the adapter of a source by its id, "" when it isn't one of this region's.
 	// Default: nobody knows.
 	Adapter func(source string) string
+	// ReindexPage is how many identifiers one transaction of a rotation of the index key moves. Default 250.
+	ReindexPage int
 	// Log gets what an operator should know. Default: nothing.
 	Log *slog.Logger
 	// Now is the clock. Default time.Now.
@@ -105,6 +109,7 @@ type Plane struct {
 	closing chan struct{}
 	changes int64                // the last change seen; the committer's own
 	flags   map[uint32]MoveFlags // what moves left, by tenant; the committer's own
+	reindex chan struct{}        // wakes Reindex
 	metrics *metrics
 	node    string // in leases
 
@@ -124,6 +129,9 @@ func New(parts Parts, opt Options) *Plane {
 	if opt.People == 0 {
 		opt.People = 32 << 10
 	}
+	if opt.ReindexPage == 0 {
+		opt.ReindexPage = 250
+	}
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
@@ -131,7 +139,7 @@ func New(parts Parts, opt Options) *Plane {
 		opt.Now = time.Now
 	}
 	p := &Plane{Parts: parts, opt: opt, people: newPeople(opt.People), now: opt.Now, log: opt.Log,
-		flags: map[uint32]MoveFlags{}, queue: make(chan *op, opt.Queue), stopped: make(chan struct{}), closing: make(chan struct{})}
+		flags: map[uint32]MoveFlags{}, queue: make(chan *op, opt.Queue), stopped: make(chan struct{}), closing: make(chan struct{}), reindex: make(chan struct{}, 1)}
 	p.metrics, p.node = newMetrics(p), id.New("node", 8)
 	go p.commitLoop()
 	return p

@@ -80,6 +80,7 @@ type world struct {
 	src    *tenant.Source
 	web    *tenant.Source
 	nat    *tenant.Source
+	page   int // Options.ReindexPage
 }
 
 // eachStore runs fn on a world of each engine.
@@ -136,7 +137,7 @@ func (w *world) open(wrap func(store.DB) store.DB) {
 		return sqlstore.Tenants{}.PutTenant(tx, tenant.Tenant{No: 1, ID: "acme", Name: "Acme", CreatedAt: w.now})
 	}))
 	w.Plane = plane.New(plane.Parts{Region: w.region, DB: w.db, Rules: w.rules, Vault: w.vault, Log: w.log, Ledger: w.led,
-		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{}, Moves: sqlstore.Moves{}}, plane.Options{Now: func() time.Time { return w.now },
+		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{}, Moves: sqlstore.Moves{}}, plane.Options{Now: func() time.Time { return w.now }, ReindexPage: w.page,
 		URLs: map[string]string{"ie1": "https://ie1.example.com", "us1": "https://us1.example.com"},
 		Adapter: func(source string) string {
 			return map[string]string{w.src.ID: w.src.Adapter, w.web.ID: w.web.Adapter, w.nat.ID: w.nat.Adapter}[source]

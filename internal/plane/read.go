@@ -18,6 +18,7 @@ import (
 	"domicile.dev/internal/store"
 	"domicile.dev/internal/subject"
 	"domicile.dev/internal/tenant"
+	"domicile.dev/internal/vault"
 )
 
 // MaxPartBytes bounds what one part unpacks to.
@@ -97,7 +98,7 @@ func (p *Plane) RecordsByClientID(ctx context.Context, c *tenant.Caller, clientI
 	if err := checkPurpose(purpose); err != nil {
 		return nil, err
 	}
-	prefix := p.Vault.Blinder(c.TenantID).ClientPrefix([]byte(clientID))
+	prefix := p.Vault.Clients(c.TenantID).ClientPrefix([]byte(clientID))
 	var views []RecordView
 	var hidden []id.Subject
 	err := p.view(ctx, c, func(tx store.Tx) error {
@@ -128,10 +129,16 @@ func (p *Plane) RecordsByClientID(ctx context.Context, c *tenant.Caller, clientI
 	return views, err
 }
 
-// view runs fn on a snapshot that sees every erasure which returned before it began.
-func (p *Plane) view(ctx context.Context, c *tenant.Caller, fn func(store.Tx) error) error {
+// view runs fn on a snapshot that sees every erasure which returned before it began; again on a newer
+// one when a rotation of the index key ended meanwhile and the snapshot is from before.
+func (p *Plane) view(ctx context.Context, c *tenant.Caller, fn func(store.Tx) error) (err error) {
 	p.name(c.Tenant, c.TenantID)
-	return p.DB.View(ctx, fn)
+	for range 3 {
+		if err = p.DB.View(ctx, fn); fault.ReasonOf(err) != vault.RetiredReason {
+			break
+		}
+	}
+	return err
 }
 
 // somebody is a person as the store has them now: the head and all subjects that are them.

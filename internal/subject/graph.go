@@ -1,7 +1,10 @@
 package subject
 
 import (
+	"bytes"
+	"cmp"
 	"fmt"
+	"slices"
 
 	"domicile.dev/internal/id"
 	"domicile.dev/internal/store"
@@ -12,7 +15,8 @@ import (
 type Graph struct {
 	rows     map[Key]*Row
 	bindings map[BindingKey][]*Binding
-	wanted   map[BindingKey]bool
+	wanted   map[BindingKey]Digest     // with the digest before
+	before   map[BindingKey]BindingKey // under the version before → under the current one
 	// Mint returns a new person's wrapped key; it has no effect outside the transaction.
 	Mint func(tenant uint32, s id.Subject) (epoch uint32, wrapped []byte, err error)
 
@@ -48,7 +52,7 @@ const (
 
 // NewGraph returns an empty graph.
 func NewGraph(mint func(tenant uint32, s id.Subject) (uint32, []byte, error)) *Graph {
-	return &Graph{rows: map[Key]*Row{}, bindings: map[BindingKey][]*Binding{}, wanted: map[BindingKey]bool{}, merged: map[Key][]*Row{},
+	return &Graph{rows: map[Key]*Row{}, bindings: map[BindingKey][]*Binding{}, wanted: map[BindingKey]Digest{}, before: map[BindingKey]BindingKey{}, merged: map[Key][]*Row{},
 		Mint: mint, touched: map[Key]*Row{}, Refusals: map[Refusal]int{}}
 }
 
@@ -56,22 +60,32 @@ func NewGraph(mint func(tenant uint32, s id.Subject) (uint32, []byte, error)) *G
 func (g *Graph) Want(s *Say) {
 	for i := range s.Identifiers {
 		if s.Decisive(&s.Identifiers[i]) {
-			g.wanted[BindingKey{s.Tenant, s.Identifiers[i].Digest}] = true
+			g.want(s.Tenant, &s.Identifiers[i])
 		}
 	}
 	if s.Previous != nil {
-		g.wanted[BindingKey{s.Tenant, s.Previous.Digest}] = true
+		g.want(s.Tenant, s.Previous)
 	}
+}
+
+func (g *Graph) want(tenant uint32, ident *Identifier) {
+	g.wanted[BindingKey{tenant, ident.Digest}] = ident.Before
 }
 
 // Load fetches what the store knows of the wanted identifiers: their bindings, the subjects bound
 // and the heads of those.
 func (g *Graph) Load(tx store.Tx, st Store) error {
 	keys := make([]BindingKey, 0, len(g.wanted))
-	for k := range g.wanted {
-		if _, known := g.bindings[k]; !known {
-			keys = append(keys, k)
-			g.bindings[k] = nil
+	for k, before := range g.wanted {
+		if _, known := g.bindings[k]; known {
+			continue
+		}
+		keys = append(keys, k)
+		g.bindings[k] = nil
+		if before != (Digest{}) {
+			old := BindingKey{k.Tenant, before}
+			keys = append(keys, old)
+			g.before[old] = k
 		}
 	}
 	clear(g.wanted)
@@ -80,12 +94,39 @@ func (g *Graph) Load(tx store.Tx, st Store) error {
 	}
 	need := map[Key]bool{}
 	if err := st.Bindings(tx, keys, func(b Binding) {
+		if k, old := g.before[b.BindingKey]; old {
+			b.BindingKey = k
+		}
 		g.bindings[b.BindingKey] = append(g.bindings[b.BindingKey], &b)
 		need[Key{b.Tenant, b.Subject}] = true
 	}); err != nil {
 		return fmt.Errorf("load bindings: %w", err)
 	}
+	for _, k := range keys {
+		if k, old := g.before[k]; old {
+			g.bindings[k] = ordered(g.bindings[k])
+		}
+	}
 	return g.LoadRows(tx, st, need)
+}
+
+// ordered returns the bindings of one identifier that came under two digests as the store returns
+// those that came under one: in its order, each once, MostBindings at most.
+func ordered(list []*Binding) []*Binding {
+	class := func(b *Binding) int {
+		switch {
+		case b.Claimed:
+			return 2
+		case b.Solo:
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(list, func(a, b *Binding) int {
+		return cmp.Or(cmp.Compare(class(a), class(b)), bytes.Compare(a.Subject[:], b.Subject[:]))
+	})
+	list = slices.CompactFunc(list, func(a, b *Binding) bool { return class(a) == class(b) && a.Subject == b.Subject })
+	return list[:min(len(list), MostBindings)]
 }
 
 // LoadRows fetches subjects and the heads of those that were merged.

@@ -33,6 +33,15 @@ type Store interface {
 	// Rehead moves the members of one head to another.
 	Rehead(tx store.Tx, tenant uint32, from, to id.Subject) error
 
+	// BindingsBefore looks at limit bindings, those after the given one in an order of its own, and
+	// returns those whose key version is before version, with the keys to open them.
+	BindingsBefore(tx store.Tx, version uint32, after BindingAt, limit int) (BindingPage, error)
+	// MoveBindings gives bindings that are still there another digest and key version, and returns
+	// how many there were.
+	MoveBindings(tx store.Tx, moves []Move) (int64, error)
+	// CountBindingsBefore counts what all pages of BindingsBefore would return.
+	CountBindingsBefore(tx store.Tx, version uint32) (int64, error)
+
 	// PutReason keeps the sealed reason of a person's state, or drops it when sealed is nil.
 	PutReason(tx store.Tx, k Key, state string, sealed []byte) error
 	// Reasons calls each for every sealed reason of a subject.

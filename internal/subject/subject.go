@@ -91,6 +91,9 @@ type Identifier struct {
 	Type   string
 	Value  []byte // canonical; a view that lives as long as the request
 	Digest Digest
+	// Before is the digest under the version of the index key before, while that one still counts;
+	// zero otherwise.
+	Before Digest
 }
 
 // Say is what one event says about one person.

@@ -35,8 +35,13 @@ type stamp struct {
 	region []byte
 	checks map[string][]byte
 	epochs []Epoch
+	index  []IndexVersion
 	keys   int // persons' keys in the store
 }
+
+// stamped are the keys whose check values are in meta: the first index key's in stores that have no
+// ClientKey.
+func stamped() []string { return append([]string{CheckKey, IndexName(1)}, fixed...) }
 
 func (v *Vault) readStamp(ctx context.Context) (s stamp, err error) {
 	err = v.db.View(ctx, func(tx store.Tx) error {
@@ -44,7 +49,7 @@ func (v *Vault) readStamp(ctx context.Context) (s stamp, err error) {
 		if s.region, err = v.store.Meta(tx, metaRegion); err != nil {
 			return err
 		}
-		for _, name := range append([]string{CheckKey}, fixed...) {
+		for _, name := range stamped() {
 			c, err := v.store.Meta(tx, metaCheck+name)
 			if err != nil {
 				return err
@@ -57,6 +62,9 @@ func (v *Vault) readStamp(ctx context.Context) (s stamp, err error) {
 			if s.keys, err = v.store.CountBefore(tx, math.MaxInt32); err != nil {
 				return err
 			}
+		}
+		if s.index, err = v.store.IndexVersions(tx); err != nil {
+			return err
 		}
 		s.epochs, err = v.store.Epochs(tx)
 		return err
@@ -114,16 +122,21 @@ func (v *Vault) fit(ctx context.Context) error {
 // compare tells whether each key is there and the one that the store knows.
 func (v *Vault) compare(ctx context.Context, s stamp) error {
 	want := map[string][]byte{}
-	order := []string{CheckKey}
+	var order []string
 	for _, e := range s.epochs {
 		if e.DestroyedAt.IsZero() {
 			want[EpochName(e.N)] = e.Check
 		}
 	}
 	current := EpochName(lastEpoch(s.epochs))
-	order = append(append(order, fixed...), current)
-	for _, name := range append([]string{CheckKey}, fixed...) {
+	order = append(append(order, stamped()...), current)
+	for _, name := range stamped() {
 		want[name] = s.checks[name]
+	}
+	if n := len(s.index); n > 0 { // the one before may be being destroyed
+		x := s.index[n-1]
+		want[IndexName(x.N)] = x.Check
+		order = append(order, IndexName(x.N))
 	}
 	for _, name := range order {
 		if want[name] == nil {
@@ -156,7 +169,7 @@ func misfit(reason, public, hint string) error {
 // firstStart makes the keys and stamps the store. What a try before left is used.
 func (v *Vault) firstStart(ctx context.Context) error {
 	checks := map[string][]byte{}
-	for _, name := range append([]string{EpochName(1)}, fixed...) {
+	for _, name := range append([]string{EpochName(1), IndexName(1)}, fixed...) {
 		raw, err := v.obtain(ctx, name)
 		if err != nil {
 			return err
@@ -175,6 +188,9 @@ func (v *Vault) firstStart(ctx context.Context) error {
 			if err := v.store.PutMeta(tx, metaCheck+name, checks[name]); err != nil {
 				return err
 			}
+		}
+		if err := v.store.AddIndexVersion(tx, IndexVersion{N: 1, CreatedAt: v.opt.Now(), Check: checks[IndexName(1)]}); err != nil {
+			return err
 		}
 		return v.store.SetEpoch(tx, Epoch{N: 1, CreatedAt: v.opt.Now(), Check: checks[EpochName(1)]})
 	})

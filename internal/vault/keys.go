@@ -29,6 +29,9 @@ const patience = 30 * time.Second
 // Epoch returns the epoch under which Mint and Rewrap wrap.
 func (v *Vault) Epoch() uint32 { return v.state.Load().current }
 
+// Epochs returns the life of all epoch keys, the oldest first.
+func (v *Vault) Epochs(tx store.Tx) ([]Epoch, error) { return v.store.Epochs(tx) }
+
 // Fence returns the epoch that is current in tx, and from then on Mint and Rewrap wrap under it.
 // Whoever writes wrapped keys calls it in the same transaction and rewraps those of an earlier
 // epoch first: a rotation that has begun counts on it, and destroys their epoch's key.
@@ -154,6 +157,19 @@ func (v *Vault) Unwrap(tenant string, s id.Subject, w Wrapped) (*seal.Key, error
 	}
 	v.cache.put(tenant, s, w, k)
 	return k, nil
+}
+
+// Peek is Unwrap for whoever passes by many persons once: it takes no room in memory for the key.
+func (v *Vault) Peek(tenant string, s id.Subject, w Wrapped) (*seal.Key, error) {
+	if k := v.cache.get(tenant, s, w); k != nil {
+		return k, nil
+	}
+	raw, err := v.unwrap(tenant, s, w)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(raw)
+	return seal.NewKey(raw)
 }
 
 // Forget drops the ready key of w from memory: after an erasure.

@@ -235,7 +235,7 @@ func TestRotationBesideWork(t *testing.T) {
 					t.Errorf("beside a rotation: %v", err)
 					return
 				}
-				v.Blinder(tenantID(p.tenant)).Identifier("email", p.id[:])
+				v.IndexKeys().Blinder(tenantID(p.tenant)).Identifier("email", p.id[:])
 				if _, _, err := v.Mint("acme", id.NewSubject()); err != nil {
 					t.Errorf("mint beside a rotation: %v", err)
 					return

@@ -54,6 +54,19 @@ type Store interface {
 	// CountBefore counts what all pages of KeysBefore would return.
 	CountBefore(tx store.Tx, epoch uint32) (int, error)
 
+	// IndexInForce returns the first and the last version of the index key that count; 1 and 1 at first.
+	IndexInForce(tx store.Tx) (from, to uint32, err error)
+	// IndexVersions returns all versions of the index key, the oldest first.
+	IndexVersions(tx store.Tx) ([]IndexVersion, error)
+	// AddIndexVersion enters x and makes it the last that counts.
+	AddIndexVersion(tx store.Tx, x IndexVersion) error
+	// CountMoved adds to how many identifiers were computed anew under version n.
+	CountMoved(tx store.Tx, n uint32, moved int64) error
+	// RetireIndex enters that version n is retired; the next one is the first that counts.
+	RetireIndex(tx store.Tx, n uint32, at time.Time) error
+	// EndIndex enters when version n came to its end.
+	EndIndex(tx store.Tx, n uint32, at time.Time) error
+
 	// Meta returns a value of the table meta, nil when there is none.
 	Meta(tx store.Tx, key string) ([]byte, error)
 	// PutMeta sets one.

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"domicile.dev/internal/fault"
 	"domicile.dev/internal/id"
 	"domicile.dev/internal/seal"
 	"domicile.dev/internal/store"
@@ -33,15 +34,15 @@ type Keyring interface {
 
 // Names of keys in the keyring. Epoch keys have EpochName.
 const (
-	IndexKey       = "index/1"
+	ClientKey      = "client/1" // blinds client ids; stores made before there was one use IndexName(1)
 	SuppressionKey = "suppression/1"
 	NobodyKey      = "nobody/1"
 	LedgerKey      = "ledger/1" // an Ed25519 seed, for the ledger's signer
 	CheckKey       = "check/1"  // says which store the keyring belongs to; created last
 )
 
-// fixed are the keys made at the first start beside the first epoch key and CheckKey.
-var fixed = []string{IndexKey, SuppressionKey, NobodyKey, LedgerKey}
+// fixed are the keys made at the first start beside the first epoch and index keys and CheckKey.
+var fixed = []string{ClientKey, SuppressionKey, NobodyKey, LedgerKey}
 
 // EpochName returns the name of epoch n's key: "epoch/000001".
 func EpochName(n uint32) string { return fmt.Sprintf("epoch/%06d", n) }
@@ -109,12 +110,16 @@ type Vault struct {
 	opt   Options
 	self  string // names this Vault in leases
 
-	cache              *cache
-	nobody             []byte
-	index, suppression blinders
+	cache       *cache
+	nobody      []byte
+	suppression *blinders
+	clients     *tenantKeys[Clients]
+	clientKey   string // name of the key under which client ids are blinded
 
 	state    atomic.Pointer[state]
 	changing sync.Mutex // held to replace state
+	index    atomic.Pointer[IndexKeys]
+	indexing sync.Mutex // held to replace index
 	rotating sync.Mutex // held by Rotate
 }
 
@@ -140,13 +145,46 @@ func Open(ctx context.Context, db store.DB, s Store, kr Keyring, opt Options) (*
 	if v.nobody, err = v.get(ctx, NobodyKey); err != nil {
 		return nil, err
 	}
-	for name, b := range map[string]*blinders{IndexKey: &v.index, SuppressionKey: &v.suppression} {
-		if b.key, err = v.get(ctx, name); err != nil {
-			return nil, err
-		}
-		b.region, b.version = v.opt.Region, 1
+	sup, err := v.get(ctx, SuppressionKey)
+	if err != nil {
+		return nil, err
 	}
-	return v, db.View(ctx, func(tx store.Tx) error { _, err := v.Fence(tx); return err })
+	v.suppression = newBlinders(sup, v.opt.Region, 1)
+	if err := v.openClients(ctx); err != nil {
+		return nil, err
+	}
+	for try := 0; ; try++ { // a rotation of the index key may end just now
+		err := db.View(ctx, func(tx store.Tx) error {
+			if _, err := v.IndexAt(tx); err != nil {
+				return err
+			}
+			_, err := v.Fence(tx)
+			return err
+		})
+		if try == 2 || fault.ReasonOf(err) != RetiredReason {
+			return v, err
+		}
+	}
+}
+
+// openClients finds the key of client ids. A store that was made before they had one of their own has
+// no check value of it, and its client ids are blind under the first index key.
+func (v *Vault) openClients(ctx context.Context) error {
+	var own []byte
+	err := v.db.View(ctx, func(tx store.Tx) (err error) { own, err = v.store.Meta(tx, metaCheck+ClientKey); return err })
+	if err != nil {
+		return fmt.Errorf("read the store's key stamp: %w", err)
+	}
+	v.clientKey = ClientKey
+	if own == nil {
+		v.clientKey = IndexName(1)
+	}
+	key, err := v.get(ctx, v.clientKey)
+	if err != nil {
+		return err
+	}
+	v.clients = newClients(key, v.opt.Region)
+	return nil
 }
 
 // get returns a key of the keyring.

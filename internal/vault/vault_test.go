@@ -17,8 +17,8 @@ func TestFirstStartStoppedAtEveryWrite(t *testing.T) {
 		for step := 1; ; step++ {
 			w := newWorld(t)
 			if _, err := w.failing(step, when); err == nil {
-				if step != 9 { // six keys, two transactions
-					t.Errorf("a first start makes %d writes, want 8", step-1)
+				if step != 10 { // seven keys, two transactions
+					t.Errorf("a first start makes %d writes, want 9", step-1)
 				}
 				break
 			}
@@ -42,7 +42,7 @@ func TestOpenRefusesKeysThatDontFit(t *testing.T) {
 		}},
 		{"an empty store", "vault.keyring_of_another_store", func(t *testing.T, w *world) { w.db = newWorld(t).db }},
 		{"another region", "vault.other_region", func(t *testing.T, w *world) { w.opt.Region = "us1" }},
-		{"a lost key", "vault.key_missing", func(t *testing.T, w *world) { w.destroy(t, vault.IndexKey) }},
+		{"a lost key", "vault.key_missing", func(t *testing.T, w *world) { w.destroy(t, vault.IndexName(1)) }},
 		{"a lost epoch key", "vault.key_missing", func(t *testing.T, w *world) { w.destroy(t, vault.EpochName(1)) }},
 		{"a key made anew", "vault.key_replaced", func(t *testing.T, w *world) {
 			w.destroy(t, vault.NobodyKey)
@@ -140,10 +140,10 @@ func TestTheCacheIsBoundedAndRight(t *testing.T) {
 func TestBlindValuesDependOnAllThatNamesThem(t *testing.T) {
 	w := newWorld(t)
 	v := w.open()
-	b, other := v.Blinder("acme"), v.Blinder("globex")
+	b, other := v.IndexKeys().Blinder("acme"), v.IndexKeys().Blinder("globex")
 	email := []byte("aoife@example.com")
 	base := b.Identifier("email", email)
-	if base != b.Identifier("email", email) || base != w.open().Blinder("acme").Identifier("email", email) {
+	if base != b.Identifier("email", email) || base != w.open().IndexKeys().Blinder("acme").Identifier("email", email) {
 		t.Error("one identifier has two blind values")
 	}
 	for name, v := range map[string][16]byte{"type": b.Identifier("user_id", email), "tenant": other.Identifier("email", email),
@@ -153,12 +153,13 @@ func TestBlindValuesDependOnAllThatNamesThem(t *testing.T) {
 			t.Errorf("blind value does not depend on %s", name)
 		}
 	}
-	key := b.ClientKey("src_ie1_a", "track", "", []byte("m-1"))
-	if prefix := b.ClientPrefix([]byte("m-1")); [6]byte(key[:6]) != prefix {
+	clients := v.Clients("acme")
+	key := clients.ClientKey("src_ie1_a", "track", "", []byte("m-1"))
+	if prefix := clients.ClientPrefix([]byte("m-1")); [6]byte(key[:6]) != prefix {
 		t.Errorf("client key begins %x, want its prefix %x", key[:8], prefix)
 	}
-	for _, k := range [][12]byte{b.ClientKey("src_ie1_b", "track", "", []byte("m-1")), b.ClientKey("src_ie1_a", "page", "", []byte("m-1")),
-		b.ClientKey("src_ie1_a", "track", "sent", []byte("m-1"))} {
+	for _, k := range [][12]byte{clients.ClientKey("src_ie1_b", "track", "", []byte("m-1")), clients.ClientKey("src_ie1_a", "page", "", []byte("m-1")),
+		clients.ClientKey("src_ie1_a", "track", "sent", []byte("m-1"))} {
 		if [6]byte(k[:6]) != [6]byte(key[:6]) || k == key {
 			t.Errorf("client key %x beside %x: want one prefix and two ends", k, key)
 		}
@@ -181,7 +182,7 @@ func TestNobodysKeyIsOnePerChunk(t *testing.T) {
 func TestKeyringPathIsWhereWeSay(t *testing.T) {
 	w := newWorld(t)
 	w.open()
-	if got, _ := filepath.Glob(filepath.Join(w.dir, "keyring", "*.key")); len(got) != 6 {
-		t.Errorf("keyring holds %d files, want 6", len(got))
+	if got, _ := filepath.Glob(filepath.Join(w.dir, "keyring", "*.key")); len(got) != 7 {
+		t.Errorf("keyring holds %d files, want 7", len(got))
 	}
 }

@@ -54,6 +54,7 @@ type (
 	blinder struct {
 		Tenant      string   `json:"tenant"`
 		Index       hexBytes `json:"index_key"`
+		Client      hexBytes `json:"client_key"`
 		Suppression hexBytes `json:"suppression_key"`
 	}
 	identifier struct {
@@ -137,14 +138,14 @@ func gcm(key []byte) cipher.AEAD {
 
 func build() vectors {
 	v := vectors{Format: "domicile keys 1", Region: region, Keyring: map[string]ringKey{}}
-	for _, n := range []string{"epoch/000001", "index/1", "suppression/1", "nobody/1", "ledger/1", "check/1"} {
+	for _, n := range []string{"epoch/000001", "index/1", "client/1", "suppression/1", "nobody/1", "ledger/1", "check/1"} {
 		k := fill(n, 32)
 		v.Keyring[n] = ringKey{k, mac(k, []byte("domicile check 1\x00"), name(region), name(n))[:16]}
 	}
 	for _, tenant := range []string{"acme", "globex"} {
 		info := join([]byte("domicile blind 1\x00"), name(region), name(tenant))
-		index, suppression := expand(v.Keyring["index/1"].Key, info), expand(v.Keyring["suppression/1"].Key, info)
-		v.Blinders = append(v.Blinders, blinder{tenant, index, suppression})
+		index, client, suppression := expand(v.Keyring["index/1"].Key, info), expand(v.Keyring["client/1"].Key, info), expand(v.Keyring["suppression/1"].Key, info)
+		v.Blinders = append(v.Blinders, blinder{tenant, index, client, suppression})
 
 		s := fill("subject of "+tenant, 12)
 		ad := join([]byte("domicile value 1\x00person key 1\x00"), name(region), name(tenant), s, []byte{0, 0, 0, 1})
@@ -162,8 +163,8 @@ func build() vectors {
 			{"src_ie1_twilio", "message.status", "sent", "SM0123456789abcdef0123456789abcdef"},
 			{"src_ie1_twilio", "message.status", "delivered", "SM0123456789abcdef0123456789abcdef"},
 		} {
-			prefix := mac(index, []byte{2}, []byte(c[3]))[:6]
-			tail := mac(index, []byte{3}, name(c[0]), name(c[1]), name(c[2]), []byte(c[3]))[:6]
+			prefix := mac(client, []byte{2}, []byte(c[3]))[:6]
+			tail := mac(client, []byte{3}, name(c[0]), name(c[1]), name(c[2]), []byte(c[3]))[:6]
 			v.ClientKeys = append(v.ClientKeys, clientKey{tenant, c[0], c[1], c[2], c[3], prefix, join(prefix, tail)})
 		}
 		chunk := fill("chunk", 12)
@@ -269,6 +270,11 @@ func TestKeysAreAsTheVectorsSay(t *testing.T) {
 				got = es[0].Check
 				return err
 			}
+			if n == vault.IndexName(1) {
+				is, err := sqlstore.Vaults{}.IndexVersions(tx)
+				got = is[0].Check
+				return err
+			}
 			got, err = sqlstore.Vaults{}.Meta(tx, "vault/check/"+n)
 			return err
 		}); err != nil || !bytes.Equal(got, k.Check) {
@@ -327,7 +333,7 @@ func TestBlindValuesAreAsTheVectorsSay(t *testing.T) {
 	v := load(t)
 	x, _ := open(t, v)
 	for i, c := range v.Identifiers {
-		if got := x.Blinder(c.Tenant).Identifier(c.Type, []byte(c.Value)); !bytes.Equal(got[:], c.Blind) {
+		if got := x.IndexKeys().Blinder(c.Tenant).Identifier(c.Type, []byte(c.Value)); !bytes.Equal(got[:], c.Blind) {
 			t.Errorf("identifier %d: %x, want %x", i, got, c.Blind)
 		}
 	}
@@ -337,7 +343,7 @@ func TestBlindValuesAreAsTheVectorsSay(t *testing.T) {
 		}
 	}
 	for i, c := range v.ClientKeys {
-		b := x.Blinder(c.Tenant)
+		b := x.Clients(c.Tenant)
 		if got := b.ClientPrefix([]byte(c.ClientID)); !bytes.Equal(got[:], c.Prefix) {
 			t.Errorf("client prefix %d: %x, want %x", i, got, c.Prefix)
 		}

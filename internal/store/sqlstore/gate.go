@@ -7,6 +7,8 @@ import "fmt"
 // makes sure that a transaction which wrote nothing else (a client's retry of what is already
 // stored) waits for the same replication as the one that stored it.
 //
+// Which versions of the index key count came later, see indexKeyDDL.
+//
 // Thief's gain: how many rows, changes and ledger entries there are.
 const gateDDL = `
 CREATE TABLE gate (
@@ -30,28 +32,34 @@ type Gate struct {
 	ChangeSeq  int64 // last number given in the change table
 	Manifest   int64 // version of the index manifest
 	LedgerSize int64 // leaves in the ledger
+	IndexFrom  int64 // first version of the index key that counts
+	IndexTo    int64 // last version of the index key that counts, one above at most
 }
 
 // What drivers send at the borders of a transaction.
 const (
-	GateSelect = `SELECT pos, epoch, change_seq, manifest, ledger_size FROM gate WHERE cell = 1`
+	GateSelect = `SELECT pos, epoch, change_seq, manifest, ledger_size, index_from, index_to FROM gate WHERE cell = 1`
 	GateLock   = GateSelect + ` FOR UPDATE` // PostgreSQL
 	GateBeat   = `UPDATE gate SET beat = beat + 1 WHERE cell = 1`
-	GateUpdate = `UPDATE gate SET pos = $1, epoch = $2, change_seq = $3, manifest = $4, ledger_size = $5, beat = beat + 1 WHERE cell = 1`
+	GateUpdate = `UPDATE gate SET pos = $1, epoch = $2, change_seq = $3, manifest = $4, ledger_size = $5,
+		index_from = $6, index_to = $7, beat = beat + 1 WHERE cell = 1`
 )
 
 // Scan fills g from a row of GateSelect or GateLock.
 func (g *Gate) Scan(r Row) {
-	*g = Gate{Pos: r.Int(0), Epoch: r.Int(1), ChangeSeq: r.Int(2), Manifest: r.Int(3), LedgerSize: r.Int(4)}
+	*g = Gate{Pos: r.Int(0), Epoch: r.Int(1), ChangeSeq: r.Int(2), Manifest: r.Int(3), LedgerSize: r.Int(4),
+		IndexFrom: r.Int(5), IndexTo: r.Int(6)}
 }
 
 // Args returns the arguments of GateUpdate.
-func (g *Gate) Args() []any { return []any{g.Pos, g.Epoch, g.ChangeSeq, g.Manifest, g.LedgerSize} }
+func (g *Gate) Args() []any {
+	return []any{g.Pos, g.Epoch, g.ChangeSeq, g.Manifest, g.LedgerSize, g.IndexFrom, g.IndexTo}
+}
 
 // Check says what is wrong with a gate that a transaction leaves behind: no number goes down.
 func (g *Gate) Check(before Gate) error {
 	if g.Pos < before.Pos || g.Epoch < before.Epoch || g.ChangeSeq < before.ChangeSeq ||
-		g.Manifest < before.Manifest || g.LedgerSize < before.LedgerSize {
+		g.Manifest < before.Manifest || g.LedgerSize < before.LedgerSize || g.IndexFrom < before.IndexFrom || g.IndexTo < before.IndexTo {
 		return fmt.Errorf("gate goes back from %+v to %+v", before, *g)
 	}
 	return nil

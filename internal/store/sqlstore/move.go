@@ -11,7 +11,7 @@ import (
 // are at home elsewhere since, and which clients' ids came along.
 //
 // Thief's gain: random ids of moves and subjects with times and regions. With the suppression key as
-// well: whether an identifier that the thief already knows moved away; with the index key, whether a
+// well: whether an identifier that the thief already knows moved away; with the clients' key, whether a
 // client id came along.
 const moveDDL = `
 CREATE TABLE move (
@@ -41,7 +41,7 @@ CREATE TABLE moved (
 
 CREATE TABLE arrived (
 	tenant integer NOT NULL,
-	client bytea   NOT NULL, -- 12 bytes, of a client's id under the index key
+	client bytea   NOT NULL, -- 12 bytes, of a client's id under the clients' key
 	move   text    NOT NULL, -- counts when that is done
 	PRIMARY KEY (tenant, client, move)
 ) /*sqlite: WITHOUT ROWID */;

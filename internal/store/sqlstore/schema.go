@@ -35,8 +35,9 @@ func migrations() []migration {
 		{version: 1, name: "first", ddl: tables},
 		{version: 2, name: "secrets of sources", ddl: []string{sourceSecretDDL}},
 		{version: 3, name: "violations of plans", ddl: []string{violationDDL}},
-		{version: 4, name: "settings of tenants", ddl: []string{tenantSettingsDDL}},
-		{version: 5, name: "people who move", ddl: []string{moveDDL}},
+		{version: 4, name: "versions of the index key", ddl: []string{indexKeyDDL}},
+		{version: 5, name: "settings of tenants", ddl: []string{tenantSettingsDDL}},
+		{version: 6, name: "people who move", ddl: []string{moveDDL}},
 	}
 }
 

@@ -88,6 +88,16 @@ const (
 	flagClaimed = 2
 )
 
+func flagsOf(b *subject.Binding) (flags int) {
+	if b.Claimed {
+		flags |= flagClaimed
+	}
+	if b.Solo {
+		flags |= flagSolo
+	}
+	return flags
+}
+
 func bindingArgs(keys []subject.BindingKey) [][]any {
 	args := make([][]any, len(keys))
 	for i := range keys {
@@ -213,14 +223,7 @@ func (Subjects) InsertRows(tx store.Tx, rows []*subject.Row) error {
 func (Subjects) InsertBindings(tx store.Tx, bindings []*subject.Binding) error {
 	args := make([][]any, len(bindings))
 	for i, b := range bindings {
-		flags := 0
-		if b.Claimed {
-			flags |= flagClaimed
-		}
-		if b.Solo {
-			flags |= flagSolo
-		}
-		args[i] = []any{b.Tenant, b.Digest[:], b.Subject[:], b.Type, flags, b.Source, b.KeyVersion, b.Sealed, b.CreatedAt}
+		args[i] = []any{b.Tenant, b.Digest[:], b.Subject[:], b.Type, flagsOf(b), b.Source, b.KeyVersion, b.Sealed, b.CreatedAt}
 	}
 	return conn(tx).ExecEach(`INSERT INTO identifier (tenant, digest, subject, type, flags, source, key_version, sealed, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (tenant, digest, flags, subject) DO NOTHING`, args)

@@ -12,6 +12,7 @@ import (
 	"domicile.dev/internal/residency"
 	"domicile.dev/internal/store/sqlstore"
 	"domicile.dev/internal/tenant"
+	"domicile.dev/internal/vault"
 )
 
 // fill writes rows 0 to n-1 with a kilobyte each.
@@ -107,7 +108,7 @@ func testBusy(t *testing.T, w *world) {
 }
 
 func testGate(t *testing.T, w *world) {
-	want := sqlstore.Gate{Pos: 5, Epoch: 4, ChangeSeq: 3, Manifest: 2, LedgerSize: 1}
+	want := sqlstore.Gate{Pos: 5, Epoch: 4, ChangeSeq: 3, Manifest: 2, LedgerSize: 1, IndexFrom: 6, IndexTo: 7}
 	w.do(func(c sqlstore.Conn) error { *c.Gate() = want; return nil })
 	if err := w.try(func(c sqlstore.Conn) error { c.Gate().Pos = 99; return errStop }); !errors.Is(err, errStop) {
 		t.Fatal(err)
@@ -254,22 +255,38 @@ func testMigrate(t *testing.T, w *world) {
 	}
 }
 
-// testUpgrade turns the store into one of version 1 and migrates it.
+// testUpgrade turns the store into one of version 1 and migrates it, in one transaction: none can
+// begin on a gate without its newer columns.
 func testUpgrade(t *testing.T, w *world) {
 	w.do(func(c sqlstore.Conn) error {
 		for _, s := range []string{`DELETE FROM migration WHERE cell = 1 AND version > 1`, `ALTER TABLE source DROP COLUMN account`,
 			`ALTER TABLE source DROP COLUMN sealed`, `ALTER TABLE source DROP COLUMN old_sealed`, `DROP TABLE violation`, `ALTER TABLE tenant DROP COLUMN settings`,
 			`DROP TABLE move`, `DROP TABLE moved`, `DROP TABLE arrived`, `ALTER TABLE erased DROP COLUMN moved_to`, `ALTER TABLE erased DROP COLUMN move`,
+			`DROP TABLE index_key`, `ALTER TABLE gate DROP COLUMN index_from`, `ALTER TABLE gate DROP COLUMN index_to`,
+			`INSERT INTO epoch (cell, n, created_at, destroyed_at, kcv) VALUES (1, 1, 5000, 0, '')`,
 			`INSERT INTO tenant (cell, id, tenant, name, disabled, created_at, version) VALUES (1, 'acme', 1, '', 0, 0, 1)`} {
 			if _, err := c.Exec(s); err != nil {
 				return err
 			}
 		}
-		_, err := c.Exec(`INSERT INTO source (tenant, id, name, adapter, service, trust, disabled, created_at, hash, old_hash, old_ends)
-			VALUES (1, 'src_ie1_a', 'n', 'segment', 'cdp', 'public', 0, 5, $1, $2, 0)`, []byte("hash"), []byte{})
+		if _, err := c.Exec(`INSERT INTO source (tenant, id, name, adapter, service, trust, disabled, created_at, hash, old_hash, old_ends)
+			VALUES (1, 'src_ie1_a', 'n', 'segment', 'cdp', 'public', 0, 5, $1, $2, 0)`, []byte("hash"), []byte{}); err != nil {
+			return err
+		}
+		if err := (sqlstore.Metas{}).PutMeta(c, "vault/check/index/1", []byte("check")); err != nil {
+			return err
+		}
+		return sqlstore.Migrate(c)
+	})
+	w.view(func(c sqlstore.Conn) error {
+		from, to, _ := sqlstore.Vaults{}.IndexInForce(c)
+		all, err := sqlstore.Vaults{}.IndexVersions(c)
+		want := []vault.IndexVersion{{N: 1, CreatedAt: time.UnixMilli(5000).UTC(), Check: []byte("check")}}
+		if err == nil && (from != 1 || to != 1 || !reflect.DeepEqual(all, want)) {
+			t.Errorf("index keys %d to %d count of %+v, want 1 of %+v", from, to, all, want)
+		}
 		return err
 	})
-	w.do(sqlstore.Migrate)
 	w.view(func(c sqlstore.Conn) error {
 		a, found, err := sqlstore.Tenants{}.Account(c, "acme")
 		if err == nil && (!found || len(a.Sources) != 1 || a.Settings != nil) {

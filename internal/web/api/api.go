@@ -75,6 +75,7 @@ func New(s Service, accounts *tenant.Service, opt Options) (*API, error) {
 	a.addViolations()
 	a.addAccounts()
 	a.addMoves()
+	a.addKeys()
 	return a, a.addDocument()
 }
 

@@ -92,20 +92,22 @@ func calls(w *world, tenantSource string) map[string][][2]string {
 			{"/api/v1/tenants/acme/settings", `{"pin":true}`}, {"/api/v1/tenants/acme/settings", `{"placement":[]}`}},
 		"create-source": {{"/api/v1/tenants/acme/sources", `{"adapter":"segment","service":"cdp","trust":"public"}`},
 			{"/api/v1/tenants/acme/sources", `{"adapter":"whatsapp","account_sid":"WABA-1","secret":"` + hookToken + `"}`}},
-		"list-sources":   {{"/api/v1/tenants/acme/sources", ""}},
-		"rotate-source":  {{"/api/v1/tenants/acme/sources/" + tenantSource + ":rotate", ""}, {"/api/v1/tenants/acme/sources/" + tenantSource + ":rotate", `{"grace_seconds":60}`}},
-		"disable-source": {{"/api/v1/tenants/acme/sources/" + tenantSource + ":disable", ""}},
-		"enable-source":  {{"/api/v1/tenants/acme/sources/" + tenantSource + ":enable", ""}},
-		"create-token":   {{"/api/v1/tenants/another/tokens", ""}},
-		"list-tokens":    {{"/api/v1/tenants/another/tokens", ""}},
-		"rotate-token":   {{"/api/v1/tenants/acme/tokens/-:rotate", `{"grace_seconds":60}`}},
-		"disable-token":  {}, // needs an id, see TestTokensAreTheOperators
-		"enable-token":   {},
+		"list-sources":     {{"/api/v1/tenants/acme/sources", ""}},
+		"rotate-source":    {{"/api/v1/tenants/acme/sources/" + tenantSource + ":rotate", ""}, {"/api/v1/tenants/acme/sources/" + tenantSource + ":rotate", `{"grace_seconds":60}`}},
+		"disable-source":   {{"/api/v1/tenants/acme/sources/" + tenantSource + ":disable", ""}},
+		"enable-source":    {{"/api/v1/tenants/acme/sources/" + tenantSource + ":enable", ""}},
+		"create-token":     {{"/api/v1/tenants/another/tokens", ""}},
+		"list-tokens":      {{"/api/v1/tenants/another/tokens", ""}},
+		"rotate-token":     {{"/api/v1/tenants/acme/tokens/-:rotate", `{"grace_seconds":60}`}},
+		"get-keys":         {{"/api/v1/keys", ""}},
+		"rotate-index-key": {{"/api/v1/keys:rotate-index", ""}},
+		"disable-token":    {}, // needs an id, see TestTokensAreTheOperators
+		"enable-token":     {},
 	}
 }
 
 // forOperator says that an operation is the operator's.
-var forOperator = regexp.MustCompile(`-(tenants?|tokens?)$`)
+var forOperator = regexp.MustCompile(`-(tenants?|tokens?|keys?)$`)
 
 func TestDocumentAndHandlersAreInStep(t *testing.T) {
 	w := newWorld(t)

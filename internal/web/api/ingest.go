@@ -45,12 +45,12 @@ type IngestOptions struct {
 	// "peer" is the connection's, "none" adds nothing, and anything else is the header in which
 	// TrustedProxies write it. Default "peer".
 	ClientIP string
-	// Planned returns the kinds as a source's tracking plan judges their events. Default: the same for all.
-	Planned func(*tenant.Source) ingest.Kinds
 	// TrustedProxies are the addresses of the proxies whose header is believed. Default: none is.
 	TrustedProxies []netip.Prefix
 	// Tokens is for sources with OAuth. Default: nobody gets a token.
 	Tokens Tokens
+	// Planned returns the kinds as a source's tracking plan judges their events. Default: the same for all.
+	Planned func(*tenant.Source) ingest.Kinds
 	// Log is told when clients are sent away. Default: nobody.
 	Log *slog.Logger
 	// Now is the clock. Default time.Now.

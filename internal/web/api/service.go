@@ -11,7 +11,7 @@ import (
 )
 
 // Service is the data path that the API serves. All checks of what a caller may see are in it; the
-// caller is the signed-in tenant and never the operator. Faults cross as they are. Of an erased
+// caller is the signed-in tenant and never the operator, whose only calls here are about keys. Faults cross as they are. Of an erased
 // subject every call but Erase answers Gone "subject.erased" with the receipt under "receipt".
 type Service interface {
 	// Find returns whom the identifiers name. Faults: NotFound; Conflict "subject.ambiguous" with
@@ -38,6 +38,11 @@ type Service interface {
 	Violations(ctx context.Context, c *tenant.Caller) ([]Violation, error)
 	// LedgerEntry returns an entry that concerns the caller; NotFound for any other.
 	LedgerEntry(ctx context.Context, c *tenant.Caller, e id.Entry) (ledger.EntryView, error)
+	// Keys returns the state of the region's keys; Forbidden for all but the operator.
+	Keys(ctx context.Context, c *tenant.Caller) (KeysView, error)
+	// RotateIndex begins a rotation of the index key, unless one is under way; Forbidden for all but
+	// the operator.
+	RotateIndex(ctx context.Context, c *tenant.Caller) (v KeysView, begun bool, err error)
 }
 
 // What crosses between the API and the data path is the data path's own.
@@ -53,6 +58,7 @@ type (
 	StateChange    = plane.StateChange
 	SubjectView    = plane.SubjectView
 	IdentifierView = plane.IdentifierView
+	KeysView       = plane.KeysView
 	Stats          = plane.Stats
 	Count          = plane.Count
 	Refusal        = plane.RefusalCount

@@ -26,6 +26,7 @@ import (
 	"domicile.dev/internal/store/sqlstore"
 	"domicile.dev/internal/tenant"
 	"domicile.dev/internal/term"
+	"domicile.dev/internal/vault"
 	"domicile.dev/internal/web/api"
 	"domicile.dev/internal/web/guard"
 )
@@ -155,6 +156,16 @@ func (p *plane) LedgerEntry(_ context.Context, c *tenant.Caller, e id.Entry) (le
 	note := "domicile/ie1\n8\n"
 	return ledger.EntryView{ID: e.String(), Index: 7, Entry: []byte(`{"kind":"erase"}`), Nonce: []byte("0123456789abcdef"), Proof: []tlog.Hash{{1}},
 		Checkpoint: &note, Sub: &ledger.SubView{Ordinal: 1, Path: []tlog.Hash{{2}}, LeafEntry: []byte(`{}`), LeafNonce: []byte("x")}}, p.called("entry", c)
+}
+
+func (p *plane) Keys(_ context.Context, c *tenant.Caller) (api.KeysView, error) {
+	return api.KeysView{Epochs: []vault.Epoch{{N: 1, CreatedAt: now, DestroyedAt: now}, {N: 2, CreatedAt: now}}, Kept: []bool{true, false}, Rotating: true, Left: 7,
+		Index: []vault.IndexVersion{{N: 1, CreatedAt: now, RetiredAt: now, EndedAt: now}, {N: 2, CreatedAt: now, Moved: 3}}}, p.called("keys", c)
+}
+
+func (p *plane) RotateIndex(ctx context.Context, c *tenant.Caller) (api.KeysView, bool, error) {
+	v, err := p.Keys(ctx, c)
+	return v, true, err
 }
 
 func subject(n byte) (s id.Subject) { s[0] = n; return s }

@@ -144,7 +144,8 @@ func (s *Server) Stop() {
 	s.watch = nil
 }
 
-// Kill ends the server and all its processes by SIGKILL.
+// Kill ends the server and all its processes by SIGKILL, and waits until none of them holds the
+// shared memory any more: a new server would not start beside it.
 func (s *Server) Kill(t testing.TB) {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(s.dir, "data", "postmaster.pid"))
@@ -152,20 +153,44 @@ func (s *Server) Kill(t testing.TB) {
 		t.Fatal(err)
 	}
 	pid, _, _ := strings.Cut(string(b), "\n")
+	signal(t, pid, syscall.SIGSTOP) // it forks nobody from here on
 	children, err := os.ReadFile("/proc/" + pid + "/task/" + pid + "/children")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range append([]string{pid}, strings.Fields(string(children))...) { // it can't restart them
-		n, err := strconv.Atoi(p)
-		if err == nil && n > 1 {
-			err = syscall.Kill(n, syscall.SIGKILL)
-		}
-		if err != nil && !errors.Is(err, syscall.ESRCH) {
-			t.Fatalf("kill process %s: %v", p, err)
-		}
+	all := append([]string{pid}, strings.Fields(string(children))...)
+	for _, p := range all {
+		signal(t, p, syscall.SIGKILL)
 	}
 	s.Stop()
+	for _, p := range all {
+		for deadline := time.Now().Add(30 * time.Second); alive(p); time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("process %s of the test server doesn't end", p)
+			}
+		}
+	}
+}
+
+func signal(t testing.TB, pid string, s syscall.Signal) {
+	t.Helper()
+	n, err := strconv.Atoi(pid)
+	if err == nil && n > 1 {
+		err = syscall.Kill(n, s)
+	}
+	if err != nil && !errors.Is(err, syscall.ESRCH) {
+		t.Fatalf("send process %s %v: %v", pid, s, err)
+	}
+}
+
+// alive says whether a process still has its memory: one that nobody has waited for has not.
+func alive(pid string) bool {
+	b, err := os.ReadFile("/proc/" + pid + "/stat")
+	if err != nil {
+		return false
+	}
+	_, rest, _ := strings.Cut(string(b), ") ")
+	return !strings.HasPrefix(rest, "Z") && !strings.HasPrefix(rest, "X")
 }
 
 // Restart starts a stopped or killed server again, on the same port and data.
