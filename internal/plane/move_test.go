@@ -16,6 +16,7 @@ import (
 	"domicile.dev/internal/store"
 	"domicile.dev/internal/store/storetest"
 	"domicile.dev/internal/store/storetest/pgtest"
+	"domicile.dev/internal/tenant"
 )
 
 // regions are two regions with the same tenant.
@@ -476,6 +477,45 @@ func TestThereAndBack(t *testing.T) {
 			}
 			if err := r.ie.SweepOnce(context.Background(), r.ie.now.Add(time.Hour)); err != nil { // clears what the first move left, and no more
 				t.Fatal(err)
+			}
+		}
+	})
+}
+
+// A move while both regions rotate their index keys: identifiers stand under two versions, and lead to
+// the same people before and after.
+func TestAMoveWhileIndexKeysRotate(t *testing.T) {
+	eachPair(t, func(t *testing.T, r regions) {
+		ctx := context.Background()
+		s := settled(r.ie)
+		r.us.send(r.us.src, "/v1/identify", `{"userId":"u1","messageId":"here-1","traits":{"email":"b@example.com"}}`)
+		for _, w := range []*world{r.ie, r.us} {
+			if _, begun, err := w.RotateIndex(ctx, tenant.Operator); err != nil || !begun {
+				t.Fatal(begun, err)
+			}
+		}
+		done, err := r.carry(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, ended := range []bool{false, true} {
+			for _, w := range []*world{r.ie, r.us} {
+				if ended {
+					if err := w.ReindexOnce(ctx); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			if got := r.us.find("email", "b@example.com"); got != done.Subject || r.us.find("phone", "+353831234567") != got {
+				t.Errorf("ended %v: who was there before is %s, want %s", ended, got, done.Subject)
+			}
+			_, err := r.ie.Find(ctx, r.ie.caller, []plane.Identifier{{Type: "email", Value: "a@example.com"}})
+			wantKind(t, "find at the old home", err, fault.WrongRegion, "subject.moved")
+			if res := r.ie.send(r.ie.src, "/v1/track", track("u1", fmt.Sprint("late", ended), "Paid")); len(res.Refused) != 1 {
+				t.Errorf("ended %v: an event at the old home: %+v", ended, res)
+			}
+			if res := r.us.send(r.us.src, "/v1/track", track("u1", "t5", "Paid")); res.Duplicate != 1 {
+				t.Errorf("ended %v: a retry at the new home: %+v", ended, res)
 			}
 		}
 	})
