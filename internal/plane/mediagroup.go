@@ -2,7 +2,6 @@ package plane
 
 import (
 	"encoding/hex"
-	"errors"
 	"fmt"
 
 	"domicile.dev/internal/id"
@@ -80,13 +79,6 @@ func (g *group) putMedia(o *op) error {
 	}
 	if len(subjects) > 0 && len(rows) == 0 {
 		return o.failed(p.notThere(g.tx, subject.Key{Tenant: m.src.Tenant, Subject: subjects[0]}))
-	}
-	if err := g.mediaOfLeaver(m); err != nil {
-		var r refused
-		if errors.As(err, &r) {
-			return o.failed(r.error)
-		}
-		return err
 	}
 	people := map[id.Subject]*seal.Key{}
 	for _, r := range rows {

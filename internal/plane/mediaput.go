@@ -103,7 +103,6 @@ type mediaTarget struct {
 	service string
 	kind    string
 	owners  []*subject.Row // who are still there; nil when it is about nobody
-	people  []id.Subject   // in the record, when its content is about nobody
 	class   uint16
 	there   *MediaRow
 	key     *seal.BlobKey // of there
@@ -176,13 +175,6 @@ func (p *Plane) targetOf(tx store.Tx, src *tenant.Source, f *record.Found) (*med
 	owners, category := p.mediaOwners(f)
 	if category == "" {
 		return nil, contentGone()
-	}
-	if len(owners) == 0 {
-		for i := range f.Parts {
-			if s := f.Parts[i].Subject; !s.IsNobody() {
-				t.people = append(t.people, s)
-			}
-		}
 	}
 	t.class = p.Rules.RetentionDays(f.Service, f.Kind, category)
 	var err error

@@ -126,31 +126,3 @@ func (p *Plane) noneHasMedia(tx store.Tx, c *tenant.Caller, found []record.Found
 	}
 	return nil
 }
-
-// mediaOfLeaver refuses what comes for a record of somebody who is about to leave and is about nobody:
-// the page with the record may have been carried, and nobody's key says whose it goes with.
-func (g *group) mediaOfLeaver(m *mediaOp) error {
-	if f, err := g.flags(m.src.Tenant); err != nil || !f.Leaving || len(m.target.people) == 0 {
-		return err
-	}
-	rows, err := g.p.alive(g.tx, m.src.Tenant, m.target.people)
-	if err != nil {
-		return err
-	}
-	heads := make([]id.Subject, len(rows))
-	for i, r := range rows {
-		heads[i] = r.Head
-	}
-	var open *Move
-	if err := g.p.Moves.MovesOf(g.tx, m.src.Tenant, heads, func(m *Move) {
-		if m.State == MoveLeaving {
-			open = m
-		}
-	}); err != nil {
-		return fmt.Errorf("look for moves: %w", err)
-	}
-	if open != nil {
-		return refused{underWay(open)}
-	}
-	return nil
-}

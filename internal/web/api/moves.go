@@ -49,7 +49,7 @@ func (a *API) addMoves() {
 	typed(a, opened, a.openMove)
 	typed(a, call(get, one, "get-move", "See how far a move is", "In either region.", 404, 410), a.moveStatus)
 	typed(a, call(get, "/api/v1/subjects/{subject}/move", "get-subject-move", "See by which move a person is about to leave", "Or the last one that was called off.", 404, 410, 421), a.lastMove)
-	typed(a, call(post, "/api/v1/subjects/{subject}:move", "begin-move", "Let a person be copied to another region", "In the region where the person is at home, with the move and the key that the other one answered. Where such a move has begun, the answer is that one's.", 404, 409, 410, 421), a.beginMove)
+	typed(a, call(post, "/api/v1/subjects/{subject}:move", "begin-move", "Let a person be copied to another region", "In the region where the person is at home, with the move and the key that the other one answered. Where such a move has begun, the answer is that one's. 409 move.has_media when the person has recordings or attachments, which moves don't carry yet; move.shares_records when records that name nobody could be others' as well.", 404, 409, 410, 421), a.beginMove)
 	typed(a, call(get, one+"/page", "get-move-page", "Take a page of records, sealed to the other region", "In the region where the person is at home. Pages count from 1.", 404, 409), a.movePage)
 	typed(a, large(call(post, one+":take", "take-move-page", "Bring a page", "In the region that the person moves to. Page 0 is what begin-move answered. A page that came before changes nothing.", 404, 409)), a.takePage)
 	typed(a, call(get, one+"/person", "get-move-person", "Take who the person is, sealed to the other region", "In the region where the person is at home, after the last page.", 404, 409), a.movePerson)
