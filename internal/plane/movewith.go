@@ -126,3 +126,26 @@ func (p *Plane) noneHasMedia(tx store.Tx, c *tenant.Caller, found []record.Found
 	}
 	return nil
 }
+
+// orMoved returns where somebody whom the records are about moved, and err when nobody did.
+func (p *Plane) orMoved(tx store.Tx, tenant uint32, found []record.Found, err error) error {
+	var keys []subject.Key
+	for i := range found {
+		for j := range found[i].Parts {
+			if s := found[i].Parts[j].Subject; !s.IsNobody() {
+				keys = append(keys, subject.Key{Tenant: tenant, Subject: s})
+			}
+		}
+	}
+	if len(keys) == 0 {
+		return err
+	}
+	if failed := p.Subjects.Tombs(tx, keys, func(t subject.Tomb) {
+		if t.MovedTo != "" {
+			err = p.moved("who this is about", t.MovedTo, t.Move)
+		}
+	}); failed != nil {
+		return fmt.Errorf("load who it is about: %w", failed)
+	}
+	return err
+}

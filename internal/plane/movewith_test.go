@@ -69,6 +69,18 @@ func TestWhoHasMediaStays(t *testing.T) {
 		if proof, err := r.ie.CancelMove(ctx, r.ie.caller, a.Move, nil); err != nil || len(proof) == 0 {
 			t.Errorf("calling it off: %v", err)
 		}
+
+		// What comes after the move belongs to the new home, and is taken there.
+		r.ie.send(r.ie.nat, "", said("m3", "+353851234569"))
+		if _, err := r.carry(r.ie.find("phone", "+353851234569")); err != nil {
+			t.Fatal(err)
+		}
+		_, err = r.ie.PutMedia(ctx, r.ie.nat, upload("m3", sound(1000)))
+		wantKind(t, "an upload at the old home", err, fault.WrongRegion, "subject.moved")
+		k = r.us.keep(upload("m3", sound(1000)))
+		r.us.wantMedia(k, sound(1000))
+		_, err = carry(r.us, r.ie, r.us.find("phone", "+353851234569"))
+		wantKind(t, "move on", err, fault.Conflict, "move.has_media")
 	})
 }
 
