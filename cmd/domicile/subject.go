@@ -25,6 +25,7 @@ type subjectCmd struct {
 	Release    releaseCmd    `cmd:"" help:"End a legal hold."`
 	Retire     retireCmd     `cmd:"" help:"Retire identifiers on stdin that the person gave up."`
 	Link       linkCmd       `cmd:"" help:"Give the person the identifiers on stdin."`
+	Move       moveCmd       `cmd:"" help:"Carry the person to another region."`
 }
 
 // person is whom a command is about.

@@ -12,6 +12,8 @@ type tenantCmd struct {
 	Rotate  tenantRotateCmd  `cmd:"" help:"Make a tenant's API token anew and print it, this once."`
 	Disable tenantDisableCmd `cmd:"" help:"Disable a tenant: none of its sources and tokens works."`
 	Enable  tenantEnableCmd  `cmd:"" help:"Enable a tenant."`
+
+	Settings settingsCmd `cmd:"" help:"Show or decide where a tenant's people are at home."`
 }
 
 type tenantCreateCmd struct {

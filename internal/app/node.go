@@ -133,14 +133,15 @@ func Open(ctx context.Context, c *config.Node, opt Options) (n *Node, err error)
 	if err := n.openBlobs(ctx); err != nil {
 		return n, err
 	}
-	po := plane.Options{Log: n.log, Fetcher: newFetcher(c.Fetch, n.Tenants), MediaBytes: c.Blobs.MaxMegabytes << 20, Uploads: c.Blobs.Uploads}
+	po := plane.Options{Log: n.log, Fetcher: newFetcher(c.Fetch, n.Tenants), MediaBytes: c.Blobs.MaxMegabytes << 20, Uploads: c.Blobs.Uploads,
+		URLs: urls, Adapter: n.Tenants.Adapter}
 	if os.Getenv("DOMICILE_BENCH_SINK") == "file" {
 		if po.Sink, err = n.fileSink(); err != nil {
 			return n, err
 		}
 	}
 	n.Plane = plane.New(plane.Parts{Region: c.Region, DB: n.db, Rules: n.rules, Vault: n.vault, Log: n.records, Ledger: n.Ledger,
-		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{},
+		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{}, Moves: sqlstore.Moves{},
 		Media: sqlstore.Medias{}, Blobs: n.blobs, Trust: n.Tenants.Trust}, po)
 	if err := n.serveWeb(n.rules, opt); err != nil {
 		return n, err
@@ -207,7 +208,7 @@ func (n *Node) serveWeb(r *rules, opt Options) error {
 		return fmt.Errorf("derive the key of idempotency digests: %w", err)
 	}
 	if n.api, err = api.New(n.Plane, n.Tenants, api.Options{Region: n.Config.Region, Programme: r.Hash, Version: opt.Version,
-		DB: n.db, Answers: sqlstore.Idempotency{}, Secret: answers}); err != nil {
+		DB: n.db, Answers: sqlstore.Idempotency{}, Secret: answers, Moves: n.Plane}); err != nil {
 		return fmt.Errorf("make the API: %w", err)
 	}
 	n.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -225,7 +226,7 @@ func (n *Node) serveWeb(r *rules, opt Options) error {
 func (n *Node) startWorkers() {
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel = cancel
-	for _, run := range []func(context.Context){n.vault.Run, n.records.Run, n.Ledger.Run, n.Tenants.Run, n.api.Run, n.Plane.Sweep, n.Plane.Reindex, n.Plane.RunFetch} {
+	for _, run := range []func(context.Context){n.vault.Run, n.records.Run, n.Ledger.Run, n.Tenants.Run, n.api.Run, n.Plane.Sweep, n.Plane.Reindex, n.Plane.RunFetch, n.tellMoves} {
 		n.workers.Add(1)
 		go func() {
 			defer n.workers.Done()

@@ -28,6 +28,7 @@ func (n *Node) routes(r *rules, ledgerPages http.Handler) http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", n.ready)
 	mux.HandleFunc("GET /health", n.ready) // where RudderStack's gateway has it
+	mux.HandleFunc("POST /moves/{move}/activate", n.hearMove)
 	mux.HandleFunc("GET /{$}", n.front)
 	if os.Getenv("DOMICILE_PPROF") == "1" {
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
@@ -44,7 +45,7 @@ func (n *Node) routes(r *rules, ledgerPages http.Handler) http.Handler {
 		}
 		mux.ServeHTTP(w, r)
 	})
-	in := api.NewIngest(n.Tenants, n.Plane, r, api.IngestOptions{URL: n.Config.URL, ClientIP: n.Config.ClientIP, TrustedProxies: n.Config.Proxies(), Tokens: n.Tenants, Media: n.Plane, Log: n.log, Planned: r.planned})
+	in := api.NewIngest(n.Tenants, n.Plane, r, api.IngestOptions{Region: n.Config.Region, URL: n.Config.URL, ClientIP: n.Config.ClientIP, TrustedProxies: n.Config.Proxies(), Tokens: n.Tenants, Media: n.Plane, Log: n.log, Planned: r.planned})
 	return api.NewWebhooks(in, n.Tenants, vendors...).First(in.First(rest))
 }
 

@@ -18,6 +18,9 @@ var Levels = map[string]int{
 	"internal/ingest":    1, // Event, Kind, Batch: what an adapter decodes into
 	"internal/programme": 1, // load, check, hash
 	"internal/seal":      1, // the format of a sealed part
+	"internal/transit":   1, // what crosses when a person moves, sealed to the target
+
+	"internal/residency": 2, // where a person is at home, by the tenant's rules
 
 	"internal/law":      2, // transfer rules as data
 	"internal/plan":     2, // tracking plans: what is planned, invalid, and where it might belong

@@ -28,6 +28,7 @@ type RefusedRecord struct {
 	Reason string `json:"reason"`
 	Path   string `json:"path,omitempty"`
 	More   int    `json:"more,omitempty"`
+	Region string `json:"region,omitempty"` // where it belongs, when that is why
 }
 
 // SenderOptions tunes a Sender. The zero value is right.

@@ -90,6 +90,9 @@ func (e Entry) String() string { return "led_" + text.EncodeToString(e[:]) }
 // MarshalText returns the text form.
 func (e Entry) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
 
+// UnmarshalText parses the text form.
+func (e *Entry) UnmarshalText(b []byte) (err error) { *e, err = ParseEntry(string(b)); return err }
+
 // ParseEntry parses "led_…".
 func ParseEntry(t string) (e Entry, err error) { err = parse("led_", t, e[:]); return e, err }
 

@@ -77,6 +77,10 @@ type Refusal struct {
 	Reason string // stable code, such as "event.too_large"
 	Path   string // dotted names, "" for the whole event
 	More   int    // so many events after Index were refused for the same reason
+
+	// Region is where the event belongs, and URL where that region is, when that is why it was
+	// refused; URL is "" when nobody here knows.
+	Region, URL string
 }
 
 // Env is what an adapter has to know.

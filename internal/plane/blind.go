@@ -82,7 +82,7 @@ func (g *group) blindErased(e *erasure) {
 	if !g.index.Rotating() {
 		return
 	}
-	tid := e.ops[0].erase.caller.TenantID
+	tid := g.p.tenantOf(e.head.Tenant)
 	blind := blindUnder(g.index, tid)
 	e.other = otherDigests{map[subject.BindingKey]subject.BindingKey{}, map[subject.BindingKey]subject.BindingKey{}}
 	for i := range e.bindings {

@@ -82,7 +82,7 @@ func (g *group) eraseAll() error {
 	var gone []subject.Key
 	for k, list := range ops {
 		head := graph.Head(k)
-		if head == nil {
+		if head == nil || head.State&subject.Arriving != 0 {
 			gone = append(gone, k)
 			continue
 		}
@@ -121,7 +121,9 @@ func (g *group) alreadyErased(ops map[subject.Key][]*op, gone []subject.Key) err
 	for _, k := range gone {
 		t, erased := tombs[k]
 		for _, o := range ops[k] {
-			if erased {
+			if erased && t.MovedTo != "" {
+				o.err = g.p.moved(k.Subject.String(), t.MovedTo, t.Move)
+			} else if erased {
 				o.erase.receipt = receiptOf(t)
 				o.erase.receipt.Already = true
 			} else {
@@ -183,7 +185,7 @@ func (g *group) erasePeople(people map[subject.Key]*erasure) error {
 	for _, e := range people {
 		if e.head.State&subject.Held != 0 && (e.head.HoldUntil == 0 || g.now.UnixMilli() < e.head.HoldUntil) {
 			for _, o := range e.ops {
-				o.err = held(e.head)
+				o.err = held(e.head, "erased")
 			}
 			continue
 		}
@@ -193,6 +195,10 @@ func (g *group) erasePeople(people map[subject.Key]*erasure) error {
 		return nil
 	}
 	if err := g.gatherPeople(list, people); err != nil {
+		return err
+	}
+	list, err := g.exceptLeaving(list)
+	if err != nil || len(list) == 0 {
 		return err
 	}
 	if err := g.suppress(list); err != nil {

@@ -178,8 +178,8 @@ func (p *Plane) keysOf(tx store.Tx, c *tenant.Caller, pers *somebody, found []re
 	}
 	for _, k := range others {
 		row, head := g.Row(k), g.Head(k)
-		if row == nil || head == nil {
-			continue // erased
+		if row == nil || head == nil || head.State&subject.Arriving != 0 {
+			continue // erased, or not at home here yet
 		}
 		if head.State&subject.Restricted != 0 && purpose == "" {
 			hidden = append(hidden, head.Subject)

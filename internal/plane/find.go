@@ -33,6 +33,11 @@ func (p *Plane) Find(ctx context.Context, c *tenant.Caller, ids []Identifier) (F
 	if err != nil {
 		return FindResult{}, err
 	}
+	sup := p.Vault.Suppressor(c.TenantID)
+	left := make([]subject.BindingKey, len(idents))
+	for i := range idents {
+		left[i] = subject.BindingKey{Tenant: c.Tenant, Digest: sup.Identifier(idents[i].Type, idents[i].Value)}
+	}
 	say := subject.Say{Tenant: c.Tenant, Identifiers: idents, Join: true}
 	var heads, claimed []id.Subject
 	err = p.view(ctx, c, func(tx store.Tx) error {
@@ -51,7 +56,9 @@ func (p *Plane) Find(ctx context.Context, c *tenant.Caller, ids []Identifier) (F
 		if err := g.Load(tx, p.Subjects); err != nil {
 			return err
 		}
-		heads, claimed = g.Find(c.Tenant, digests)
+		if heads, claimed = g.Find(c.Tenant, digests); len(heads) == 0 {
+			return p.whereTo(tx, left)
+		}
 		return nil
 	})
 	switch {

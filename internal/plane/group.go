@@ -19,15 +19,16 @@ import (
 	"domicile.dev/internal/vault"
 )
 
-// op is one thing to be committed. Exactly one of ingest, erase, state, hand and media is set.
+// op is one thing to be committed. Exactly one of ingest, erase, state, hand, media and move is set.
 type op struct {
 	ingest *ingestOp
 	erase  *eraseOp
 	state  *stateOp
 	media  *mediaOp
 	hand   *handOp
-	done   chan error // buffered by one
-	err    error      // the op's own answer, when its group is durable
+	move   func(g *group) error // a step of a move, in a group of its own
+	done   chan error           // buffered by one
+	err    error                // the op's own answer, when its group is durable
 }
 
 func (o *op) bytes() int {
@@ -79,6 +80,9 @@ func (p *Plane) gather(first *op) []*op {
 // commit writes one group and answers everybody in it. When a group fails for a reason that isn't
 // the store's, its operations are tried one by one, so that one can't fail the others.
 func (p *Plane) commit(ops []*op) error {
+	if apart, err := p.movesApart(ops); apart {
+		return err
+	}
 	err := p.commitGroup(ops)
 	if err != nil && len(ops) > 1 && fault.KindOf(err) != fault.Unavailable {
 		p.log.Error("commit group failed, trying its operations one by one", "operations", len(ops), "error", err)
@@ -108,6 +112,7 @@ func (p *Plane) commitGroup(ops []*op) (err error) {
 		if r := recover(); r != nil {
 			p.log.Error("commit group panicked", "durable", durable, "at", frames())
 			p.people.clear()
+			clear(p.flags)
 			if err = fmt.Errorf("commit group panicked"); durable {
 				err = nil
 			}
@@ -128,6 +133,7 @@ func (p *Plane) commitGroup(ops []*op) (err error) {
 	})
 	if err != nil {
 		p.people.clear() // the group may be durable all the same, and then somebody may be gone
+		clear(p.flags)
 		return err
 	}
 	durable = true
@@ -165,6 +171,7 @@ type group struct {
 	index     *vault.IndexKeys // that count in this transaction
 	changes   int64
 	whole     bool // the cache may be kept
+	moves     bool // a move went on
 	graph     *subject.Graph
 	things    map[subject.BindingKey]*linked
 	links     []subject.Link       // new ones
@@ -190,6 +197,7 @@ func (g *group) run() error {
 		{"erase", g.eraseAll},
 		{"change states", g.changeStates},
 		{"change identifiers", g.changeByHand},
+		{"move", g.moveAll},
 		{"ingest", g.ingestAll},
 		{"keep media", g.mediaAll},
 		{"count", g.countAll},
@@ -211,6 +219,9 @@ func (g *group) catchUp() error {
 	gone, whole, err := g.p.Changes.GoneSince(g.tx, g.p.changes)
 	if err != nil {
 		return err
+	}
+	if g.p.Changes.ChangeSeq(g.tx) > g.p.changes {
+		clear(g.p.flags)
 	}
 	g.whole = whole
 	for _, k := range gone {
@@ -234,6 +245,9 @@ func (g *group) publish() {
 		p.Vault.Forget(w)
 	}
 	p.changes = g.changes
+	if g.moves {
+		clear(p.flags)
+	}
 	if g.appended != nil {
 		p.Log.Committed(g.appended)
 	}

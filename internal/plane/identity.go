@@ -109,6 +109,11 @@ func (g *group) ingestAll() error {
 	if len(ops) == 0 {
 		return nil
 	}
+	if some, err := g.findRetried(ops); err != nil {
+		return err
+	} else if some {
+		slow = true
+	}
 	if slow {
 		if err := g.resolve(ops); err != nil {
 			return err
@@ -158,11 +163,13 @@ func (g *group) resolve(ops []*ingestOp) error {
 	for i, o := range ops {
 		for j := range o.events {
 			e := &o.events[j]
-			if e.fast && g.alive(e) {
+			if e.fast && g.alive(e) && !e.retried {
 				continue
 			}
-			need = append(need, &slowEvent{o: o, e: e, duplicate: known[i][j]})
-			if known[i][j] {
+			need = append(need, &slowEvent{o: o, e: e, duplicate: known[i][j] || e.retried})
+			if f, err := g.flags(o.src.Tenant); err != nil {
+				return err
+			} else if (known[i][j] || e.retried) && !f.Left {
 				continue
 			}
 			for k := range e.says {
@@ -182,7 +189,16 @@ func (g *group) resolve(ops []*ingestOp) error {
 	if err != nil {
 		return err
 	}
+	moved, err := g.movedAway(need)
+	if err != nil {
+		return err
+	}
 	for _, s := range need {
+		if r := moved.refusal(p, s); r != nil { // a retry, too: there it is a duplicate
+			s.e.fast, s.e.sealed = false, record.Sealed{}
+			g.refuse(s.o, *r)
+			continue
+		}
 		if s.e.unnamed && !s.duplicate {
 			continue
 		}
@@ -264,6 +280,10 @@ func (g *group) resolveEvent(s *slowEvent, suppressed map[subject.BindingKey]boo
 			}
 		}
 	}
+	if r := g.elsewhere(s); r != nil {
+		g.refuse(o, *r)
+		return nil
+	}
 	for j := range e.says {
 		sd := &e.says[j]
 		row, err := g.graph.Resolve(&sd.Say)
@@ -311,6 +331,14 @@ func (g *group) flush() error {
 			return err
 		}
 	}
+	if err := g.keepRefused(); err != nil {
+		return err
+	}
+	return g.enterMerges()
+}
+
+// keepRefused counts what the rules of identity did not let happen.
+func (g *group) keepRefused() error {
 	for k, n := range g.graph.Refusals {
 		g.refused = add(g.refused, refusalKey{k.Tenant, k.Source, k.Reason, ""}, int64(n))
 	}
@@ -320,11 +348,11 @@ func (g *group) flush() error {
 			links = append(links, subject.RefusedCount{RefusedLink: l, N: int64(n), FirstAt: g.now.UnixMilli(), LastAt: g.now.UnixMilli()})
 		}
 		slices.SortFunc(links, subject.RefusedCount.Compare)
-		if err := p.Subjects.AddRefused(g.tx, links); err != nil {
+		if err := g.p.Subjects.AddRefused(g.tx, links); err != nil {
 			return fmt.Errorf("add refused links: %w", err)
 		}
 	}
-	return g.enterMerges()
+	return nil
 }
 
 // tell marks k as changed for this node's cache and, where other nodes share the store, for theirs.

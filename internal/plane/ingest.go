@@ -84,6 +84,7 @@ type prepared struct {
 	unnamed bool
 	sealed  record.Sealed
 	fast    bool // sealed outside of the transaction, for people known to this node
+	retried bool // it came before, with somebody who moved here
 }
 
 // said is what an event says of one person, and who that is.

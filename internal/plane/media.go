@@ -59,6 +59,8 @@ type MediaStore interface {
 	// DueFetches calls each for at most limit that are due, the longest due first.
 	DueFetches(tx store.Tx, now int64, limit int, each func(FetchRow)) error
 	DropFetches(tx store.Tx, rows []FetchRow) error
+	// FetchesOf calls each for what is to be fetched of the records.
+	FetchesOf(tx store.Tx, tenant uint32, records []id.Record, each func(FetchRow)) error
 }
 
 // MediaView is a recording or attachment as its tenant sees it in the list of a record.

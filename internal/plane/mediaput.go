@@ -130,6 +130,9 @@ func (p *Plane) mediaTarget(ctx context.Context, src *tenant.Source, up *MediaUp
 			return err
 		}
 		f, err := p.ofUpload(c, src, up, found, keys)
+		if fault.ReasonOf(err) == "record.unknown" {
+			err = p.orMoved(tx, src.Tenant, found, err)
+		}
 		if err != nil {
 			return err
 		}

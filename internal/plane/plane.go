@@ -75,6 +75,11 @@ type Options struct {
 	Uploads int
 	// Fetcher, when set, gets recordings and attachments that lie at vendors.
 	Fetcher Fetcher
+	// URLs are the addresses of the regions, by id, for whoever brings what belongs elsewhere.
+	URLs map[string]string
+	// Adapter returns the adapter of a source by its id, "" when it isn't one of this region's.
+	// Default: nobody knows.
+	Adapter func(source string) string
 	// ReindexPage is how many identifiers one transaction of a rotation of the index key moves. Default 250.
 	ReindexPage int
 	// Log gets what an operator should know. Default: nothing.
@@ -101,6 +106,7 @@ type Parts struct {
 	Blobs media.Store
 	// Trust says how far a source's word goes, by its id. Nil: every source's word counts.
 	Trust func(source string) term.Trust
+	Moves MoveStore // nil: nobody moves
 }
 
 // Plane is the data path of one region on one node. It is safe for concurrent use.
@@ -115,8 +121,9 @@ type Plane struct {
 	stopped chan struct{} // closed when the committer has ended
 	stop    sync.Once
 	closing chan struct{}
-	changes int64         // the last change seen; the committer's own
-	reindex chan struct{} // wakes Reindex
+	changes int64                // the last change seen; the committer's own
+	flags   map[uint32]MoveFlags // what moves left, by tenant; the committer's own
+	reindex chan struct{}        // wakes Reindex
 	metrics *metrics
 	node    string // in leases
 
@@ -156,7 +163,7 @@ func New(parts Parts, opt Options) *Plane {
 		opt.Now = time.Now
 	}
 	p := &Plane{Parts: parts, opt: opt, people: newPeople(opt.People), now: opt.Now, log: opt.Log,
-		queue: make(chan *op, opt.Queue), stopped: make(chan struct{}), closing: make(chan struct{}), reindex: make(chan struct{}, 1),
+		flags: map[uint32]MoveFlags{}, queue: make(chan *op, opt.Queue), stopped: make(chan struct{}), closing: make(chan struct{}), reindex: make(chan struct{}, 1),
 		uploads: make(chan struct{}, opt.Uploads)}
 	p.metrics, p.node = newMetrics(p), id.New("node", 8)
 	go p.commitLoop()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,6 +69,7 @@ func testRules(t testing.TB) rules {
 // world is one region's data path on a real store.
 type world struct {
 	t         testing.TB
+	region    string
 	dir       string
 	url       string
 	db        store.DB
@@ -95,12 +97,15 @@ func eachStore(t *testing.T, fn func(t *testing.T, w *world)) {
 }
 
 // newWorld opens a world on a PostgreSQL URL, or on an embedded store without one.
-func newWorld(t testing.TB, url string) *world {
-	w := &world{t: t, url: url, dir: t.TempDir(), rules: testRules(t), now: time.Now(),
-		caller: &tenant.Caller{Tenant: 1, TenantID: "acme", Token: "tok_1"},
-		src:    &tenant.Source{Tenant: 1, TenantID: "acme", ID: "src_server", Adapter: term.AdapterSegment, Service: "cdp", Trust: term.Server},
-		web:    &tenant.Source{Tenant: 1, TenantID: "acme", ID: "src_browser", Adapter: term.AdapterSegment, Service: "cdp", Trust: term.Public},
-		nat:    &tenant.Source{Tenant: 1, TenantID: "acme", ID: "src_native", Adapter: term.AdapterNative, Trust: term.Server}}
+func newWorld(t testing.TB, url string) *world { return newRegion(t, url, "ie1") }
+
+// newRegion opens the world of a region.
+func newRegion(t testing.TB, url, region string) *world {
+	w := &world{t: t, region: region, url: url, dir: t.TempDir(), rules: testRules(t), now: time.Now(),
+		caller: &tenant.Caller{Tenant: 1, TenantID: "acme", Token: "tok_" + region + "_a"},
+		src:    &tenant.Source{Tenant: 1, TenantID: "acme", ID: "src_" + region + "_server", Adapter: term.AdapterSegment, Service: "cdp", Trust: term.Server},
+		web:    &tenant.Source{Tenant: 1, TenantID: "acme", ID: "src_" + region + "_browser", Adapter: term.AdapterSegment, Service: "cdp", Trust: term.Public},
+		nat:    &tenant.Source{Tenant: 1, TenantID: "acme", ID: "src_" + region + "_native", Adapter: term.AdapterNative, Trust: term.Server}}
 	w.open(func(db store.DB) store.DB { return db })
 	return w
 }
@@ -117,21 +122,21 @@ func (w *world) open(wrap func(store.DB) store.DB) {
 	var db store.DB
 	var err error
 	if w.url == "" {
-		db, err = sqlite.Open(ctx, w.dir, sqlite.Options{Region: "ie1"})
+		db, err = sqlite.Open(ctx, w.dir, sqlite.Options{Region: w.region})
 	} else {
-		db, err = postgres.Open(ctx, w.url, postgres.Options{Region: "ie1"})
+		db, err = postgres.Open(ctx, w.url, postgres.Options{Region: w.region})
 	}
 	must(err)
 	w.db = wrap(db)
-	kr, err := keyring.Open("file:"+filepath.Join(w.dir, "keyring"), "ie1")
+	kr, err := keyring.Open("file:"+filepath.Join(w.dir, "keyring"), w.region)
 	must(err)
-	w.vault, err = vault.Open(ctx, w.db, sqlstore.Vaults{}, kr, vault.Options{Region: "ie1"})
+	w.vault, err = vault.Open(ctx, w.db, sqlstore.Vaults{}, kr, vault.Options{Region: w.region})
 	must(err)
 	w.blobStore, err = files.Open(filepath.Join(w.dir, "blobs"))
 	must(err)
 	seed, err := kr.Get(ctx, vault.LedgerKey)
 	must(err)
-	keys, err := ledger.NewKeys(ledger.Origin("ie1"), seed)
+	keys, err := ledger.NewKeys(ledger.Origin(w.region), seed)
 	must(err)
 	w.led, err = ledger.Open(ctx, w.db, sqlstore.Ledgers{}, ledger.Options{Keys: keys})
 	must(err)
@@ -144,14 +149,18 @@ func (w *world) open(wrap func(store.DB) store.DB) {
 	if w.fetcher != nil {
 		fetcher = w.fetcher
 	}
-	w.Plane = plane.New(plane.Parts{Region: "ie1", DB: w.db, Rules: w.rules, Vault: w.vault, Log: w.log, Ledger: w.led,
-		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{},
-		Media: sqlstore.Medias{}, Blobs: w.blobStore, Trust: trustOf}, plane.Options{Now: func() time.Time { return w.now }, ReindexPage: w.page, Fetcher: fetcher, MediaBytes: w.mediaBytes, Uploads: 4})
+	w.Plane = plane.New(plane.Parts{Region: w.region, DB: w.db, Rules: w.rules, Vault: w.vault, Log: w.log, Ledger: w.led,
+		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{}, Moves: sqlstore.Moves{},
+		Media: sqlstore.Medias{}, Blobs: w.blobStore, Trust: trustOf}, plane.Options{Now: func() time.Time { return w.now }, ReindexPage: w.page, Fetcher: fetcher, MediaBytes: w.mediaBytes, Uploads: 4,
+		URLs: map[string]string{"ie1": "https://ie1.example.com", "us1": "https://us1.example.com"},
+		Adapter: func(source string) string {
+			return map[string]string{w.src.ID: w.src.Adapter, w.web.ID: w.web.Adapter, w.nat.ID: w.nat.Adapter}[source]
+		}})
 	w.t.Cleanup(w.close)
 }
 
 func trustOf(source string) term.Trust {
-	if source == "src_browser" {
+	if strings.HasSuffix(source, "_browser") {
 		return term.Public
 	}
 	return term.Server

@@ -59,7 +59,7 @@ func TestTraitsAreTheLatestWordOfEachSource(t *testing.T) {
 		if want := `{"Plan":"other","age":40,"city":"Cork","plan":"pro","tags":["a",{"b":null}]}`; shown(got.Current) != want {
 			t.Errorf("current traits %s, want %s", shown(got.Current), want)
 		}
-		if len(got.Sources) != 2 || got.Sources[0].Source != "src_server" || got.Sources[1].Source != "src_second" || got.Partial {
+		if len(got.Sources) != 2 || got.Sources[0].Source != "src_ie1_server" || got.Sources[1].Source != "src_second" || got.Partial {
 			t.Fatalf("%+v, want the two sources, the one heard of last first", got)
 		}
 		if first := got.Sources[0]; shown(first.Traits) != `{"Plan":"other","age":40,"city":"Cork","plan":"pro"}` || !first.AsOf.Equal(time.Date(2026, 3, 1, 12, 20, 0, 0, time.UTC)) {

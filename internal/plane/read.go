@@ -172,7 +172,7 @@ func (p *Plane) headOf(tx store.Tx, tenant uint32, s id.Subject) (*subject.Row, 
 		if err := p.Subjects.Rows(tx, []subject.Key{k}, func(r subject.Row) { row = &r }); err != nil {
 			return nil, fmt.Errorf("load subject: %w", err)
 		}
-		if row == nil {
+		if row == nil || row.State&subject.Arriving != 0 {
 			return nil, p.notThere(tx, k)
 		}
 		if row.IsHead() {
@@ -189,6 +189,9 @@ func (p *Plane) notThere(tx store.Tx, k subject.Key) error {
 	}
 	if tomb == nil {
 		return unknownSubject(k.Subject)
+	}
+	if tomb.MovedTo != "" {
+		return p.moved(k.Subject.String(), tomb.MovedTo, tomb.Move)
 	}
 	return fault.New(fault.Gone, "subject.erased", "%s was erased", k.Subject).
 		With("receipt", tomb.Receipt).With("erased_at", time.UnixMilli(tomb.ErasedAt).UTC())

@@ -204,7 +204,7 @@ func TestWhatSourcesMayNotDecideIsShown(t *testing.T) {
 		}
 		w.send(w.web, "/v1/identify", `{"userId":"u1","anonymousId":"n1","messageId":"c1","traits":{"email":"stranger@example.com"}}`)
 		u1, u2 := w.find(term.UserID, "u1"), w.find(term.UserID, "u2")
-		if v := w.known(u1)["email family@example.com shared"]; !v.Shared || !slices.Equal(v.SharedWith, []id.Subject{u2}) || v.Source != "src_server" {
+		if v := w.known(u1)["email family@example.com shared"]; !v.Shared || !slices.Equal(v.SharedWith, []id.Subject{u2}) || v.Source != "src_ie1_server" {
 			t.Errorf("u1 is known by %+v", w.known(u1))
 		}
 		if len(w.known(u1)) != 3 { // its user id, its address and what the alias called it, and nothing that a browser said
@@ -238,7 +238,7 @@ func TestWhatSourcesMayNotDecideIsShown(t *testing.T) {
 		}
 		// The browser's own subject shows its claims as such.
 		w.send(w.web, "/v1/identify", `{"anonymousId":"n2","messageId":"c2","traits":{"email":"stranger@example.com"}}`)
-		if v := w.known(w.find(term.AnonymousID, "n2"))["email stranger@example.com claimed"]; !v.Claimed || v.Source != "src_browser" {
+		if v := w.known(w.find(term.AnonymousID, "n2"))["email stranger@example.com claimed"]; !v.Claimed || v.Source != "src_ie1_browser" {
 			t.Errorf("a claim is shown as %+v", w.known(w.find(term.AnonymousID, "n2")))
 		}
 		// Once one of them doesn't have the address any more, it is the other's.

@@ -208,8 +208,8 @@ func holdUntil(r *subject.Row, now time.Time) *time.Time {
 	return &t
 }
 
-func held(r *subject.Row) error {
-	f := fault.New(fault.Conflict, "hold.in_force", "%s is under a legal hold and can't be erased", r.Subject).
+func held(r *subject.Row, done string) error {
+	f := fault.New(fault.Conflict, "hold.in_force", "%s is under a legal hold and can't be %s", r.Subject, done).
 		WithHint("release the hold first, or wait until it ends")
 	if r.HoldUntil != 0 {
 		f.With("until", time.UnixMilli(r.HoldUntil).UTC())

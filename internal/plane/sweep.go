@@ -57,6 +57,9 @@ func (p *Plane) SweepOnce(ctx context.Context, before time.Time) error {
 		return err
 	})
 	if err == nil {
+		err = p.endStaleMoves(ctx)
+	}
+	if err == nil {
 		err = p.sweep(ctx, before)
 	}
 	if errors.Is(err, errElsewhere) {

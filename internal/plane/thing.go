@@ -2,6 +2,8 @@ package plane
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"domicile.dev/internal/ingest"
@@ -40,7 +42,8 @@ type linked struct {
 	many    bool
 	standIn *subject.Row // living and nobody else's, nil for none
 	people  []subject.Key
-	erased  bool // somebody who took part, or the stand-in, was erased
+	erased  bool   // somebody who took part, or the stand-in, was erased
+	moved   string // the region that one of them moved to, when none was erased
 }
 
 // loadThings fetches what the store knows of the things of the events at hand.
@@ -60,6 +63,7 @@ func (g *group) loadThings(need []*slowEvent) error {
 	}
 	var links []subject.Link
 	rows := map[subject.Key]bool{}
+	gone := map[subject.Key][]*linked{}
 	if err := g.p.Subjects.Links(g.tx, keys, func(l subject.Link) {
 		links = append(links, l)
 		rows[subject.Key{Tenant: l.Thing.Tenant, Subject: l.Subject}] = true
@@ -73,13 +77,34 @@ func (g *group) loadThings(need []*slowEvent) error {
 		k, t := subject.Key{Tenant: l.Thing.Tenant, Subject: l.Subject}, g.things[l.Thing]
 		t.many = t.many || l.Many
 		switch row := g.graph.Row(k); {
-		case row == nil: // subjects go by erasure alone
-			t.erased = true
+		case row == nil: // subjects go by erasure, or by a move
+			gone[k] = append(gone[k], t)
 		case l.StandIn && row.IsHead():
 			t.standIn = row
 		case l.StandIn: // it became the person, who is linked, too
 		default:
 			t.people = append(t.people, k)
+		}
+	}
+	return g.goneFrom(gone)
+}
+
+// goneFrom notes who took part in things and was erased, or moved.
+func (g *group) goneFrom(gone map[subject.Key][]*linked) error {
+	if len(gone) == 0 {
+		return nil
+	}
+	moved := map[subject.Key]string{}
+	if err := g.p.Subjects.Tombs(g.tx, slices.Collect(maps.Keys(gone)), func(t subject.Tomb) { moved[t.Key] = t.MovedTo }); err != nil {
+		return fmt.Errorf("load who took part: %w", err)
+	}
+	for k, things := range gone {
+		for _, t := range things {
+			if region := moved[k]; region != "" {
+				t.moved = region
+			} else {
+				t.erased = true
+			}
 		}
 	}
 	return nil
@@ -128,9 +153,9 @@ func (g *group) takePart(s *slowEvent) {
 
 // standFor finds for whom an event that names nobody is sealed: the person of the closest thing of
 // one that somebody is known of; else the stand-in of the closest thing of many, which goes with the
-// first of its people; else one made for the thing. It returns nil when whoever it was is erased,
-// or somebody of a thing of many was: what comes late could be about them.
-func (g *group) standFor(s *slowEvent) (*subject.Row, error) {
+// first of its people; else one made for the thing. It returns nobody when whoever it was is
+// erased or moved, or somebody of a thing of many is: what comes late could be about them; the thing says which.
+func (g *group) standFor(s *slowEvent) (*subject.Row, *linked, error) {
 	var at *thing
 	for i := range s.e.things {
 		t := &s.e.things[i]
@@ -140,39 +165,47 @@ func (g *group) standFor(s *slowEvent) (*subject.Row, error) {
 			at = t
 		case l.many:
 		case len(l.people) > 0:
-			return g.graph.Head(l.people[0]), nil
+			return g.graph.Head(l.people[0]), l, nil
 		case l.standIn != nil:
-			return l.standIn, nil
-		case l.erased:
-			return nil, nil
+			return l.standIn, l, nil
+		case l.gone():
+			return nil, l, nil
 		}
 	}
 	if at == nil {
 		at = &s.e.things[0]
 	}
-	if l := g.things[at.key]; l.erased || l.standIn != nil {
-		if l.erased {
-			return nil, nil
-		}
-		return l.standIn, nil
+	l := g.things[at.key]
+	if l.gone() {
+		return nil, l, nil
+	}
+	if l.standIn != nil {
+		return l.standIn, l, nil
 	}
 	row, err := g.graph.StandIn(s.o.src.Tenant, s.o.src.ID, g.now.UnixMilli())
 	if err == nil {
 		g.link(*at, row, true)
 	}
-	return row, err
+	return row, l, err
 }
+
+// gone says that somebody who took part was erased, or moved.
+func (l *linked) gone() bool { return l.erased || l.moved != "" }
 
 // resolveUnnamed seals an event that names nobody for whom its things are about.
 func (g *group) resolveUnnamed(s *slowEvent) error {
 	e := s.e
 	e.fast, e.sealed, e.says = false, record.Sealed{}, nil
-	row, err := g.standFor(s)
+	row, of, err := g.standFor(s)
 	if err != nil {
 		return err
 	}
-	if row == nil {
+	if row == nil && of.erased {
 		g.refuse(s.o, ingest.Refusal{Index: e.ev.Index, Reason: "subject.erased"})
+		return nil
+	}
+	if row == nil {
+		g.refuse(s.o, *g.p.movedTo(s, of.moved))
 		return nil
 	}
 	sd := said{role: term.RoleSubject, row: row, Say: subject.Say{Tenant: s.o.src.Tenant, Trust: s.o.src.Trust, Source: s.o.src.ID, At: g.now.UnixMilli()}}

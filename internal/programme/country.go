@@ -38,3 +38,37 @@ func countryHint(s string) string {
 	}
 	return ""
 }
+
+// IsCountry says whether s is an ISO 3166-1 alpha-2 code, officially assigned as of 2026.
+func IsCountry(s string) bool { return isCountry(s) }
+
+// CountryOf returns the code of the country that text names: a code in any case, or one of the
+// spellings that people commonly write in its place, such as "USA" or "Ireland". "" when it is neither.
+func CountryOf(text string) string {
+	text = strings.TrimSpace(text)
+	if up := strings.ToUpper(text); isCountry(up) {
+		return up
+	}
+	return confused[strings.ToLower(text)]
+}
+
+// The jurisdictions that a programme may name beside countries: the European Union's members, and
+// with Iceland, Liechtenstein and Norway those of the EEA Agreement, as of 2026.
+const (
+	euCountries  = " AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK "
+	eeaCountries = euCountries + "IS LI NO "
+)
+
+// IsJurisdiction says whether s is a country's code, EU or EEA.
+func IsJurisdiction(s string) bool { return s == "EU" || s == "EEA" || isCountry(s) }
+
+// In says whether a country is, or belongs to, a jurisdiction.
+func In(country, jurisdiction string) bool {
+	switch jurisdiction {
+	case "EU":
+		return isCountry(country) && strings.Contains(euCountries, " "+country+" ")
+	case "EEA":
+		return isCountry(country) && strings.Contains(eeaCountries, " "+country+" ")
+	}
+	return country == jurisdiction
+}

@@ -104,7 +104,7 @@ var forms = map[string]form{
 	"path": {ok: isPath, says: "a path: keys joined by dots, * for any one key", pattern: pathPattern,
 		hint: func(s string) string { return rewrite(s, strings.TrimPrefix(s, "$."), isPath) }},
 	"country": {ok: isCountry, says: "an ISO 3166-1 alpha-2 country code", pattern: `^[A-Z]{2}$`, hint: countryHint},
-	"jurisdiction": {ok: func(s string) bool { return s == "EU" || s == "EEA" || isCountry(s) }, pattern: `^([A-Z]{2}|EEA)$`,
+	"jurisdiction": {ok: IsJurisdiction, pattern: `^([A-Z]{2}|EEA)$`,
 		says: "an ISO 3166-1 alpha-2 country code, EU or EEA", hint: countryHint},
 	"language":  {ok: matches(languagePattern), says: "a language code such as en or pt-BR", pattern: languagePattern},
 	"fideslang": {ok: matches(fideslangPattern), says: "a Fideslang key such as user.contact.email", pattern: fideslangPattern},

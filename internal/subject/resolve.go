@@ -23,10 +23,7 @@ func (g *Graph) Resolve(s *Say) (*Row, error) {
 // resolveServer follows a source that holds a secret key: what it says of identity counts.
 func (g *Graph) resolveServer(s *Say) (*Row, error) {
 	primary := s.Primary()
-	p, shared := g.owner(s.Tenant, primary.Digest, s.when())
-	if p == nil && s.Join && !shared {
-		p = g.joinable(s, primary)
-	}
+	p, shared := g.knownToServer(s)
 	if p == nil {
 		var err error
 		if p, err = g.create(s); err != nil {
@@ -97,6 +94,34 @@ func (g *Graph) retire(p *Row, d Digest, at int64) {
 	}
 }
 
+// Lookup returns the head of the person whom Resolve would take s to be about, nil when it would make
+// a new one. Every identifier of s must have been loaded.
+func (g *Graph) Lookup(s *Say) *Row {
+	if s.Primary() == nil {
+		return nil
+	}
+	if s.Trust == term.Public {
+		p, _ := g.knownToPublic(s)
+		return p
+	}
+	p, _ := g.knownToServer(s)
+	if p == nil && s.Join && s.Previous != nil { // who is made new is joined to them at once
+		p, _ = g.owner(s.Tenant, s.Previous.Digest, s.when())
+	}
+	return p
+}
+
+// knownToServer returns the person whom a server source speaks of, nil when that is somebody new.
+// shared says that several people hold the primary identifier.
+func (g *Graph) knownToServer(s *Say) (p *Row, shared bool) {
+	primary := s.Primary()
+	p, shared = g.owner(s.Tenant, primary.Digest, s.when())
+	if p == nil && s.Join && !shared {
+		p = g.joinable(s, primary)
+	}
+	return p, shared
+}
+
 // joinable returns the person to whom an unknown primary identifier is given: somebody whom
 // another identifier of s names, and who has no user id of their own if the primary is one.
 func (g *Graph) joinable(s *Say, primary *Identifier) *Row {
@@ -144,6 +169,11 @@ func (g *Graph) join(s *Say, p, q *Row, typ string) *Row {
 	if q.State&Known != 0 {
 		p, q = q, p
 	}
+	return g.unite(p, q)
+}
+
+// unite makes q and p one person, of whom p is the head.
+func (g *Graph) unite(p, q *Row) *Row {
 	moved := append(g.merged[q.Key], q)
 	for _, r := range moved {
 		r.Head = p.Subject
@@ -178,21 +208,7 @@ func later(p, q *Row) int64 {
 func (g *Graph) resolvePublic(s *Say) (*Row, error) {
 	primary := s.Primary()
 	user, anonymous := s.find(term.UserID), s.find(term.AnonymousID)
-	var p *Row
-	sure := false // p is named by something that only the person's own device knows, or is new
-	if user != nil {
-		p, _ = g.owner(s.Tenant, user.Digest, s.when())
-	}
-	if p == nil && anonymous != nil {
-		p, _ = g.owner(s.Tenant, anonymous.Digest, s.when())
-		sure = p != nil
-	}
-	if p == nil && user != nil && anonymous == nil {
-		p = g.claimant(s, user)
-	}
-	if p == nil && user == nil && anonymous == nil {
-		p = g.claimant(s, primary)
-	}
+	p, sure := g.knownToPublic(s)
 	if p == nil {
 		var err error
 		if p, err = g.create(s); err != nil {
@@ -214,6 +230,26 @@ func (g *Graph) resolvePublic(s *Say) (*Row, error) {
 		g.claim(s, p, sure)
 	}
 	return p, nil
+}
+
+// knownToPublic returns the person whom a public source speaks of, nil when that is somebody new. sure
+// says that they are named by something that only the person's own device knows.
+func (g *Graph) knownToPublic(s *Say) (p *Row, sure bool) {
+	user, anonymous := s.find(term.UserID), s.find(term.AnonymousID)
+	if user != nil {
+		p, _ = g.owner(s.Tenant, user.Digest, s.when())
+	}
+	if p == nil && anonymous != nil {
+		p, _ = g.owner(s.Tenant, anonymous.Digest, s.when())
+		sure = p != nil
+	}
+	if p == nil && user != nil && anonymous == nil {
+		p = g.claimant(s, user)
+	}
+	if p == nil && user == nil && anonymous == nil {
+		p = g.claimant(s, s.Primary())
+	}
+	return p, sure
 }
 
 // claim binds what a public source says of p, as claims.

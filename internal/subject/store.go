@@ -80,4 +80,5 @@ type Tomb struct {
 	CompactedAt     int64    // 0 while sealed remains are in the log
 	Contested       bool     // links were refused, so there are some to delete; not stored
 	HadState        bool     // a state was in force, so there may be reasons to delete; not stored
+	MovedTo, Move   string   // the region that the person moved to, and the move; "" when they were erased
 }

@@ -46,6 +46,9 @@ const (
 	InThings
 	// Contested says that links of the person to others were refused; they are kept by LinkStore.
 	Contested
+	// Arriving says that the subject is on its way from another region, where it is still at home:
+	// nothing here finds, reads or changes it.
+	Arriving
 )
 
 // Names returns the states that a tenant is shown, in a fixed order.

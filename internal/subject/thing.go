@@ -30,6 +30,8 @@ type LinkStore interface {
 	// StandIns calls each for the stand-ins of things of many in which the given subjects take
 	// part, as often as they are met.
 	StandIns(tx store.Tx, of []Key, each func(of, standIn Key)) error
+	// ManyThings calls each for the things of many in which the given subjects take part.
+	ManyThings(tx store.Tx, of []Key, each func(thing BindingKey)) error
 	// PruneLinks deletes links of people to things of one that were made before then.
 	PruneLinks(tx store.Tx, before int64) (int64, error)
 }

@@ -54,6 +54,14 @@ func (x *index) hook(id string) (hook, bool) {
 	return h, ok
 }
 
+// adapter returns that of a source, "" when there is no such source.
+func (x *index) adapter(sid string) string {
+	if h, ok := x.hook(sid); ok {
+		return h.source.Adapter
+	}
+	return ""
+}
+
 func (x *index) account(id string) (*Account, bool) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
@@ -89,6 +97,7 @@ func (x *index) put(accounts []Account, secrets map[string]opened) {
 		x.accounts[a.ID], x.owned[a.ID] = a, nil
 		for j := range a.Sources {
 			s := &a.Sources[j]
+			s.Settings = a.Settings
 			s.OAuth = s.oauth()
 			off := disabled(a.Disabled, s.Disabled, "source")
 			x.hooks[s.ID] = hook{source: &s.Source, opened: secrets[s.ID], oldEnds: s.OldEnds, disabled: off}
@@ -96,7 +105,7 @@ func (x *index) put(accounts []Account, secrets map[string]opened) {
 		}
 		for j := range a.Tokens {
 			t := &a.Tokens[j]
-			x.own(a, t.Secret, credential{caller: &Caller{Tenant: a.No, TenantID: a.ID, Token: t.ID},
+			x.own(a, t.Secret, credential{caller: &Caller{Tenant: a.No, TenantID: a.ID, Token: t.ID, Settings: a.Settings},
 				fault: disabled(a.Disabled, t.Disabled, "token")})
 		}
 		x.version = max(x.version, a.Version)

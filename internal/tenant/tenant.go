@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"domicile.dev/internal/fault"
+	"domicile.dev/internal/residency"
 	"domicile.dev/internal/term"
 )
 
@@ -21,6 +22,9 @@ type Tenant struct {
 	ID, Name  string
 	Disabled  bool
 	CreatedAt time.Time
+	// Settings is where its people are at home, as the tenant decides; nil for the defaults. It is
+	// replaced, never changed.
+	Settings *residency.Settings
 }
 
 // A Source is an ingest credential: tenant × region × service × adapter. Service is "" where each
@@ -38,6 +42,8 @@ type Source struct {
 	Disabled      bool
 	CreatedAt     time.Time
 	OldKeyValidTo time.Time // end of the grace of the key or secret before this one; zero when there is none
+	// Settings are the tenant's, on a source that a credential or a path named.
+	Settings *residency.Settings
 }
 
 // A Token is a credential for a tenant's API.
@@ -58,6 +64,7 @@ type Caller struct {
 	TenantID string
 	Token    string // id of the token, "" for the operator
 	Operator bool
+	Settings *residency.Settings // the tenant's; nil for the operator
 }
 
 // Operator is the caller that a node is to itself, as when `domicile up` makes its first tenant.

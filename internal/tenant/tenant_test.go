@@ -69,6 +69,7 @@ func TestOnPostgreSQL(t *testing.T) {
 		{"rotation", TestRotationEndsTheOldKeyAtOnceOrAfterItsGrace}, {"disabling", TestDisablingStopsAndEnablingGoesOn}, {"who", TestWhoMayManageWhat},
 		{"entered or not at all", TestAChangeThatCannotBeEnteredDoesNotHappen}, {"restart", TestAccountsOutliveTheProcess},
 		{"another node", TestAKeyMadeOnAnotherNodeWorksAtOnce}, {"another node disables", TestWhatAnotherNodeDisabledStopsHere}, {"ids", TestTenantIDs},
+		{"settings", TestSettingsAreKeptEnteredAndOnTheSources}, {"settings of others", TestWhoMaySetSettings}, {"another node's settings", TestSettingsMadeOnAnotherNodeHoldHere},
 		{"secrets", TestSecretsAreStoredSealed}, {"secrets rotate", TestASecretIsRotatedWithGrace}, {"another node's secret", TestASecretSetOnAnotherNodeHoldsAtOnce},
 		{"tokens", TestAnAssertionGetsATokenForAnHour}, {"OAuth keys rotate", TestAnOAuthKeyIsRotatedWithGrace},
 		{"another node rotates", TestASecretRotatedOnAnotherNodeHoldsAtOnce}, {"old secrets", TestAnOldSecretIsGoneWhenItsGraceIsOver},

@@ -20,6 +20,7 @@ const (
 	wrapTag   = "person key 1\x00"
 	nobodyTag = "domicile nobody 1\x00"
 	sourceTag = "domicile source 1\x00"
+	moveTag   = "domicile move 1\x00"
 )
 
 // patience is how long the keyring may take to answer for one epoch key.
@@ -222,6 +223,12 @@ func (v *Vault) Nobody(tenant string, c id.Chunk) *seal.Key {
 func (v *Vault) SourceKey(tenant, source string) *seal.Key {
 	b := append(make([]byte, 0, 96), sourceTag...)
 	return v.derive(seal.AppendName(seal.AppendName(seal.AppendName(b, v.opt.Region), tenant), source))
+}
+
+// MoveKey returns the key under which the secrets of a person's move out of this region are sealed.
+func (v *Vault) MoveKey(tenant, move string) *seal.Key {
+	b := append(make([]byte, 0, 96), moveTag...)
+	return v.derive(seal.AppendName(seal.AppendName(seal.AppendName(b, v.opt.Region), tenant), move))
 }
 
 // derive returns the key of what is about nobody and called info.

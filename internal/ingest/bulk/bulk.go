@@ -35,6 +35,7 @@ type Bad struct {
 	Line   int64  `json:"line"` // from 1; of a row of several lines, the first
 	Reason string `json:"reason"`
 	Path   string `json:"path,omitempty"`
+	Region string `json:"region,omitempty"` // where the record belongs, when that is why
 }
 
 // Batch is some records of a file that follow each other.
@@ -110,7 +111,7 @@ func (r *Reader) Next(b *Batch) error {
 		r.scratch = out
 		switch {
 		case reason != "":
-			b.Bad = append(b.Bad, Bad{line, reason, path})
+			b.Bad = append(b.Bad, Bad{Line: line, Reason: reason, Path: path})
 		case len(b.Body)+len(out) > MaxBatchBytes && len(b.Lines) > 0:
 			r.carry, r.line = append(r.carry[:0], out...), line
 			b.Next = r.done

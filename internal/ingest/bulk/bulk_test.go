@@ -66,9 +66,9 @@ func TestNDJSONListsBadLinesByThemselves(t *testing.T) {
 	if diff := cmp.Diff(at, []int64{1, 13, 15}); diff != "" {
 		t.Errorf("lines (-got +want):\n%s", diff)
 	}
-	want := []bulk.Bad{{4, "record.bad_json", ""}, {5, "record.not_object", ""}, {6, "record.bad_json", ""}, {7, "record.not_object", ""},
-		{8, "record.bad_id", "id"}, {9, "record.bad_id", "id"}, {10, "record.bad_id", "id"}, {11, "record.too_large", ""}, {12, "record.bad_utf8", ""},
-		{14, "record.too_large", ""}}
+	want := []bulk.Bad{{4, "record.bad_json", "", ""}, {5, "record.not_object", "", ""}, {6, "record.bad_json", "", ""}, {7, "record.not_object", "", ""},
+		{8, "record.bad_id", "id", ""}, {9, "record.bad_id", "id", ""}, {10, "record.bad_id", "id", ""}, {11, "record.too_large", "", ""}, {12, "record.bad_utf8", "", ""},
+		{14, "record.too_large", "", ""}}
 	if diff := cmp.Diff(bad, want); diff != "" {
 		t.Errorf("bad (-got +want):\n%s", diff)
 	}

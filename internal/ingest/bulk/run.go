@@ -22,6 +22,7 @@ type Refused struct {
 	Index        int
 	Reason, Path string
 	More         int
+	Region       string // where it belongs, when that is why
 }
 
 // Send sends records, one a line, and returns when they are durable. It tries again itself where
@@ -131,7 +132,7 @@ func locate(b *Batch, t Taken) error {
 			return unaccounted()
 		}
 		for i := range r.More + 1 {
-			b.Bad = append(b.Bad, Bad{b.Lines[r.Index+i], r.Reason, r.Path})
+			b.Bad = append(b.Bad, Bad{b.Lines[r.Index+i], r.Reason, r.Path, r.Region})
 			refused++
 		}
 	}

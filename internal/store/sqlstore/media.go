@@ -68,13 +68,25 @@ func (Medias) PutFetches(tx store.Tx, rows []plane.FetchRow) error {
 // DueFetches implements plane.MediaStore.
 func (Medias) DueFetches(tx store.Tx, now int64, limit int, each func(plane.FetchRow)) error {
 	return conn(tx).Query(`SELECT tenant, record, n, source, prefix, due_at, attempts FROM media_fetch WHERE due_at <= $1
-		ORDER BY due_at, tenant, record, n LIMIT $2`, func(r Row) error {
-		f := plane.FetchRow{Tenant: uint32(r.Int(0)), N: int(r.Int(2)), Source: r.Text(3), DueAt: r.Int(5), Attempts: int(r.Int(6))}
-		f.Record = id.RecordOf([16]byte(append(r.Bytes(1), make([]byte, 16)...)))
-		copy(f.Prefix[:], r.Bytes(4))
-		each(f)
-		return nil
-	}, now, limit)
+		ORDER BY due_at, tenant, record, n LIMIT $2`, func(r Row) error { each(scanFetch(r)); return nil }, now, limit)
+}
+
+// FetchesOf implements plane.MediaStore.
+func (Medias) FetchesOf(tx store.Tx, tenant uint32, records []id.Record, each func(plane.FetchRow)) error {
+	args := make([][]any, len(records))
+	for i := range records {
+		b := records[i].Bytes()
+		args[i] = []any{tenant, b[:]}
+	}
+	return conn(tx).QueryEach(`SELECT tenant, record, n, source, prefix, due_at, attempts FROM media_fetch WHERE tenant = $1 AND record = $2`, args,
+		func(_ int, r Row) error { each(scanFetch(r)); return nil })
+}
+
+func scanFetch(r Row) plane.FetchRow {
+	f := plane.FetchRow{Tenant: uint32(r.Int(0)), N: int(r.Int(2)), Source: r.Text(3), DueAt: r.Int(5), Attempts: int(r.Int(6))}
+	f.Record = id.RecordOf([16]byte(append(r.Bytes(1), make([]byte, 16)...)))
+	copy(f.Prefix[:], r.Bytes(4))
+	return f
 }
 
 // DropFetches implements plane.MediaStore.

@@ -38,6 +38,8 @@ func migrations() []migration {
 		{version: 4, name: "versions of the index key", ddl: []string{indexKeyDDL}},
 		{version: 5, name: "things, links refused and identifiers retired", ddl: []string{thingDDL, refusedLinkDDL, retiredDDL}},
 		{version: 6, name: "recordings and attachments", ddl: []string{mediaDDL}},
+		{version: 7, name: "settings of tenants", ddl: []string{tenantSettingsDDL}},
+		{version: 8, name: "people who move", ddl: []string{moveDDL}},
 	}
 }
 

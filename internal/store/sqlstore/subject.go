@@ -256,7 +256,7 @@ func (Subjects) Erase(tx store.Tx, tombs []*subject.Tomb) error {
 			reason = t.Reason
 		}
 		rows[i] = []any{t.Tenant, t.Subject[:], t.Head[:], t.Receipt, t.ErasedAt, t.UnrecoverableBy, t.Records,
-			t.Entry[:], t.Index, t.ReasonChunk[:], reason, t.CompactedAt}
+			t.Entry[:], t.Index, t.ReasonChunk[:], reason, t.CompactedAt, t.MovedTo, t.Move}
 	}
 	if err := c.ExecEach(`DELETE FROM subject WHERE tenant = $1 AND subject = $2`, keys); err != nil {
 		return err
@@ -273,15 +273,16 @@ func (Subjects) Erase(tx store.Tx, tombs []*subject.Tomb) error {
 		return err
 	}
 	return c.ExecEach(`INSERT INTO erased (tenant, subject, head, receipt, erased_at, unrecoverable_by, records,
-		entry, ledger_index, reason_chunk, reason, compacted_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`, rows)
+		entry, ledger_index, reason_chunk, reason, compacted_at, moved_to, move)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`, rows)
 }
 
 const tombColumns = `SELECT subject, head, receipt, erased_at, unrecoverable_by, records, entry, ledger_index,
-	reason_chunk, reason, compacted_at, tenant FROM erased `
+	reason_chunk, reason, compacted_at, tenant, moved_to, move FROM erased `
 
 func scanTomb(r Row) subject.Tomb {
 	t := subject.Tomb{Key: subject.Key{Tenant: uint32(r.Int(11))}, Receipt: r.Text(2), ErasedAt: r.Int(3), UnrecoverableBy: r.Int(4),
-		Records: r.Int(5), Index: r.Int(7), Reason: r.Bytes(9), CompactedAt: r.Int(10)}
+		Records: r.Int(5), Index: r.Int(7), Reason: r.Bytes(9), CompactedAt: r.Int(10), MovedTo: r.Text(12), Move: r.Text(13)}
 	copy(t.Subject[:], r.Bytes(0))
 	copy(t.Head[:], r.Bytes(1))
 	copy(t.Entry[:], r.Bytes(6))

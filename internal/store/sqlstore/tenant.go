@@ -1,8 +1,11 @@
 package sqlstore
 
 import (
+	"encoding/json"
+	"fmt"
 	"time"
 
+	"domicile.dev/internal/residency"
 	"domicile.dev/internal/store"
 	"domicile.dev/internal/tenant"
 	"domicile.dev/internal/term"
@@ -69,8 +72,15 @@ ALTER TABLE source ADD COLUMN sealed bytea NOT NULL DEFAULT /*sqlite: x'' */ /*p
 ALTER TABLE source ADD COLUMN old_sealed bytea NOT NULL DEFAULT /*sqlite: x'' */ /*postgres: '' */; -- until old_ends
 `
 
+// tenantSettingsDDL is what a tenant decides about where its people are at home.
+//
+// Thief's gain: which countries a tenant sends to which region.
+const tenantSettingsDDL = `
+ALTER TABLE tenant ADD COLUMN settings text NOT NULL DEFAULT ''; -- residency.Settings in JSON; empty: the defaults
+`
+
 const (
-	tenantSelect = `SELECT id, tenant, name, disabled, created_at, version FROM tenant `
+	tenantSelect = `SELECT id, tenant, name, disabled, created_at, version, settings FROM tenant `
 	sourceSelect = `SELECT tenant, id, hash, old_hash, old_ends, disabled, created_at, name, adapter, service, trust, account, sealed, old_sealed FROM source `
 	tokenSelect  = `SELECT tenant, id, hash, old_hash, old_ends, disabled, created_at, name FROM token `
 	oldestFirst  = ` ORDER BY tenant, created_at, id`
@@ -109,10 +119,18 @@ func (Tenants) NextTenant(tx store.Tx) (no uint32, err error) {
 
 // PutTenant inserts or replaces a tenant and gives its account the newest version.
 func (Tenants) PutTenant(tx store.Tx, t tenant.Tenant) error {
-	_, err := conn(tx).Exec(`INSERT INTO tenant (cell, id, tenant, name, disabled, created_at, version)
-		VALUES (1, $1, $2, $3, $4, $5, (SELECT coalesce(max(version), 0) + 1 FROM tenant WHERE cell = 1))
-		ON CONFLICT (cell, id) DO UPDATE SET name = excluded.name, disabled = excluded.disabled, version = excluded.version`,
-		t.ID, t.No, t.Name, t.Disabled, t.CreatedAt.UnixMilli())
+	settings := ""
+	if t.Settings != nil {
+		b, err := json.Marshal(t.Settings)
+		if err != nil {
+			return fmt.Errorf("encode the settings of %s: %w", t.ID, err)
+		}
+		settings = string(b)
+	}
+	_, err := conn(tx).Exec(`INSERT INTO tenant (cell, id, tenant, name, disabled, created_at, settings, version)
+		VALUES (1, $1, $2, $3, $4, $5, $6, (SELECT coalesce(max(version), 0) + 1 FROM tenant WHERE cell = 1))
+		ON CONFLICT (cell, id) DO UPDATE SET name = excluded.name, disabled = excluded.disabled, settings = excluded.settings,
+			version = excluded.version`, t.ID, t.No, t.Name, t.Disabled, t.CreatedAt.UnixMilli(), settings)
 	return err
 }
 
@@ -140,8 +158,15 @@ func (Tenants) PutToken(tx store.Tx, t tenant.StoredToken) error {
 
 func scanAccounts(c Conn, where string, args ...any) (all []tenant.Account, err error) {
 	err = c.Query(tenantSelect+where, func(r Row) error {
-		all = append(all, tenant.Account{Version: r.Int(5), Tenant: tenant.Tenant{ID: r.Text(0), No: uint32(r.Int(1)),
-			Name: r.Text(2), Disabled: r.Int(3) != 0, CreatedAt: instant(r.Int(4))}})
+		a := tenant.Account{Version: r.Int(5), Tenant: tenant.Tenant{ID: r.Text(0), No: uint32(r.Int(1)),
+			Name: r.Text(2), Disabled: r.Int(3) != 0, CreatedAt: instant(r.Int(4))}}
+		if text := r.Text(6); text != "" {
+			a.Settings = new(residency.Settings)
+			if err := json.Unmarshal([]byte(text), a.Settings); err != nil {
+				return fmt.Errorf("read the settings of %s: %w", a.ID, err)
+			}
+		}
+		all = append(all, a)
 		return nil
 	}, args...)
 	return all, err

@@ -57,23 +57,34 @@ func (Subjects) MakeMany(tx store.Tx, things []subject.BindingKey) error {
 
 // StandIns implements subject.LinkStore.
 func (Subjects) StandIns(tx store.Tx, of []subject.Key, each func(of, standIn subject.Key)) error {
-	c := conn(tx)
 	var things []subject.BindingKey
 	var whose []subject.Key
-	if err := c.QueryEach(`SELECT digest FROM thing`+by(c, "thing_subject")+`WHERE tenant = $1 AND subject = $2 AND many = 1 AND part = 1`, subjectArgs(of),
-		func(i int, r Row) error {
-			k := subject.BindingKey{Tenant: of[i].Tenant}
-			copy(k.Digest[:], r.Bytes(0))
-			things, whose = append(things, k), append(whose, of[i])
-			return nil
-		}); err != nil {
+	if err := manyThings(tx, of, func(i int, k subject.BindingKey) {
+		things, whose = append(things, k), append(whose, of[i])
+	}); err != nil {
 		return err
 	}
-	return c.QueryEach(`SELECT subject FROM thing WHERE tenant = $1 AND digest = $2 AND part = 0`, bindingArgs(things),
+	return conn(tx).QueryEach(`SELECT subject FROM thing WHERE tenant = $1 AND digest = $2 AND part = 0`, bindingArgs(things),
 		func(i int, r Row) error {
 			k := subject.Key{Tenant: things[i].Tenant}
 			copy(k.Subject[:], r.Bytes(0))
 			each(whose[i], k)
+			return nil
+		})
+}
+
+// ManyThings implements subject.LinkStore.
+func (Subjects) ManyThings(tx store.Tx, of []subject.Key, each func(subject.BindingKey)) error {
+	return manyThings(tx, of, func(_ int, k subject.BindingKey) { each(k) })
+}
+
+func manyThings(tx store.Tx, of []subject.Key, each func(i int, k subject.BindingKey)) error {
+	c := conn(tx)
+	return c.QueryEach(`SELECT digest FROM thing`+by(c, "thing_subject")+`WHERE tenant = $1 AND subject = $2 AND many = 1 AND part = 1`, subjectArgs(of),
+		func(i int, r Row) error {
+			k := subject.BindingKey{Tenant: of[i].Tenant}
+			copy(k.Digest[:], r.Bytes(0))
+			each(i, k)
 			return nil
 		})
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"domicile.dev/internal/fault"
+	"domicile.dev/internal/residency"
 	"domicile.dev/internal/store/sqlstore"
 	"domicile.dev/internal/tenant"
 	"domicile.dev/internal/vault"
@@ -259,7 +260,8 @@ func testMigrate(t *testing.T, w *world) {
 func testUpgrade(t *testing.T, w *world) {
 	w.do(func(c sqlstore.Conn) error {
 		for _, s := range []string{`DELETE FROM migration WHERE cell = 1 AND version > 1`, `ALTER TABLE source DROP COLUMN account`,
-			`ALTER TABLE source DROP COLUMN sealed`, `ALTER TABLE source DROP COLUMN old_sealed`, `DROP TABLE violation`,
+			`ALTER TABLE source DROP COLUMN sealed`, `ALTER TABLE source DROP COLUMN old_sealed`, `DROP TABLE violation`, `ALTER TABLE tenant DROP COLUMN settings`,
+			`DROP TABLE move`, `DROP TABLE moved`, `DROP TABLE arrived`, `ALTER TABLE erased DROP COLUMN moved_to`, `ALTER TABLE erased DROP COLUMN move`,
 			`DROP TABLE index_key`, `ALTER TABLE gate DROP COLUMN index_from`, `ALTER TABLE gate DROP COLUMN index_to`,
 			`DROP TABLE thing`, `DROP TABLE refused_link`, `ALTER TABLE identifier DROP COLUMN retired_at`,
 			`INSERT INTO epoch (cell, n, created_at, destroyed_at, kcv) VALUES (1, 1, 5000, 0, '')`,
@@ -289,8 +291,8 @@ func testUpgrade(t *testing.T, w *world) {
 	})
 	w.view(func(c sqlstore.Conn) error {
 		a, found, err := sqlstore.Tenants{}.Account(c, "acme")
-		if err == nil && (!found || len(a.Sources) != 1) {
-			t.Fatalf("the account has %d sources, want 1", len(a.Sources))
+		if err == nil && (!found || len(a.Sources) != 1 || a.Settings != nil) {
+			t.Fatalf("the account has %d sources, want 1, and settings %v", len(a.Sources), a.Settings)
 		}
 		if err == nil {
 			if s := a.Sources[0]; s.ID != "src_ie1_a" || string(s.Hash) != "hash" || s.Account != "" || len(s.Sealed)+len(s.OldSealed) != 0 {
@@ -303,7 +305,8 @@ func testUpgrade(t *testing.T, w *world) {
 
 func testSources(t *testing.T, w *world) {
 	var ts sqlstore.Tenants
-	acme := tenant.Tenant{No: 1, ID: "acme"}
+	acme := tenant.Tenant{No: 1, ID: "acme", Settings: &residency.Settings{Pin: true, Placement: []residency.Rule{{By: residency.ByResidence,
+		Paths: []string{"country"}, Countries: map[string]string{"DE": "ie1"}}}}}
 	want := tenant.StoredSource{Source: tenant.Source{Tenant: 1, TenantID: "acme", ID: "src_ie1_a", Name: "n", Adapter: "twilio", Trust: "server",
 		Account: "AC01", CreatedAt: time.UnixMilli(1000).UTC()}, Secret: tenant.Secret{Hash: []byte("h1"), Old: []byte{}}, Sealed: []byte{0, 1, 0xff}, OldSealed: []byte{}}
 	check := func() {
@@ -311,7 +314,8 @@ func testSources(t *testing.T, w *world) {
 		w.do(func(c sqlstore.Conn) error { return errors.Join(ts.PutTenant(c, acme), ts.PutSource(c, want)) })
 		w.view(func(c sqlstore.Conn) error {
 			all, err := ts.ChangedSince(c, 0)
-			if err == nil && (len(all) != 1 || len(all[0].Sources) != 1 || !reflect.DeepEqual(all[0].Sources[0], want)) {
+			if err == nil && (len(all) != 1 || len(all[0].Sources) != 1 || !reflect.DeepEqual(all[0].Sources[0], want) ||
+				!reflect.DeepEqual(all[0].Settings, acme.Settings)) {
 				t.Errorf("read %+v, want %+v", all, want)
 			}
 			return err

@@ -25,6 +25,9 @@ func (a *API) addAccounts() {
 	typed(a, manage(post, one+":disable", "disable-tenant", "Disable a tenant", "None of its sources and tokens works until it is enabled. For the operator.", 403, 404), a.setTenant(true))
 	typed(a, manage(post, one+":enable", "enable-tenant", "Enable a tenant", "For the operator.", 403, 404), a.setTenant(false))
 
+	typed(a, manage(get, one+"/settings", "get-settings", "See where a tenant's people are at home", "The rules of this region; each region has its own.", 404), a.settings)
+	typed(a, manage(http.MethodPatch, one+"/settings", "set-settings", "Decide where a tenant's people are at home", "What is left out stays; placement replaces the whole list. It holds for people who are met from then on: who is known here stays at home here.", 404), a.setSettings)
+
 	typed(a, created(manage(post, one+"/sources", "create-source", "Create a source", "The answer holds its key, which is not shown again. Sources of twilio, sendgrid and whatsapp have the vendor's secret instead, which is kept sealed.", 404)), a.createSource)
 	typed(a, manage(get, one+"/sources", "list-sources", "List a tenant's sources", "", 404), a.listSources)
 	typed(a, shown(manage(post, one+"/sources/{source}:rotate", "rotate-source", "Give a source a new key", "The old one works until grace_seconds are over: not at all without them. Sources of vendors who sign get the vendor's new secret.", 404)), a.rotateSource)

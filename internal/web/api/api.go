@@ -33,6 +33,8 @@ type Options struct {
 	DB      store.DB
 	Answers Answers
 	Secret  []byte
+	// Moves moves people between regions. Default: nobody moves.
+	Moves Moves
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 }
@@ -74,6 +76,7 @@ func New(s Service, accounts *tenant.Service, opt Options) (*API, error) {
 	a.addLooks()
 	a.addViolations()
 	a.addAccounts()
+	a.addMoves()
 	a.addKeys()
 	return a, a.addDocument()
 }

@@ -62,7 +62,7 @@ func tenRecords() []api.RecordView {
 
 func BenchmarkOurs(b *testing.B) {
 	p := &silent{records: tenRecords()}
-	h, token := handler(b, p, io.Discard, time.Now)
+	h, token := handler(b, p, nil, io.Discard, time.Now)
 	b.Run("find", func(b *testing.B) { serve(b, h, "POST", "/api/v1/subjects:find", findBody, token) })
 	b.Run("erase", func(b *testing.B) { serve(b, h, "POST", "/api/v1/subjects/"+sub+":erase", "", token) })
 	b.Run("records", func(b *testing.B) { serve(b, h, "GET", "/api/v1/subjects/"+sub+"/records?limit=10", "", token) })

@@ -78,6 +78,21 @@ func calls(w *world, tenantSource string) map[string][][2]string {
 		"list-tenants":             {{"/api/v1/tenants", ""}},
 		"disable-tenant":           {{"/api/v1/tenants/another:disable", ""}},
 		"enable-tenant":            {{"/api/v1/tenants/another:enable", ""}},
+		"open-move":                {{"/api/v1/moves", `{"from":"us1"}`}},
+		"get-move":                 {{"/api/v1/moves/mov_us1_a", ""}},
+		"get-subject-move":         {{"/api/v1/subjects/" + sub + "/move", ""}},
+		"begin-move":               {{"/api/v1/subjects/" + sub + ":move", `{"to":"us1","move":"mov_us1_a","public_key":"YQ=="}`}},
+		"get-move-page":            {{"/api/v1/moves/mov_us1_a/page?n=1", ""}},
+		"take-move-page":           {{"/api/v1/moves/mov_us1_a:take", `{"n":1,"sealed":"YQ=="}`}},
+		"get-move-person":          {{"/api/v1/moves/mov_us1_a/person", ""}},
+		"arrive-move":              {{"/api/v1/moves/mov_us1_a:arrive", `{"sealed":"YQ=="}`}},
+		"commit-move": {{"/api/v1/moves/mov_us1_a:commit",
+			`{"subject":"` + sub + `","records":1,"person":"YQ==","entry":"led_` + strings.Repeat("a", 20) + `","mac":"YQ=="}`}},
+		"activate-move": {{"/api/v1/moves/mov_us1_a:activate", `{"proof":"YQ=="}`}},
+		"cancel-move":   {{"/api/v1/moves/mov_us1_a:cancel", ""}, {"/api/v1/moves/mov_us1_a:cancel", `{"proof":"YQ=="}`}},
+		"get-settings":  {{"/api/v1/tenants/acme/settings", ""}},
+		"set-settings": {{"/api/v1/tenants/acme/settings", `{"placement":[{"by":"residence","countries":{"EEA":"ie1","*":"us1"}},{"by":"source"}]}`},
+			{"/api/v1/tenants/acme/settings", `{"pin":true}`}, {"/api/v1/tenants/acme/settings", `{"placement":[]}`}},
 		"create-source": {{"/api/v1/tenants/acme/sources", `{"adapter":"segment","service":"cdp","trust":"public"}`},
 			{"/api/v1/tenants/acme/sources", `{"adapter":"whatsapp","account_sid":"WABA-1","secret":"` + hookToken + `"}`}},
 		"list-sources":     {{"/api/v1/tenants/acme/sources", ""}},
@@ -164,7 +179,7 @@ func checkParameters(t *testing.T, w *world, id, method string, all [][2]string,
 		return
 	}
 	path, _, _ := strings.Cut(all[0][0], "?")
-	samples := map[string]string{"limit": "5", "since": "2026-01-01T00:00:00Z", "purpose": "consent", "format": "zip"}
+	samples := map[string]string{"limit": "5", "since": "2026-01-01T00:00:00Z", "purpose": "consent", "format": "zip", "n": "2"}
 	for _, item := range d.Paths {
 		op := item["get"]
 		if op.OperationID != id {

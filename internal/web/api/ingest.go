@@ -39,6 +39,8 @@ type IngestOptions struct {
 	InFlightBytes int64
 	// Patience is how long a body may take whose sender isn't known yet. Default 10 s.
 	Patience time.Duration
+	// Region is this region's id, for answers.
+	Region string
 	// URL is where browsers reach this region. Default: the host that they asked, by the scheme
 	// of the listener.
 	URL string
@@ -174,11 +176,15 @@ func (in *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", method+", OPTIONS")
 		refuse(w, http.StatusMethodNotAllowed, "method.unknown", "this path takes "+method)
 	case events:
-		if err := in.takeEvents(w, r, p, single); err != nil {
+		away, err := in.takeEvents(w, r, p, single)
+		switch {
+		case err != nil:
 			failSegment(w, err)
-			return
+		case len(away) > 0:
+			succeedInPart(w, away)
+		default:
+			succeed(w)
 		}
-		succeed(w)
 	case p == pathRecords:
 		in.takeRecords(w, r)
 	case media:
@@ -218,13 +224,13 @@ var segmentPatterns = func() map[string]string {
 	return m
 }()
 
-// takeEvents takes the body of one of the Segment SDKs' requests. When it returns nil, what was
-// good of it is durable.
-func (in *Ingest) takeEvents(w http.ResponseWriter, r *http.Request, p string, single bool) error {
+// takeEvents takes the body of one of the Segment SDKs' requests. When it returns no error, what was
+// good of it is durable; away is what belongs to other regions.
+func (in *Ingest) takeEvents(w http.ResponseWriter, r *http.Request, p string, single bool) (away []ingest.Refusal, err error) {
 	key, src, err := in.who(r, term.AdapterSegment)
 	if err != nil {
 		in.drain(w, r, sdk.MaxBodyBytes)
-		return err
+		return nil, err
 	}
 	from := sender{class: keyless, name: in.peer(r)}
 	if src != nil {
@@ -233,18 +239,18 @@ func (in *Ingest) takeEvents(w http.ResponseWriter, r *http.Request, p string, s
 	body := in.body(sdk.MaxBodyBytes, from)
 	defer body.release()
 	if err := body.read(w, r); err != nil {
-		return err
+		return nil, err
 	}
 	if src == nil {
 		inside, err := sdk.WriteKey(body.bytes)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if key = string(inside); key == "" {
-			return keyMissing()
+			return nil, keyMissing()
 		}
 		if src, err = in.source(key, term.AdapterSegment); err != nil {
-			return err
+			return nil, err
 		}
 		body.know(senderOf(src))
 	}
@@ -255,24 +261,28 @@ func (in *Ingest) takeEvents(w http.ResponseWriter, r *http.Request, p string, s
 	b, err := sdk.Decode(p, body.bytes, ingest.Env{ReceivedAt: in.opt.Now(), Kinds: in.opt.Planned(src), Service: src.Service,
 		Key: asked, Peer: in.peer(r), PeerIsSubject: src.Trust == term.Public})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer b.Release()
 	if inside := string(b.WriteKey); b.WriteKey != nil && inside != key {
 		if !tenant.IsAccessToken(key) {
-			return keyMismatch()
+			return nil, keyMismatch()
 		}
 		if err := in.sameSource(src, inside); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if _, err := in.sink.Ingest(context.WithoutCancel(r.Context()), src, b); err != nil {
-		return err
+	result, err := in.sink.Ingest(context.WithoutCancel(r.Context()), src, b)
+	if err == nil {
+		err = result.Elsewhere(in.opt.Region, len(b.Events))
+	}
+	if err != nil {
+		return nil, err
 	}
 	if single && b.Events[0].Refused != nil { // it is counted by the sink, and there is nothing else to acknowledge
-		return fault.New(fault.Invalid, b.Events[0].Refused.Reason, "the event was not kept")
+		return nil, fault.New(fault.Invalid, b.Events[0].Refused.Reason, "the event was not kept")
 	}
-	return nil
+	return awayOf(result.Refused), nil
 }
 
 // takeRecords takes a body of native records and answers.

@@ -28,6 +28,29 @@ func succeed(w http.ResponseWriter) {
 	_, _ = w.Write(success)
 }
 
+// succeedInPart tells a Segment SDK that the rest of its body is durable, and whoever reads the
+// answer what belongs to other regions. SDKs go by the status.
+func succeedInPart(w http.ResponseWriter, away []ingest.Refusal) {
+	body, _ := json.Marshal(struct {
+		Success bool      `json:"success"`
+		Refused []refusal `json:"refused"`
+	}{true, refusals(away)})
+	h := w.Header()
+	h["Content-Type"] = jsonType
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	_, _ = w.Write(body)
+}
+
+// awayOf returns those that were refused for where their people are at home.
+func awayOf(all []ingest.Refusal) (away []ingest.Refusal) {
+	for _, r := range all {
+		if r.Reason == plane.RefusedElsewhere || r.Reason == plane.RefusedApart || r.Reason == plane.RefusedMoved {
+			away = append(away, r)
+		}
+	}
+	return away
+}
+
 // failSegment answers as Segment SDKs expect it: they go by the status, and some log code and
 // message. Too large is 400 to them. Whoever came to the wrong region gets a problem document,
 // with the right address, that has these members too. An access token that has ended is 511, after
@@ -89,7 +112,9 @@ type refusal struct {
 	Index  int    `json:"index"`
 	Reason string `json:"reason"`
 	Path   string `json:"path,omitempty"`
-	More   int    `json:"more,omitempty"` // so many after index, for the same reason
+	More   int    `json:"more,omitempty"`   // so many after index, for the same reason
+	Region string `json:"region,omitempty"` // where it belongs, when that is why
+	URL    string `json:"url,omitempty"`    // where that region is
 }
 
 // tell answers what became of native records.

@@ -48,7 +48,8 @@ type intake struct {
 	fail    error
 	wait    chan struct{} // when set, Ingest says so on began and returns after it is closed
 	began   chan struct{}
-	ctxErr  error // of the context, after the wait
+	away    func(clientID string) *ingest.Refusal // when set, says which events are of people at home elsewhere
+	ctxErr  error                                 // of the context, after the wait
 }
 
 func (i *intake) SourceByKey(key string) (*tenant.Source, error) {
@@ -87,6 +88,9 @@ func (i *intake) Ingest(ctx context.Context, src *tenant.Source, b *ingest.Batch
 		if e.Refused != nil {
 			result.Refused = append(result.Refused, ingest.Refusal{Index: e.Refused.Index, Reason: e.Refused.Reason, Path: b.Path(e), More: e.Refused.More})
 			what += " " + e.Refused.Reason
+		} else if r := i.elsewhere(e); r != nil {
+			result.Refused = append(result.Refused, *r)
+			what += " " + r.Reason
 		} else {
 			result.Accepted++
 			i.content = string(e.Fragments[0].JSON)

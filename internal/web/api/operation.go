@@ -27,6 +27,7 @@ type operation struct {
 	errors           []int // statuses beyond those that every call has
 	fresh, secrets   bool  // see route
 	status           int   // of success; default 200
+	maxBody          int64 // most bytes of a request body; default maxBody
 
 	// For raw operations; typed ones tell by their Go types.
 	body     any // request body
@@ -51,10 +52,13 @@ func (o *operation) withDefaults() {
 	if o.status == 0 {
 		o.status = http.StatusOK
 	}
+	if o.maxBody == 0 {
+		o.maxBody = maxBody
+	}
 }
 
 func (o *operation) route() *route {
-	return &route{method: o.method, pattern: o.method + " " + o.path, who: o.who, fresh: o.fresh, secrets: o.secrets, maxBody: maxBody}
+	return &route{method: o.method, pattern: o.method + " " + o.path, who: o.who, fresh: o.fresh, secrets: o.secrets, maxBody: o.maxBody}
 }
 
 // raw adds a call that is written out, and describes it in the OpenAPI document by hand.
@@ -103,7 +107,7 @@ func (o *operation) describe(schemas huma.Registry) *huma.Operation {
 func (o *operation) head() *huma.Operation {
 	return &huma.Operation{OperationID: o.id, Method: o.method, Path: o.path, Tags: []string{o.tag}, Summary: o.summary, Description: o.doc,
 		DefaultStatus: o.status, Security: []map[string][]string{{securityScheme: {}}},
-		MaxBodyBytes: maxBody + 1, BodyReadTimeout: -1} // the router limits the body, the server the time
+		MaxBodyBytes: o.maxBody + 1, BodyReadTimeout: -1} // the router limits the body, the server the time
 }
 
 func schemaOf(schemas huma.Registry, v any) *huma.Schema {

@@ -211,6 +211,7 @@ func aRecord(n uint32) api.RecordView {
 type world struct {
 	t      *testing.T
 	plane  *plane
+	moves  *mover
 	url    string
 	token  string // of the tenant acme
 	log    *bytes.Buffer
@@ -225,7 +226,8 @@ func (noLedger) Entered()                                              {}
 
 func newWorld(t *testing.T) *world {
 	w := &world{t: t, plane: withMedia(t, &plane{records: []api.RecordView{aRecord(1), aRecord(2)}}), log: &bytes.Buffer{}, now: func() time.Time { return now }}
-	h, token := handler(t, w.plane, w.log, func() time.Time { return w.now() })
+	w.moves = &mover{}
+	h, token := handler(t, w.plane, w.moves, w.log, func() time.Time { return w.now() })
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
 	w.url, w.token, w.client = s.URL, token, s.Client()
@@ -251,7 +253,7 @@ var openStore = func(t testing.TB) (store.DB, error) {
 // openAnswers is where answers are kept.
 var openAnswers api.Answers = sqlstore.Idempotency{}
 
-func handler(t testing.TB, p api.Service, log io.Writer, clock func() time.Time) (http.Handler, string) {
+func handler(t testing.TB, p api.Service, moves api.Moves, log io.Writer, clock func() time.Time) (http.Handler, string) {
 	t.Helper()
 	db, err := openStore(t)
 	if err != nil {
@@ -269,7 +271,7 @@ func handler(t testing.TB, p api.Service, log io.Writer, clock func() time.Time)
 		t.Fatal(err)
 	}
 	a, err := api.New(p, accounts, api.Options{Region: "ie1", Programme: func() string { return "sha256:00" }, DB: db, Answers: openAnswers,
-		Secret: bytes.Repeat([]byte{7}, 32), Now: clock})
+		Secret: bytes.Repeat([]byte{7}, 32), Moves: moves, Now: clock})
 	if err != nil {
 		t.Fatal(err)
 	}
