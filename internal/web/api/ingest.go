@@ -266,11 +266,12 @@ func (in *Ingest) takeEvents(w http.ResponseWriter, r *http.Request, p string, s
 			return err
 		}
 	}
-	if _, err := in.sink.Ingest(context.WithoutCancel(r.Context()), src, b); err != nil {
+	result, err := in.sink.Ingest(context.WithoutCancel(r.Context()), src, b)
+	if err != nil {
 		return err
 	}
-	if single && b.Events[0].Refused != nil { // it is counted by the sink, and there is nothing else to acknowledge
-		return fault.New(fault.Invalid, b.Events[0].Refused.Reason, "the event was not kept")
+	if single {
+		return notKept(&result)
 	}
 	return nil
 }
