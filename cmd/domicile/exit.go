@@ -82,10 +82,21 @@ func report(e *env, err error) int {
 		return code
 	}
 	_, _ = fmt.Fprintf(e.err, "error: %s\n", sentence(f.Public))
+	printWhere(e, f)
 	if f.Hint != "" {
 		_, _ = fmt.Fprintf(e.err, "hint: %s\n", sentence(f.Hint))
 	}
 	return code
+}
+
+// printWhere writes a line for each place of a request that the node found wrong: its `errors`.
+func printWhere(e *env, f *fault.Error) {
+	all, _ := f.Extra["errors"].([]any)
+	for _, one := range all {
+		if m, ok := one.(map[string]any); ok {
+			_, _ = fmt.Fprintf(e.err, "  %v: %v\n", m["at"], m["message"])
+		}
+	}
 }
 
 // printJSONError writes one object: error, reason, hint, and the fault's own members.

@@ -2,7 +2,9 @@ package app
 
 import (
 	"context"
+	"net/url"
 	"slices"
+	"strings"
 
 	"domicile.dev/internal/config"
 	"domicile.dev/internal/fault"
@@ -13,11 +15,12 @@ import (
 	"domicile.dev/internal/term"
 )
 
-// fetcher gets recordings and pictures that lie at Twilio, with the source's own account and token.
+// fetcher gets recordings, pictures and transcripts' sentences that lie at Twilio, with the source's own account and token.
 type fetcher struct {
-	sources []string
-	tenants *tenant.Service
-	client  *fetch.Client
+	sources     []string
+	transcripts string // address of the API for them
+	tenants     *tenant.Service
+	client      *fetch.Client
 }
 
 var _ plane.Fetcher = (*fetcher)(nil)
@@ -27,7 +30,12 @@ func newFetcher(c config.Fetch, tenants *tenant.Service) plane.Fetcher {
 	if len(c.Sources) == 0 {
 		return nil
 	}
-	return &fetcher{sources: c.Sources, tenants: tenants, client: fetch.New(fetch.Options{Hosts: c.Hosts, CDN: c.CDN, Private: c.Private})}
+	hosts := append([]string(nil), c.Hosts...)
+	if u, err := url.Parse(c.Transcripts); err == nil {
+		hosts = append(hosts, u.Host)
+	}
+	return &fetcher{sources: c.Sources, transcripts: c.Transcripts, tenants: tenants,
+		client: fetch.New(fetch.Options{Hosts: hosts, CDN: c.CDN, Private: c.Private})}
 }
 
 // Fetches implements plane.Fetcher.
@@ -38,7 +46,13 @@ func (f *fetcher) Wanted(adapter, kind string, data []byte) map[int]string {
 	if adapter != term.AdapterTwilio {
 		return nil
 	}
-	return twilio.MediaOf(kind, data)
+	media := twilio.MediaOf(kind, data)
+	for n, address := range media {
+		if strings.HasSuffix(address, twilio.Sentences) && strings.HasPrefix(address, "/") {
+			media[n] = f.transcripts + address
+		}
+	}
+	return media
 }
 
 // Source implements plane.Fetcher.
@@ -60,7 +74,13 @@ func (f *fetcher) Fetch(ctx context.Context, source, address string) (plane.Fetc
 		return plane.Fetched{}, fault.New(fault.Invalid, "fetch.no_account", "the source has no account, or no token, to fetch with").
 			WithHint("make the source with the vendor's account id")
 	}
-	got, err := f.client.Get(ctx, address, h.Source.Account, h.Secrets[0].Secret)
+	get := f.client.Get
+	if strings.HasPrefix(address, f.transcripts+"/") && strings.HasSuffix(address, twilio.Sentences) {
+		get = func(ctx context.Context, address, user, password string) (*fetch.Got, error) {
+			return f.client.List(ctx, address, "sentences", user, password)
+		}
+	}
+	got, err := get(ctx, address, h.Source.Account, h.Secrets[0].Secret)
 	if err != nil {
 		return plane.Fetched{}, err
 	}

@@ -92,6 +92,9 @@ type Fetch struct {
 	Sources []string `yaml:"sources"`
 	// Hosts get the source's credentials. Default api.twilio.com.
 	Hosts []string `yaml:"hosts"`
+	// Transcripts is the address of the vendor's API for transcripts, whose host gets credentials, too.
+	// Default https://intelligence.twilio.com.
+	Transcripts string `yaml:"transcripts"`
 	// CDN are hosts that those may send on to, without credentials. Default Twilio's.
 	CDN []string `yaml:"cdn"`
 	// Private allows http and addresses that are not public.
@@ -110,6 +113,13 @@ func (f *Fetch) check(region string, bad func(key, why string, args ...any)) {
 	}
 	if len(f.Hosts) == 0 {
 		f.Hosts = []string{"api.twilio.com"}
+	}
+	if f.Transcripts == "" {
+		f.Transcripts = "https://intelligence.twilio.com"
+	}
+	if u, err := url.Parse(f.Transcripts); err != nil || u.Scheme != "https" && (u.Scheme != "http" || !f.Private) || !hostName.MatchString(u.Host) ||
+		u.Path != "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		bad("fetch.transcripts", "give the address of the vendor's API without a path, such as https://intelligence.twilio.com")
 	}
 	if f.CDN == nil {
 		f.CDN = []string{".twiliocdn.com", "s3-external-1.amazonaws.com/media.twiliocdn.com/"}

@@ -34,6 +34,7 @@ const RoleFormer = "former"
 type Identifier struct {
 	Type, Role string
 	Value      []byte // unescaped, not canonical, never empty
+	Listed     uint8  // its place in the event's List, from 1; 0 when it isn't of one
 }
 
 // Thing is something that records are about and that people take part in, such as a call. By it a
@@ -62,6 +63,7 @@ type Event struct {
 	OccurredAt  int64  // Unix milliseconds, 0 to ReceivedAt
 	Skewed      bool   // the client's clock is far off, or its times were not usable
 	Identifiers []Identifier
+	List        string // where the client listed its people itself: all of them must be good; else ""
 	Op          Op
 	Things      []Thing    // what it is about, the closest first
 	Fragments   []Fragment // by ascending Slot, at least one
@@ -166,7 +168,7 @@ func (b *Batch) Identify(e *Event, typ, role string, value []byte) {
 			return
 		}
 	}
-	b.identifiers = append(b.identifiers, Identifier{typ, role, value})
+	b.identifiers = append(b.identifiers, Identifier{Type: typ, Role: role, Value: value})
 	e.Identifiers = b.identifiers[b.own:len(b.identifiers):len(b.identifiers)]
 }
 

@@ -27,6 +27,7 @@ func (b *Batch) Subjects(e *Event, n int) (wrong, path string) {
 	default:
 		return "bad_subject", "subjects"
 	}
+	e.List = "subjects"
 	record := b.Doc
 	b.Doc = b.element
 	_, _ = scan.EachElement(record.Src, int(record.Nodes[n].At), func(i, at int) (int, error) {
@@ -38,6 +39,8 @@ func (b *Batch) Subjects(e *Event, n int) (wrong, path string) {
 			wrong, path = "too_many_subjects", "subjects"
 		} else if member := b.subject(e); member != "" {
 			wrong, path = "bad_subject", "subjects."+strconv.Itoa(i)+"."+member
+		} else if last := len(e.Identifiers) - 1; e.Identifiers[last].Listed == 0 {
+			e.Identifiers[last].Listed = uint8(i + 1) // at most MaxSubjects
 		}
 		return end, nil
 	})

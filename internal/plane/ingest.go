@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"slices"
+	"strconv"
 
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/id"
@@ -126,11 +127,17 @@ func (p *Plane) prepare(src *tenant.Source, b *ingest.Batch) *ingestOp {
 		if len(ev.ClientID) > 0 {
 			e.key = clients.ClientKey(src.ID, ev.Kind.Service+"/"+ev.Kind.Name, ev.Qualifier, ev.ClientID)
 		}
-		from := len(all)
+		from, bad := len(all), ""
 		for j := range ev.Identifiers {
 			in := &ev.Identifiers[j]
+			if in.Role == term.RoleOwn {
+				continue
+			}
 			value, ok := subject.Canonical(in.Type, in.Value)
-			if in.Role == term.RoleOwn || !ok {
+			if !ok {
+				if in.Listed > 0 && bad == "" {
+					bad = ev.List + "." + strconv.Itoa(int(in.Listed)-1) + ".value"
+				}
 				continue
 			}
 			s := o.sayOf(&all, from, in.Role, ev, now)
@@ -149,6 +156,10 @@ func (p *Plane) prepare(src *tenant.Source, b *ingest.Batch) *ingestOp {
 				previous := blind.identifier(term.UserID, value)
 				s.Previous = &previous
 			}
+		}
+		if bad != "" { // a list is the client's own word on who is in it: nobody in it is to be forgotten
+			o.refused = append(o.refused, ingest.Refusal{Index: ev.Index, Reason: "event.bad_identifier", Path: bad})
+			continue
 		}
 		e.says = all[from:len(all):len(all)]
 		if people, size := max(len(e.says), 1), contentBytes(ev); people*size > maxRecordBytes {

@@ -18,6 +18,7 @@ func (d *decoder) people(e *ingest.Event) (reason, path string) {
 		if wrong, path := d.b.Subjects(e, n); wrong != "" {
 			return "event." + wrong, "data." + path
 		}
+		e.List = "data." + e.List
 		join(e)
 		return "", ""
 	}

@@ -23,6 +23,11 @@ func TestMediaOf(t *testing.T) {
 		{"recording", `{"RecordingUrl":"https://a/r"}`, map[int]string{0: "https://a/r"}},
 		{"recording", `{"RecordingUrl":"https://a/r","RecordingStatus":"in-progress"}`, nil},
 		{"recording", `{"RecordingUrl":7}`, nil},
+		{"transcription", `{"transcript_sid":"GT3ce637de716ef3d065b8e4aebc0cf835","event_type":"voice_intelligence_transcript_available"}`,
+			map[int]string{0: "/v2/Transcripts/GT3ce637de716ef3d065b8e4aebc0cf835/Sentences?PageSize=1000"}},
+		{"transcription", `{"transcript_sid":"GT3ce637de716ef3d065b8e4aebc0cf835","event_type":"voice_intelligence_transcript_failed"}`, nil},
+		{"transcription", `{"transcript_sid":"GT/../../x","event_type":"voice_intelligence_transcript_available"}`, nil},
+		{"transcription", `{"TranscriptionSid":"TR1","TranscriptionStatus":"completed"}`, nil},
 		{"call.status", `{"RecordingUrl":"https://a/r","MediaUrl0":"https://a/0"}`, nil},
 	} {
 		got := twilio.MediaOf(tt.kind, []byte(tt.data))

@@ -1,8 +1,10 @@
 package objects_test
 
 import (
+	"crypto/rand"
 	"fmt"
 	"net/http/httptest"
+	"os"
 	"testing"
 
 	"github.com/johannesboyne/gofakes3"
@@ -44,6 +46,22 @@ func TestStore(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The same at a server of one's own: DOMICILE_TEST_S3 is an address without prefix, and the credentials
+// are those of the environment. It leaves nothing that matters in the bucket.
+func TestStoreOfAServer(t *testing.T) {
+	uri := os.Getenv("DOMICILE_TEST_S3")
+	if uri == "" {
+		t.Skip("DOMICILE_TEST_S3 names no bucket")
+	}
+	mediatest.Run(t, func(t testing.TB) media.Store {
+		s, err := objects.Open(t.Context(), fmt.Sprintf("%s&prefix=test-%s/", uri, rand.Text()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	})
 }
 
 func TestAWrongAddressIsFoundAtTheStart(t *testing.T) {

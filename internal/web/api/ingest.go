@@ -276,11 +276,11 @@ func (in *Ingest) takeEvents(w http.ResponseWriter, r *http.Request, p string, s
 	if err == nil {
 		err = result.Elsewhere(in.opt.Region, len(b.Events))
 	}
+	if err == nil && single {
+		err = notKept(&result)
+	}
 	if err != nil {
 		return nil, err
-	}
-	if single && b.Events[0].Refused != nil { // it is counted by the sink, and there is nothing else to acknowledge
-		return nil, fault.New(fault.Invalid, b.Events[0].Refused.Reason, "the event was not kept")
 	}
 	return awayOf(result.Refused), nil
 }

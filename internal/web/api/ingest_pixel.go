@@ -72,13 +72,11 @@ func (in *Ingest) takePixel(r *http.Request, call string) error {
 		return err
 	}
 	defer b.Release()
-	if _, err := in.sink.Ingest(context.WithoutCancel(r.Context()), src, b); err != nil {
+	result, err := in.sink.Ingest(context.WithoutCancel(r.Context()), src, b)
+	if err != nil {
 		return err
 	}
-	if refused := b.Events[0].Refused; refused != nil {
-		return fault.New(fault.Invalid, refused.Reason, "the event was not kept")
-	}
-	return nil
+	return notKept(&result)
 }
 
 // pixelEvent makes the event of the query: each name is a path, properties.plan, and of a name that

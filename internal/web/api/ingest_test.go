@@ -374,6 +374,22 @@ func TestIngestRefusesEventsByThemselves(t *testing.T) {
 	}
 }
 
+// A lone event that the plane refuses is no more kept than one that its adapter does; only of whom
+// no more is to be kept, nothing is said.
+func TestIngestAcknowledgesNoLoneEventThatThePlaneRefuses(t *testing.T) {
+	for reason, status := range map[string]int{"event.bad_identifier": 400, "subject.suppressed": 200} {
+		i := newIntake(api.IngestOptions{})
+		i.result.Refused = []ingest.Refusal{{Reason: reason, Path: "userId"}}
+		w := i.post(t, "/v1/track", anEvent, "Authorization", basic(serverKey))
+		if w.Code != status || status == 400 && !strings.Contains(w.Body.String(), "because of userId; an id is a text") {
+			t.Errorf("%s: %d %s, want %d and what to mend", reason, w.Code, w.Body, status)
+		}
+		if w := i.post(t, "/v1/batch", `{"batch":[`+anEvent+`]}`, "Authorization", basic(serverKey)); w.Code != 200 {
+			t.Errorf("%s in a batch: %d %s", reason, w.Code, w.Body)
+		}
+	}
+}
+
 func TestIngestTakesNativeRecords(t *testing.T) {
 	i := newIntake(api.IngestOptions{})
 	const good = `{"id":"r-1","kind":"message","service":"messaging","subjects":[{"type":"email","value":"a@example.com"}],"data":{"x":1}}`
