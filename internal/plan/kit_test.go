@@ -116,7 +116,7 @@ func decode(t testing.TB, k ingest.Kinds, path, body string) *ingest.Batch {
 func nativeBatch(t testing.TB, k ingest.Kinds, data string) *ingest.Batch {
 	t.Helper()
 	body := `{"id":"r1","kind":"message","service":"messaging","subjects":[{"type":"email","value":"ann@example.com"}],"data":` + data + `}`
-	b, err := native.Decode([]byte(body), ingest.Env{ReceivedAt: ingesttest.Received, Kinds: k})
+	b, err := native.Decode("", []byte(body), ingest.Env{ReceivedAt: ingesttest.Received, Kinds: k})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,7 @@ var channels = map[string]func(body string, env ingest.Env) (*ingest.Batch, erro
 		env.Service = "cdp"
 		return segment.Decode("/v1/batch", []byte(`{"batch":[`+body+`]}`), env)
 	},
-	"native": func(body string, env ingest.Env) (*ingest.Batch, error) { return native.Decode([]byte(body), env) },
+	"native": func(body string, env ingest.Env) (*ingest.Batch, error) { return native.Decode("", []byte(body), env) },
 }
 
 // TestOnePersonOverAllChannels: whoever is the same by the rules is one person, and who is nobody stays so.

@@ -193,7 +193,7 @@ func (w *world) trySend(src *tenant.Source, path, body string) (plane.Result, er
 	decode := segment.Decode
 	b, err := decode(path, []byte(body), ingest.Env{ReceivedAt: w.now, Kinds: w.rules, Service: src.Service})
 	if src.Adapter == term.AdapterNative {
-		b, err = native.Decode([]byte(body), ingest.Env{ReceivedAt: w.now, Kinds: w.rules})
+		b, err = native.Decode("", []byte(body), ingest.Env{ReceivedAt: w.now, Kinds: w.rules})
 	}
 	if err != nil {
 		w.t.Fatalf("Decode: %v", err)

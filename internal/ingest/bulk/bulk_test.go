@@ -154,7 +154,7 @@ func decoded(t *testing.T, b *bulk.Batch) {
 	if len(b.Lines) == 0 {
 		return
 	}
-	at, err := native.Decode(b.Body, ingest.Env{ReceivedAt: time.Now(), Kinds: none{}})
+	at, err := native.Decode("", b.Body, ingest.Env{ReceivedAt: time.Now(), Kinds: none{}})
 	if err != nil {
 		t.Fatal(err)
 	}

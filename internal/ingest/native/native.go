@@ -5,6 +5,7 @@ package native
 import (
 	"bytes"
 	"errors"
+	"mime"
 	"unicode/utf8"
 
 	"domicile.dev/internal/fault"
@@ -33,24 +34,26 @@ type decoder struct {
 	service []byte       // the source's
 }
 
-// Decode decodes a body that begins with "[" as one array, any other as lines. It returns an
-// event for each record, some of them refused, or a fault of kind Invalid when the body as a
-// whole can't be read: then nothing of it was kept. A bad line is one refused record; records are
-// counted from 0, empty lines are not. The batch holds views into body.
+// Decode decodes a body that begins with "[" as one array, any other as lines; one that media, its
+// Content-Type, calls lines is lines in any case. It returns an event for each record, some of them
+// refused, or a fault of kind Invalid when the body as a whole can't be read: then nothing of it was
+// kept. A bad line is one refused record; records are counted from 0, empty lines are not. The batch
+// holds views into body.
 //
 // A record needs an id, by which it is de-duplicated, and a subject that is not the tenant's own
 // side, unless all its content is declared to be about nobody. Members beyond the six refuse it.
-func Decode(body []byte, env ingest.Env) (*ingest.Batch, error) {
+func Decode(media string, body []byte, env ingest.Env) (*ingest.Batch, error) {
 	if len(body) > MaxBodyBytes {
 		return nil, fault.New(fault.Invalid, "body.too_large", "a request holds at most %d bytes", MaxBodyBytes)
 	}
+	body = bytes.TrimPrefix(body, []byte("\ufeff")) // RFC 8259, section 8.1: it may be ignored
 	d := decoder{b: ingest.NewBatch(), env: env, body: body, utf8: utf8.Valid(body), service: []byte(env.Service)}
 	d.b.Words = known
 	var err error
 	switch at := scan.Space(body, 0); {
 	case at == len(body):
 		err = fault.New(fault.Invalid, "body.empty", "the body holds no record")
-	case body[at] == '[':
+	case body[at] == '[' && !isLines(media):
 		err = d.array(at)
 	default:
 		d.lines()
@@ -60,6 +63,16 @@ func Decode(body []byte, env ingest.Env) (*ingest.Batch, error) {
 		return nil, err
 	}
 	return d.b, nil
+}
+
+// isLines says whether a Content-Type is one of those by which lines of JSON go.
+func isLines(contentType string) bool {
+	media, _, _ := mime.ParseMediaType(contentType)
+	switch media {
+	case "application/x-ndjson", "application/ndjson", "application/jsonl", "application/jsonlines", "application/x-jsonlines":
+		return true
+	}
+	return false
 }
 
 // lines decodes one record a line.

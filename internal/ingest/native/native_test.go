@@ -54,8 +54,8 @@ func message(member, value string) string {
 }
 
 func TestDecode(t *testing.T) {
-	for _, body := range []string{message("", ""), "\r\n " + message("", "") + " \r\n\n", "[" + message("", "") + "]", " [ " + message("service", "") + " ] "} {
-		b, err := native.Decode([]byte(body), env(t))
+	for _, body := range []string{message("", ""), "\ufeff" + message("", ""), "\ufeff[" + message("", "") + "]", "\r\n " + message("", "") + " \r\n\n", "[" + message("", "") + "]", " [ " + message("service", "") + " ] "} {
+		b, err := native.Decode("", []byte(body), env(t))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -124,7 +124,7 @@ func TestABadLineCostsOnlyItself(t *testing.T) {
 		{strings.Replace(message("", ""), "Hello", "\xff", 1), "1 record.bad_utf8"},
 	} {
 		for _, body := range []string{good + "\n" + tt.line + "\n\n" + good, "[" + good + "," + tt.line + "," + good + "]"} {
-			b, err := native.Decode([]byte(body), env(t))
+			b, err := native.Decode("", []byte(body), env(t))
 			if strings.Contains(tt.want, "bad_json") && body[0] == '[' {
 				if b != nil || fault.KindOf(err) != fault.Invalid {
 					t.Errorf("%.60s: in an array: %v", tt.line, err)
@@ -155,7 +155,7 @@ func TestWhatIsAccepted(t *testing.T) {
 		message("subjects", `[{"type":"loyalty_card2","value":"1"}]`), message("data", `{}`),
 		`{"id":"o-1","kind":"outage","data":{"started":1}}`,
 	} {
-		b, err := native.Decode([]byte(line), env(t))
+		b, err := native.Decode("", []byte(line), env(t))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -171,7 +171,7 @@ func TestWhatIsAccepted(t *testing.T) {
 func TestBodiesThatGiveNothing(t *testing.T) {
 	for body, reason := range map[string]string{"": "body.empty", " \n\n": "body.empty", "[" + message("", ""): "body.truncated", "[]]": "body.not_json",
 		strings.Repeat("x", native.MaxBodyBytes+1): "body.too_large"} {
-		if b, err := native.Decode([]byte(body), env(t)); b != nil || fault.ReasonOf(err) != reason {
+		if b, err := native.Decode("", []byte(body), env(t)); b != nil || fault.ReasonOf(err) != reason {
 			t.Errorf("%.20q: %v, want %s", body, err, reason)
 		}
 	}
@@ -179,7 +179,7 @@ func TestBodiesThatGiveNothing(t *testing.T) {
 
 func TestTooManyRecordsAreOneRefusal(t *testing.T) {
 	for _, body := range []string{strings.Repeat("0\n", native.MaxRecords+5), "[" + strings.Repeat("0,", native.MaxRecords+4) + "0]"} {
-		b, err := native.Decode([]byte(body), env(t))
+		b, err := native.Decode("", []byte(body), env(t))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -199,7 +199,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"id":"o-1","kind":"outage","data":{"a":{"b":1}}}`))
 	k := env(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
-		b, err := native.Decode(body, k)
+		b, err := native.Decode("", body, k)
 		if err != nil {
 			if b != nil {
 				t.Fatal("a bad body yields a batch")
@@ -263,11 +263,22 @@ func BenchmarkDecode(b *testing.B) {
 	b.ReportAllocs()
 	b.SetBytes(int64(len(body)))
 	for b.Loop() {
-		batch, err := native.Decode(body, e)
+		batch, err := native.Decode("", body, e)
 		if err != nil {
 			b.Fatal(err)
 		}
 		batch.Release()
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/100, "ns/record")
+}
+
+// A line that is an array costs itself, also when it is the first: the Content-Type says that these are lines.
+func TestLinesThatBeginWithAnArray(t *testing.T) {
+	b, err := native.Decode("application/x-ndjson; charset=utf-8", []byte("[1]\n"+message("", "")), env(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(b.Events) != 2 || b.Events[0].Refused == nil || b.Events[0].Refused.Reason != "record.not_object" || b.Events[1].Refused != nil {
+		t.Errorf("%+v", b.Events)
+	}
 }

@@ -277,7 +277,7 @@ func (in *Ingest) takeEvents(w http.ResponseWriter, r *http.Request, p string, s
 		err = result.Elsewhere(in.opt.Region, len(b.Events))
 	}
 	if err == nil && single {
-		err = notKept(&result)
+		err = notKept(&result, mend)
 	}
 	if err != nil {
 		return nil, err
@@ -302,7 +302,7 @@ func (in *Ingest) takeRecords(w http.ResponseWriter, r *http.Request) {
 		failNative(w, err)
 		return
 	}
-	b, err := native.Decode(body.bytes, ingest.Env{ReceivedAt: in.opt.Now(), Kinds: in.opt.Planned(src), Service: src.Service})
+	b, err := native.Decode(r.Header.Get("Content-Type"), body.bytes, ingest.Env{ReceivedAt: in.opt.Now(), Kinds: in.opt.Planned(src), Service: src.Service})
 	if err != nil {
 		failNative(w, err)
 		return

@@ -12,8 +12,9 @@ import (
 
 // notKept is the fault of kind Invalid that answers a lone event that was refused, by its adapter or
 // by the plane, or nil. It is counted by then, and there is nothing else to acknowledge. An event
-// of somebody who was erased for good is none: the client has nothing to mend.
-func notKept(result *plane.Result) error {
+// of somebody who was erased for good is none: the client has nothing to mend. hint says what it can
+// do about a refusal; nil: nothing more than the reason.
+func notKept(result *plane.Result, hint func(ingest.Refusal) string) error {
 	if len(result.Refused) == 0 {
 		return nil
 	}
@@ -25,10 +26,14 @@ func notKept(result *plane.Result) error {
 	if r.Path != "" { // masked: names alone that the protocol or the programme has
 		public += ", because of " + r.Path
 	}
-	return fault.New(fault.Invalid, r.Reason, "%s", public).WithHint(mend(r))
+	f := fault.New(fault.Invalid, r.Reason, "%s", public)
+	if hint != nil {
+		return f.WithHint(hint(r))
+	}
+	return f
 }
 
-// mend says what a client can do about a refusal, "" when the reason says it all.
+// mend says what a client of the Segment protocol can do about a refusal, "" when the reason says it all.
 func mend(r ingest.Refusal) string {
 	switch r.Reason {
 	case "event.too_large":

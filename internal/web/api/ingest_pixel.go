@@ -76,7 +76,7 @@ func (in *Ingest) takePixel(r *http.Request, call string) error {
 	if err != nil {
 		return err
 	}
-	return notKept(&result)
+	return notKept(&result, mend)
 }
 
 // pixelEvent makes the event of the query: each name is a path, properties.plan, and of a name that

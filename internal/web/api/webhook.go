@@ -10,6 +10,7 @@ import (
 
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/ingest"
+	"domicile.dev/internal/plane"
 	"domicile.dev/internal/tenant"
 	"domicile.dev/internal/term"
 	"domicile.dev/internal/web/guard"
@@ -32,8 +33,9 @@ type Webhook struct {
 	Verify func(d *Delivery, s tenant.Secrets) error
 	// Decode reads what was verified.
 	Decode func(d *Delivery, env ingest.Env) (*ingest.Batch, error)
-	// Answer says that what was good of d is durable. Default: 200 without a body.
-	Answer func(w http.ResponseWriter, d *Delivery)
+	// Answer says that what was good of d is durable, and what wasn't; an error is the answer when
+	// there is nothing to acknowledge. Default: 200 without a body.
+	Answer func(w http.ResponseWriter, d *Delivery, result *plane.Result) error
 	// GreetMethod is the method by which a vendor asks, before it sends anything, whether it may;
 	// Greet answers. Default: it doesn't.
 	GreetMethod string
@@ -191,7 +193,7 @@ func (h *Webhooks) take(w http.ResponseWriter, r *http.Request, v *webhook, hook
 		return err
 	}
 	if v.Answer != nil {
-		v.Answer(w, d)
+		return v.Answer(w, d, &result)
 	}
 	return nil
 }

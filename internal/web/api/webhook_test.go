@@ -511,3 +511,22 @@ func FuzzWebhooks(f *testing.F) {
 		}
 	})
 }
+
+// Nobody who sends CloudEvents sends one again that was answered 2xx, so a lone one that was not kept is
+// answered 400; of a batch that was kept in part, what was not is named.
+func TestCloudEventsThatAreNotKeptAreNamed(t *testing.T) {
+	d := newDoor(t)
+	const bad = `{"specversion":"0.3","id":"ce-2","type":"com.example.seen","source":"/crm"}`
+	ask := func(media, body string) *httptest.ResponseRecorder {
+		return d.ask(t, "POST", "/cloudevents/src_ie1_cloudevents", body, "Authorization", "Bearer "+eventsKey, "Content-Type", "application/cloudevents"+media+"+json")
+	}
+	if w := ask("", bad); w.Code != 400 || !strings.Contains(w.Body.String(), `"reason":"event.`) {
+		t.Errorf("a lone event that can't be kept: %d %s", w.Code, w.Body)
+	}
+	if w := ask("-batch", "["+bodyOf("cloudevents")+","+bad+"]"); w.Code != 200 || !strings.Contains(w.Body.String(), `"refused":[{"index":1,"reason":"event.`) {
+		t.Errorf("a batch with one that can't be kept: %d %s", w.Code, w.Body)
+	}
+	if w := ask("-batch", "["+bodyOf("cloudevents")+"]"); w.Code != 204 || w.Body.Len() > 0 {
+		t.Errorf("a batch that is kept: %d %s", w.Code, w.Body)
+	}
+}

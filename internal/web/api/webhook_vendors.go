@@ -13,6 +13,7 @@ import (
 	"domicile.dev/internal/ingest/sendgrid"
 	"domicile.dev/internal/ingest/twilio"
 	"domicile.dev/internal/ingest/whatsapp"
+	"domicile.dev/internal/plane"
 	"domicile.dev/internal/tenant"
 	"domicile.dev/internal/term"
 )
@@ -38,7 +39,7 @@ const emptyTwiML = `<?xml version="1.0" encoding="UTF-8"?><Response/>`
 
 // answerTwilio answers as the product wants it that sent: TwiML to messaging and voice, 204 to
 // TaskRouter, and nothing to the others, some of which would take an answer for a change.
-func answerTwilio(w http.ResponseWriter, d *Delivery) {
+func answerTwilio(w http.ResponseWriter, d *Delivery, _ *plane.Result) error {
 	media, _, _ := mime.ParseMediaType(d.ContentType())
 	form := url.Values{}
 	if media == "application/x-www-form-urlencoded" {
@@ -54,6 +55,7 @@ func answerTwilio(w http.ResponseWriter, d *Delivery) {
 		h.Set("Content-Type", "text/xml; charset=utf-8")
 		_, _ = w.Write([]byte(emptyTwiML))
 	}
+	return nil
 }
 
 // SendGridWebhook takes SendGrid's event webhook.
@@ -112,7 +114,24 @@ func CloudEventsWebhook() Webhook {
 		Decode: func(d *Delivery, env ingest.Env) (*ingest.Batch, error) {
 			return cloudevents.Decode(d.Header, d.Body, env)
 		},
-		Answer: func(w http.ResponseWriter, _ *Delivery) { w.WriteHeader(http.StatusNoContent) }}
+		Answer: answerCloudEvents}
+}
+
+// answerCloudEvents answers 204 where all is well, and 400 to a lone event that was not kept, which its
+// sender can mend. Of a batch it names those that were not kept; it is 200 then, too, so that
+// nobody sends the good ones again.
+func answerCloudEvents(w http.ResponseWriter, d *Delivery, result *plane.Result) error {
+	media, _, _ := mime.ParseMediaType(d.ContentType())
+	if media != "application/cloudevents-batch+json" {
+		if err := notKept(result, nil); err != nil {
+			return err
+		}
+	} else if len(result.Refused) > 0 {
+		tell(w, result)
+		return nil
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
 // origin is a system's name as the handshake of CloudEvents has it: a DNS name.
