@@ -229,11 +229,11 @@ func TestWhatSourcesMayNotDecideIsShown(t *testing.T) {
 			return m
 		}
 		w.restart()
-		want := map[string]int64{"identity.two_user_ids email src_server u2": 1, "identity.two_user_ids user_id src_server u2": 2, "identity.claim_ignored email src_browser": 1, "identity.claim_ignored anonymous_id src_browser": 1}
+		want := map[string]int64{"identity.two_user_ids email src_ie1_server u2": 1, "identity.two_user_ids user_id src_ie1_server u2": 2, "identity.claim_ignored email src_ie1_browser": 1, "identity.claim_ignored anonymous_id src_ie1_browser": 1}
 		if got := refused(u1); fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("refused links of u1: %v, want %v", got, want)
 		}
-		if got := refused(u2); got["identity.two_user_ids email src_server u1"] != 1 || got["identity.two_user_ids user_id src_server u1"] != 2 || len(got) != 2 {
+		if got := refused(u2); got["identity.two_user_ids email src_ie1_server u1"] != 1 || got["identity.two_user_ids user_id src_ie1_server u1"] != 2 || len(got) != 2 {
 			t.Errorf("refused links of u2: %v", got)
 		}
 		// The browser's own subject shows its claims as such.
