@@ -54,7 +54,7 @@ func TestExactPlacesAreOnlyInCustomerContent(t *testing.T) {
 				return segment.Decode("/v1/track", b, env)
 			}},
 		{term.AdapterNative, `{"id":"m1","kind":"message","service":"messaging","subjects":[{"type":"user_id","value":"ann"}],"data":{"body":"hi","lat":LAT,"device":{"coordinates":[LNG,LAT]}}}`,
-			`{"id":"m2","kind":"message","service":"messaging","subjects":[{"type":"user_id","value":"ann"}],"data":{"body":"hi","location":{"lat":LAT,"lng":LNG}}}`, native.Decode},
+			`{"id":"m2","kind":"message","service":"messaging","subjects":[{"type":"user_id","value":"ann"}],"data":{"body":"hi","location":{"lat":LAT,"lng":LNG}}}`, func(b []byte, e ingest.Env) (*ingest.Batch, error) { return native.Decode("", b, e) }},
 		{term.AdapterTwilio, `MessageSid=SM1&SmsMessageSid=SM1&From=%2B447700900101&To=%2B447700900001&Body=hi&DeviceLatitude=LAT&DeviceLongitude=LNG`,
 			`MessageSid=SM2&SmsMessageSid=SM2&From=%2B447700900101&To=%2B447700900001&Body=hi&Latitude=LAT&Longitude=LNG`,
 			func(b []byte, env ingest.Env) (*ingest.Batch, error) {
