@@ -20,6 +20,7 @@ import (
 const (
 	keySuffix  = ".key"
 	tempPrefix = ".new-"
+	gonePrefix = ".gone-" // of a key that is being destroyed
 	// tempAge is when a temporary file is surely nobody's any more.
 	tempAge = time.Hour
 )
@@ -112,6 +113,9 @@ func (f *File) Get(_ context.Context, name string) ([]byte, error) {
 	defer clear(b)
 	k, err := parseKey(b)
 	if err != nil {
+		if now, gone := os.Lstat(path); errors.Is(gone, fs.ErrNotExist) || gone == nil && !os.SameFile(info, now) { // overwritten while it was read
+			return nil, fault.New(fault.NotFound, "keyring.no_key", "the keyring %s has no key %s", f.dir, name)
+		}
 		return nil, fault.New(fault.Conflict, "keyring.damaged", "%s can't be read: %s", path, err).
 			WithHint("restore it from the newest backup of the keyring")
 	}
@@ -160,16 +164,33 @@ func (f *File) Create(_ context.Context, name string) ([]byte, error) {
 	return raw, nil
 }
 
-// Destroy implements vault.Keyring: the file is overwritten in place, then removed.
+// Destroy implements vault.Keyring: the file loses its name, so that half a key is never there under
+// it, is overwritten in place, and removed. What a try before left is finished, too.
 func (f *File) Destroy(_ context.Context, name string) error {
 	path, err := f.path(name)
 	if err != nil {
 		return err
 	}
-	if err := f.shred(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	gone := filepath.Join(f.dir, gonePrefix+filepath.Base(path))
+	err = f.shredLeft(gone)
+	if err == nil {
+		err = os.Rename(path, gone)
+	}
+	if err == nil {
+		err = errors.Join(syncDir(f.dir), f.shredLeft(gone))
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("destroy key %s: %w", name, err)
 	}
 	return syncDir(f.dir) // also when it was gone: the try before may have died before this
+}
+
+// shredLeft is shred of a file that may be gone, or be shredded by another process.
+func (f *File) shredLeft(path string) error {
+	if err := f.shred(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // shred overwrites a file with zeros, durably, and removes it.
@@ -204,7 +225,7 @@ func (f *File) List(context.Context) ([]string, error) {
 	return names, nil
 }
 
-// sweep removes what Creates that were cut short left. A file that already goes by a key's name
+// sweep removes what Creates and Destroys that were cut short left. A file that already goes by a key's name
 // too must not be overwritten.
 func (f *File) sweep() error {
 	entries, err := os.ReadDir(f.dir)
@@ -218,6 +239,12 @@ func (f *File) sweep() error {
 		}
 	}
 	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), gonePrefix) {
+			if err := f.shredLeft(filepath.Join(f.dir, e.Name())); err != nil {
+				return fmt.Errorf("finish the destruction of a key: %w", err)
+			}
+			continue
+		}
 		info, err := e.Info()
 		if err != nil || !strings.HasPrefix(e.Name(), tempPrefix) || time.Since(info.ModTime()) < tempAge {
 			continue

@@ -2,6 +2,7 @@ package keyring
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -72,6 +73,72 @@ func TestDestroyOverwritesFirst(t *testing.T) {
 	}
 	if b, err := os.ReadFile(other); err != nil || len(b) == 0 || len(bytes.Trim(b, "\x00")) > 0 {
 		t.Errorf("after Destroy the file's bytes are %d, not zeros (%v)", len(b), err)
+	}
+}
+
+// A process may be killed while it destroys a key. At no moment is there half a key under a key's name:
+// no node would start.
+func TestAKeyIsWholeOrGone(t *testing.T) {
+	dir := t.TempDir()
+	os.Chmod(dir, 0o700)
+	f := open(t, dir)
+	done := make(chan error)
+	go func() {
+		for range 200 {
+			if _, err := f.Create(t.Context(), "index/1"); err != nil {
+				done <- err
+				return
+			}
+			if err := f.Destroy(t.Context(), "index/1"); err != nil {
+				done <- err
+				return
+			}
+		}
+		done <- nil
+	}()
+	for {
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Error(err)
+			}
+			return
+		default:
+		}
+		if _, err := f.Get(t.Context(), "index/1"); err != nil && fault.KindOf(err) != fault.NotFound {
+			t.Fatalf("while it is destroyed: %v", err)
+		}
+	}
+}
+
+func TestWhatADestructionLeftIsOverwritten(t *testing.T) {
+	for name, finish := range map[string]func(t *testing.T, dir string){
+		"the next start": func(t *testing.T, dir string) { open(t, dir) },
+		"the next try": func(t *testing.T, dir string) {
+			if err := (&File{dir, "ie1"}).Destroy(t.Context(), "index/1"); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			os.Chmod(dir, 0o700)
+			if _, err := open(t, dir).Create(t.Context(), "index/1"); err != nil {
+				t.Fatal(err)
+			}
+			other := filepath.Join(t.TempDir(), "second name")
+			left := filepath.Join(dir, ".gone-index-1.key") // killed after the key lost its name
+			if err := errors.Join(os.Link(filepath.Join(dir, "index-1.key"), other), os.Rename(filepath.Join(dir, "index-1.key"), left)); err != nil {
+				t.Skip("no hard links here")
+			}
+			finish(t, dir)
+			if files, _ := os.ReadDir(dir); len(files) > 0 {
+				t.Errorf("%d files are left", len(files))
+			}
+			if b, err := os.ReadFile(other); err != nil || len(b) == 0 || len(bytes.Trim(b, "\x00")) > 0 {
+				t.Errorf("the key's bytes are %d, not zeros (%v)", len(b), err)
+			}
+		})
 	}
 }
 
