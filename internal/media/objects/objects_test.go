@@ -3,9 +3,15 @@ package objects_test
 import (
 	"crypto/rand"
 	"fmt"
+	"net"
 	"net/http/httptest"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
@@ -48,12 +54,12 @@ func TestStore(t *testing.T) {
 	}
 }
 
-// The same at a server of one's own: DOMICILE_TEST_S3 is an address without prefix, and the credentials
-// are those of the environment. It leaves nothing that matters in the bucket.
+// The same at a server that others wrote and run: the one that scripts/setup builds, or the one at
+// DOMICILE_TEST_S3, an address without prefix, with the credentials of the environment.
 func TestStoreOfAServer(t *testing.T) {
 	uri := os.Getenv("DOMICILE_TEST_S3")
 	if uri == "" {
-		t.Skip("DOMICILE_TEST_S3 names no bucket")
+		uri = gateway(t)
 	}
 	mediatest.Run(t, func(t testing.TB) media.Store {
 		s, err := objects.Open(t.Context(), fmt.Sprintf("%s&prefix=test-%s/", uri, rand.Text()))
@@ -62,6 +68,49 @@ func TestStoreOfAServer(t *testing.T) {
 		}
 		return s
 	})
+}
+
+// gateway starts versitygw over a folder, which has one bucket in it, and returns that one's address.
+func gateway(t *testing.T) string {
+	found, _ := filepath.Glob("../../../.tools/versitygw-*")
+	if len(found) == 0 {
+		t.Skip("there is no server: scripts/setup s3 builds one")
+	}
+	credentials(t)
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "blobs"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	l.Close()
+	var log strings.Builder
+	cmd := exec.Command(found[len(found)-1], "--access", "made-up", "--secret", "made-up", "--port", addr, "posix", dir)
+	cmd.Stdout, cmd.Stderr = &log, &log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Log(log.String())
+		}
+	})
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		c, err := net.Dial("tcp", addr)
+		if err == nil {
+			c.Close()
+			return "s3://blobs?region=us-east-1&use_path_style=true&endpoint=http://" + addr
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the server doesn't answer: %v", err)
+		}
+	}
 }
 
 func TestAWrongAddressIsFoundAtTheStart(t *testing.T) {
