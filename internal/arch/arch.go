@@ -23,6 +23,7 @@ var Levels = map[string]int{
 	"internal/residency": 2, // where a person is at home, by the tenant's rules
 
 	"internal/law":      2, // transfer rules as data
+	"internal/notice":   2, // the public documents, from a programme
 	"internal/plan":     2, // tracking plans: what is planned, invalid, and where it might belong
 	"internal/register": 2, // observed, dated facts
 

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"domicile.dev/internal/fault"
+	"domicile.dev/internal/notice"
+	"domicile.dev/internal/programme"
+)
+
+// noticeCmd makes the public documents of programmes without a node.
+type noticeCmd struct {
+	Render noticeRenderCmd `cmd:"" help:"Print the notice that a programme declares."`
+}
+
+type noticeRenderCmd struct {
+	Dir    string `arg:"" optional:"" help:"The programme's folder; the built-in example when it is left out."`
+	Format string `short:"f" enum:"html,markdown,json" default:"markdown" help:"One of ${enum}."`
+}
+
+// written is a document that can be written in each format.
+type written interface {
+	HTML() ([]byte, error)
+	Markdown() []byte
+	JSON() ([]byte, error)
+}
+
+// Run prints the document; --json is --format json.
+func (c *noticeRenderCmd) Run(e *env) error {
+	p, err := goodProgramme(c.Dir)
+	if err != nil {
+		return err
+	}
+	return writeDocument(e, notice.New(p), c.Format)
+}
+
+func writeDocument(e *env, d written, format string) (err error) {
+	var b []byte
+	switch {
+	case format == "json" || e.json:
+		b, err = d.JSON()
+	case format == "html":
+		b, err = d.HTML()
+	default:
+		b = d.Markdown()
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := e.out.Write(b); err != nil {
+		return fmt.Errorf("write the document: %w", err)
+	}
+	return nil
+}
+
+// goodProgramme loads the programme of a folder; one with faults is a wrong call.
+func goodProgramme(dir string) (*programme.Programme, error) {
+	p, err := openProgramme(dir)
+	var faults programme.Faults
+	if errors.As(err, &faults) {
+		return nil, fault.New(fault.Invalid, "programme.faulty", "the programme has %d faults", len(faults)).
+			WithHint("domicile programme check lists them")
+	}
+	return p, err
+}

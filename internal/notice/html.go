@@ -1,0 +1,71 @@
+package notice
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"html/template"
+)
+
+//go:embed page.css
+var css string
+
+// CSS is the style of every page, light and dark, for screens and paper.
+func CSS() string { return css }
+
+var page = template.Must(template.New("page").Parse(`<!doctype html>
+<html lang="{{.Language}}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{{.Title}} – {{.Publisher}}</title>
+<style>{{.CSS}}</style>
+</head>
+<body>
+<a class="skip" href="#main">Skip to content</a>
+<header><p>{{.Publisher}}</p></header>
+<main id="main">{{.Body}}</main>
+<footer>{{if .Statement}}<p>{{.Statement}}</p>{{end}}<p>Programme <code>{{.Programme}}</code></p></footer>
+</body>
+</html>
+`))
+
+var body = template.Must(template.New("notice").Parse(`{{define "facts"}}{{with .}}<dl>{{range .}}
+<div><dt>{{.Label}}</dt><dd>{{range $i, $v := .Values}}{{if $i}}, {{end}}{{$v}}{{end}}</dd></div>{{end}}
+</dl>{{end}}{{end}}
+{{define "entries"}}{{range .}}
+<section class="entry" id="{{.ID}}"><h4>{{.Name}}</h4>{{with .Text}}<p>{{.}}</p>{{end}}{{template "facts" .Facts}}</section>{{end}}{{end}}
+<h1>{{.Title}}</h1>
+<p>Last updated <time datetime="{{.LastUpdated}}">{{.LastUpdated}}</time></p>
+<nav aria-label="Contents"><ul>{{range .Sections}}
+<li><a href="#section-{{.ID}}">{{.Title}}</a></li>{{end}}
+</ul></nav>
+{{range .Sections}}<section id="section-{{.ID}}"><h2>{{.Title}}</h2>{{range .Text}}
+<p>{{.}}</p>{{end}}{{template "facts" .Facts}}{{if .Entries}}<h3 class="quiet">{{.Title}}: one by one</h3>{{end}}{{template "entries" .Entries}}{{range .Sections}}
+<section id="section-{{.ID}}"><h3>{{.Title}}</h3>{{range .Text}}<p>{{.}}</p>{{end}}{{template "facts" .Facts}}{{template "entries" .Entries}}</section>{{end}}
+</section>
+{{end}}`))
+
+// shell is what surrounds a page's body.
+type shell struct {
+	Language, Title, Publisher, Statement, Programme string
+	CSS                                              template.CSS
+	Body                                             template.HTML // made by a template of this package
+}
+
+func wrap(d *Document, title string, t *template.Template, data any) ([]byte, error) {
+	var in, out bytes.Buffer
+	if err := t.Execute(&in, data); err != nil {
+		return nil, fmt.Errorf("render %s: %w", title, err)
+	}
+	err := page.Execute(&out, shell{Language: d.Language, Title: title, Publisher: d.Publisher, Statement: d.Statement, Programme: d.Programme,
+		CSS: template.CSS(css), Body: template.HTML(in.String())})
+	if err != nil {
+		return nil, fmt.Errorf("render %s: %w", title, err)
+	}
+	return out.Bytes(), nil
+}
+
+// HTML writes the document as one page that needs nothing else: no script, no other file.
+func (d *Document) HTML() ([]byte, error) { return wrap(d, d.Title, body, d) }

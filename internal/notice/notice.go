@@ -1,0 +1,141 @@
+// Package notice makes the public documents from a programme: one model of the privacy notice, written
+// as HTML, Markdown and JSON, and the difference of two versions.
+//
+// Everything here is pure and deterministic: the same programme gives the same bytes.
+//
+// Rules: docs/notice.md.
+package notice
+
+import (
+	"strings"
+
+	"domicile.dev/internal/programme"
+)
+
+// Document is a notice as its readers see it, without markup.
+type Document struct {
+	ID          string    `json:"id"`
+	Title       string    `json:"title"`
+	Language    string    `json:"language"`
+	LastUpdated string    `json:"last_updated"`
+	Supersedes  string    `json:"supersedes,omitempty"`
+	Publisher   string    `json:"publisher"`
+	Statement   string    `json:"statement,omitempty"`
+	Programme   string    `json:"programme"` // hash of the programme that it was rendered from
+	Sections    []Section `json:"sections"`
+}
+
+// Section is a part of the notice with a heading.
+type Section struct {
+	ID       string    `json:"id"`
+	Title    string    `json:"title"`
+	Text     []string  `json:"text,omitempty"` // paragraphs
+	Facts    []Fact    `json:"facts,omitempty"`
+	Entries  []Entry   `json:"entries,omitempty"`
+	Sections []Section `json:"sections,omitempty"`
+}
+
+// Entry is one thing that a section lists: a category, a purpose, a recipient, a right.
+type Entry struct {
+	ID    string `json:"id"`
+	Name  string `json:"name"`
+	Text  string `json:"text,omitempty"`
+	Facts []Fact `json:"facts,omitempty"`
+}
+
+// Fact is a label with what it holds, in the order of the programme.
+type Fact struct {
+	Label  string   `json:"label"`
+	Values []string `json:"values"`
+}
+
+// New makes the document of a valid programme.
+func New(p *programme.Programme) *Document {
+	n := &p.Notice
+	d := &Document{ID: n.ID, Title: n.Title, Language: n.Language, LastUpdated: string(n.LastUpdated), Supersedes: n.Supersedes,
+		Publisher: p.Organisation.Name, Statement: p.Organisation.Statement, Programme: p.Hash}
+	for _, part := range []func(*programme.Programme) Section{who, categories, purposes, recipients, transfers, security, retention, rights,
+		cookies, children, automated, services, contacts, changes} {
+		if s := part(p); len(s.Text)+len(s.Facts)+len(s.Entries)+len(s.Sections) > 0 {
+			d.Sections = append(d.Sections, s)
+		}
+	}
+	return d
+}
+
+// facts collects facts; what is empty is left out.
+type facts []Fact
+
+func (f *facts) add(label string, values ...string) {
+	var full []string
+	for _, v := range values {
+		if v != "" {
+			full = append(full, v)
+		}
+	}
+	if len(full) > 0 {
+		*f = append(*f, Fact{label, full})
+	}
+}
+
+// say adds what is said when yes.
+func (f *facts) say(yes bool, label, value string) {
+	if yes {
+		f.add(label, value)
+	}
+}
+
+// acronyms are written otherwise than words.
+var acronyms = map[string]string{"id": "ID", "ids": "IDs", "ip": "IP", "api": "API", "sid": "SID", "sim": "SIM", "os": "OS", "cpu": "CPU",
+	"ai": "AI", "kyc": "KYC", "cpni": "CPNI", "url": "URL", "urls": "URLs", "us": "US", "eu": "EU", "bcr": "BCR", "paypal": "PayPal"}
+
+// Words writes a short name of the programme as words: device_ids is "device IDs". What has a space is
+// text already.
+func Words(id string) string {
+	if strings.Contains(id, " ") {
+		return id
+	}
+	parts := strings.Split(id, "_")
+	for i, w := range parts {
+		if a, ok := acronyms[w]; ok {
+			parts[i] = a
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+func words(ids []string) []string {
+	out := make([]string, len(ids))
+	for i, id := range ids {
+		out[i] = Words(id)
+	}
+	return out
+}
+
+// capital writes the first letter large.
+func capital(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// names returns the names of categories; what is no category's id is written as words.
+func names(p *programme.Programme, ids []string) []string {
+	out := make([]string, len(ids))
+	for i, id := range ids {
+		if c := p.Category(id); c != nil {
+			out[i] = c.Name
+		} else {
+			out[i] = Words(id)
+		}
+	}
+	return out
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
