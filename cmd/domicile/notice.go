@@ -12,11 +12,31 @@ import (
 // noticeCmd makes the public documents of programmes without a node.
 type noticeCmd struct {
 	Render noticeRenderCmd `cmd:"" help:"Print the notice that a programme declares."`
+	Diff   noticeDiffCmd   `cmd:"" help:"Say what changed between the notices of two programmes, and what of it is material."`
 }
 
 type noticeRenderCmd struct {
 	Dir    string `arg:"" optional:"" help:"The programme's folder; the built-in example when it is left out."`
 	Format string `short:"f" enum:"html,markdown,json" default:"markdown" help:"One of ${enum}."`
+}
+
+type noticeDiffCmd struct {
+	Old    string `arg:"" help:"The folder of the older programme."`
+	New    string `arg:"" help:"The folder of the newer one."`
+	Format string `short:"f" enum:"html,markdown,json" default:"markdown" help:"One of ${enum}."`
+}
+
+// Run prints the difference. That two versions differ is no bad answer: it exits 0.
+func (c *noticeDiffCmd) Run(e *env) error {
+	before, err := goodProgramme(c.Old)
+	if err != nil {
+		return err
+	}
+	after, err := goodProgramme(c.New)
+	if err != nil {
+		return err
+	}
+	return writeDocument(e, notice.Compare(before, after), c.Format)
 }
 
 // written is a document that can be written in each format.

@@ -8,7 +8,7 @@ import (
 )
 
 // markup escapes what CommonMark or HTML within it would read as more than text.
-var markup = strings.NewReplacer(`\`, `\\`, "*", `\*`, "_", `\_`, "`", "\\`", "[", `\[`, "]", `\]`, "<", `\<`, ">", `\>`, "&", `\&`, "#", `\#`, "\n", " ")
+var markup = strings.NewReplacer(`\`, `\\`, "*", `\*`, "_", `\_`, "`", "\\`", "[", `\[`, "]", `\]`, "~", `\~`, "<", `\<`, ">", `\>`, "&", `\&`, "#", `\#`, "\n", " ")
 
 // Markdown writes the document as CommonMark.
 func (d *Document) Markdown() []byte {

@@ -210,6 +210,9 @@ type SignificantChange struct {
 // ChangesFromPrior is what changed against the version before.
 type ChangesFromPrior struct {
 	CategoryMap     map[string][]string `yaml:"category_map" is:"ref=categories" doc:"Old category to new ones."`
+	PurposeMap      map[string][]string `yaml:"purpose_map" is:"ref=purposes" doc:"Old purpose to new ones."`
+	RecipientMap    map[string][]string `yaml:"recipient_map" is:"ref=recipients" doc:"Old class of recipients to new ones."`
+	RightMap        map[string][]string `yaml:"right_map" is:"ref=rights" doc:"Old right to new ones."`
 	CategoryNew     []string            `yaml:"category_new" doc:"What is new in the categories."`
 	PurposesCount   BeforeAfter         `yaml:"purposes_count" doc:"How many purposes there were and are."`
 	Candidates      []string            `yaml:"candidates_for_material_change" doc:"What may need notice or consent."`
