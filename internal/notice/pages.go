@@ -1,0 +1,194 @@
+package notice
+
+import (
+	"bytes"
+	"encoding/csv"
+	"fmt"
+	"strings"
+
+	"domicile.dev/internal/programme"
+)
+
+// other starts a document of p that isn't the notice.
+func other(p *programme.Programme, id, title string, updated programme.Date) *Document {
+	return &Document{ID: id, Title: title, Language: p.Notice.Language, LastUpdated: string(updated), Publisher: p.Organisation.Name,
+		Statement: p.Organisation.Statement, Programme: p.Hash}
+}
+
+// SubProcessors makes the page of sub-processors, one entry for each row of the list, in its order and
+// in the tables that the source prints them in.
+func SubProcessors(p *programme.Programme) *Document {
+	page := p.Notice.SubProcessorPage
+	if page == nil {
+		page = &programme.SubProcessorPage{LastUpdated: p.Notice.LastUpdated}
+	}
+	d := other(p, "sub-processors", "Sub-processors", page.LastUpdated)
+	about := Section{ID: "about", Title: "What we promise"}
+	var f facts
+	for _, c := range page.Commitments {
+		f.add("Promise", c.Text)
+	}
+	if page.NoticePeriod.Unit != "" {
+		f.add("Notice before a new one gets data", page.NoticePeriod.String())
+	}
+	about.Facts = f
+	if len(f) > 0 {
+		d.Sections = append(d.Sections, about)
+	}
+	for _, table := range []struct{ id, title string }{{"third_party", "Third parties"}, {"group", "Printed as companies of the group"}} {
+		s := Section{ID: table.id, Title: table.title}
+		for i := range p.Recipients {
+			if r := &p.Recipients[i]; r.SubProcessor != nil && r.SubProcessor.Section == table.id {
+				s.Entries = append(s.Entries, Entry{ID: r.ID, Name: r.Name, Facts: subProcessor(p, page, r)})
+			}
+		}
+		if len(s.Entries) > 0 {
+			d.Sections = append(d.Sections, s)
+		}
+	}
+	return d
+}
+
+// selectable says who chooses the region.
+var selectable = map[string]string{"none": "nobody", "customer_choice": "the customer", "regional_product": "the regional product"}
+
+func subProcessor(p *programme.Programme, page *programme.SubProcessorPage, r *programme.Recipient) facts {
+	s := r.SubProcessor
+	var f facts
+	f.add("Services", printed(p, s)...)
+	f.add("Subject matter", s.SubjectMatter)
+	f.add("Nature and purpose", s.Nature)
+	f.add("Tools", s.Tools...)
+	f.add("Places", places(r)...)
+	f.add("Region chosen by", selectable[s.RegionSelectable])
+	for _, n := range s.Footnotes {
+		f.add("Footnote", page.Footnotes[n])
+	}
+	for _, m := range r.Mechanisms {
+		f.add("Transfer mechanism", p.Mechanism(m).Name)
+	}
+	f.add("Company", map[bool]string{true: "of the group", false: "outside the group"}[s.GroupCompany])
+	f.add("Belongs to", s.ParentCompany)
+	f.say(s.AI, "Artificial intelligence", "yes")
+	f.say(p.NeedsEnabling(r), "Gets data", "only where the customer enabled it")
+	if s.Condition != nil {
+		f.add("When "+s.Condition.When, s.Condition.Then, s.Condition.Example)
+	}
+	f.add("More", append(append([]string{}, s.Links...), page.LinkSets[s.LinkSet]...)...)
+	f.add("Since", string(r.Announced))
+	f.add("Oddity of the source", r.Quirk)
+	f.add("How the source was read", s.Interpretation)
+	return f
+}
+
+func printed(p *programme.Programme, s *programme.SubProcessor) []string {
+	if len(s.ServicesPrinted) > 0 {
+		return s.ServicesPrinted
+	}
+	var out []string
+	for _, id := range s.Services {
+		if x := p.Service(id); x != nil {
+			id = x.Name
+		}
+		out = append(out, id)
+	}
+	return out
+}
+
+func places(r *programme.Recipient) (out []string) {
+	for _, l := range r.Locations {
+		text := l.Country + l.Area
+		for _, more := range []string{l.Label, Words(l.Role)} {
+			if more != "" {
+				text += " (" + more + ")"
+			}
+		}
+		out = append(out, text)
+	}
+	return out
+}
+
+// csvColumns are the columns of the list as CSV, the first ones an entry's own.
+var csvColumns = []string{"Services", "Subject matter", "Nature and purpose", "Tools", "Places", "Region chosen by", "Transfer mechanism",
+	"Company", "Belongs to", "Artificial intelligence", "Gets data", "Since", "Oddity of the source"}
+
+// SubProcessorsCSV writes the rows of SubProcessors as CSV, RFC 4180. A value that a spreadsheet would
+// take for a formula is led by an apostrophe.
+func SubProcessorsCSV(d *Document) ([]byte, error) {
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
+	w.UseCRLF = true
+	_ = w.Write(append([]string{"id", "name", "table"}, csvColumns...))
+	for _, s := range d.Sections {
+		for _, e := range s.Entries {
+			row := []string{e.ID, plainCell(e.Name), s.ID}
+			for _, col := range csvColumns {
+				var all []string
+				for _, f := range e.Facts {
+					if f.Label == col {
+						all = append(all, f.Values...)
+					}
+				}
+				row = append(row, plainCell(strings.Join(all, "; ")))
+			}
+			_ = w.Write(row)
+		}
+	}
+	w.Flush()
+	if err := w.Error(); err != nil {
+		return nil, fmt.Errorf("write the list: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+func plainCell(s string) string {
+	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+		return "'" + s
+	}
+	return s
+}
+
+// Regions makes the page of regions: who runs them, and which service is there since when.
+func Regions(p *programme.Programme) *Document {
+	d := other(p, "regions", "Regions", p.Notice.LastUpdated)
+	for _, r := range p.Regions {
+		var f facts
+		f.add("Country", r.Country)
+		f.add("Run by", p.Entity(r.Entity).Name)
+		f.add("State", map[bool]string{true: "running", false: "declared, not running"}[r.Running])
+		f.add("Note", r.Note)
+		s := Section{ID: r.ID, Title: r.Name + " (" + r.ID + ")", Facts: f}
+		for _, x := range p.Services {
+			var f facts
+			for _, a := range x.Availability {
+				if a.Region == r.ID {
+					f.add(or(capital(a.Feature), "Whole service"), a.Status, since(a))
+					f.add("Note", a.Note)
+				}
+			}
+			if len(f) > 0 {
+				s.Entries = append(s.Entries, Entry{ID: r.ID + "-" + x.ID, Name: x.Name, Facts: f})
+			}
+		}
+		d.Sections = append(d.Sections, s)
+	}
+	return d
+}
+
+func since(a programme.Availability) string {
+	text := ""
+	if a.Since != "" {
+		text = "since " + string(a.Since)
+	}
+	if a.AltSince != "" {
+		text += " (elsewhere in the source " + string(a.AltSince) + ")"
+	}
+	return text
+}
+
+func or(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
