@@ -35,11 +35,19 @@ func (c *upCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	var archive []*programme.Programme
+	if c.Programme == "" { // both versions are the example's
+		old, err := programme.Load(examples.Communications2025())
+		if err != nil {
+			return fmt.Errorf("load the example of 2025: %w", err)
+		}
+		archive = append(archive, old)
+	}
 	boundMemory()
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return fault.New(fault.Invalid, "up.dir", "can't make the folder %s", c.Dir).WithHint("give another with --dir").Because(err)
 	}
-	up, err := app.StartUp(e.ctx, app.UpOptions{Dir: c.Dir, Listen: c.Listen, Store: c.Store, Programme: p,
+	up, err := app.StartUp(e.ctx, app.UpOptions{Dir: c.Dir, Listen: c.Listen, Store: c.Store, Programme: p, Notices: archive,
 		Log: newLog(e, ""), Version: version()})
 	if err != nil {
 		return err
@@ -85,8 +93,16 @@ func (c *serveCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	var archive []*programme.Programme
+	for _, dir := range n.Notices {
+		old, err := loadProgramme(dir)
+		if err != nil {
+			return err
+		}
+		archive = append(archive, old)
+	}
 	boundMemory()
-	return app.ServeNode(e.ctx, n, app.Options{Programme: p, Log: newLog(e, n.LogLevel), Version: version(), OTLP: n.OTLP},
+	return app.ServeNode(e.ctx, n, app.Options{Programme: p, Notices: archive, Log: newLog(e, n.LogLevel), Version: version(), OTLP: n.OTLP},
 		func(addr string) { _, _ = fmt.Fprintf(e.err, "region %s answers on %s\n", n.Region, addr) })
 }
 

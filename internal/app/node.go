@@ -32,6 +32,7 @@ import (
 	"domicile.dev/internal/vault"
 	"domicile.dev/internal/vault/keyring"
 	"domicile.dev/internal/web/api"
+	"domicile.dev/internal/web/centre"
 	"domicile.dev/internal/web/guard"
 	"domicile.dev/internal/web/tiles"
 )
@@ -63,8 +64,10 @@ type Node struct {
 // Options are what a node gets besides its configuration.
 type Options struct {
 	Programme *programme.Programme
-	Log       *slog.Logger
-	Version   string
+	// Notices are programmes whose notices the privacy centre keeps as other versions.
+	Notices []*programme.Programme
+	Log     *slog.Logger
+	Version string
 	// Keys, when not nil, is the node's keyring, opened already.
 	Keys vault.Keyring
 	// OTLP is where traces go; "" sends none.
@@ -214,8 +217,12 @@ func (n *Node) serveWeb(r *rules, opt Options) error {
 	n.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	n.metrics.MustRegister(n.Plane.Collectors()...)
 	n.metrics.MustRegister(ledgerMetrics(n.Ledger)...)
+	pages, err := centre.New(r.p, opt.Notices, n.Config.URL)
+	if err != nil {
+		return fmt.Errorf("render the privacy centre: %w", err)
+	}
 	g := guard.New(n.log, n.metrics, guard.Options{TLS: n.Config.TLS != nil})
-	n.handler = g.Wrap(n.routes(r, tiles.New(n.Ledger)))
+	n.handler = g.Wrap(n.routes(r, tiles.New(n.Ledger), pages))
 	if Endpoint(opt.OTLP) != "" {
 		n.handler = traced(n.handler)
 	}

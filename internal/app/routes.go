@@ -21,9 +21,11 @@ import (
 )
 
 // routes puts everything that a region answers under one handler.
-func (n *Node) routes(r *rules, ledgerPages http.Handler) http.Handler {
+func (n *Node) routes(r *rules, ledgerPages, privacyPages http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/ledger/", ledgerPages)
+	mux.Handle("/privacy/", privacyPages)
+	mux.Handle("/.well-known/security.txt", privacyPages)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(n.metrics, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", n.ready)
@@ -88,6 +90,7 @@ code { overflow-wrap: anywhere } dt { font-weight: 600 } dd { margin: 0 0 .5rem 
 <p>Write keys and the API token of <code>domicile up</code> are in its <code>up.json</code>.</p>
 <h2>Look</h2>
 <ul>
+<li><a href="/privacy/">Privacy centre</a></li>
 <li><a href="/api/docs">API</a>, and as <a href="/api/openapi.json">OpenAPI</a></li>
 <li><a href="/ledger/checkpoint">Ledger: newest checkpoint</a>, and the <a href="/ledger/key">key</a> that signs it</li>
 <li><a href="/metrics">Metrics</a>, <a href="/healthz">health</a>, <a href="/readyz">readiness</a></li>

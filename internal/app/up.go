@@ -35,6 +35,7 @@ type UpOptions struct {
 	Listen    string // host:port of the first region
 	Store     string // "" or postgres://…, one server with a database for each region
 	Programme *programme.Programme
+	Notices   []*programme.Programme // other versions for the privacy centre
 	Log       *slog.Logger
 	Version   string
 }
@@ -130,7 +131,7 @@ func StartUp(ctx context.Context, o UpOptions) (up *Up, err error) {
 	}
 	before := readUpFile(filepath.Join(o.Dir, "up.json"))
 	for i, c := range configs {
-		n, err := Open(ctx, c, Options{Programme: o.Programme, Log: o.Log, Version: o.Version, Keys: keys[i]})
+		n, err := Open(ctx, c, Options{Programme: o.Programme, Notices: o.Notices, Log: o.Log, Version: o.Version, Keys: keys[i]})
 		if err != nil {
 			return up, fmt.Errorf("open region %s: %w", c.Region, err)
 		}

@@ -58,6 +58,7 @@ var Levels = map[string]int{
 	"internal/store/postgres": 9,
 	"internal/store/sqlite":   9,
 	"internal/web/api":        9,
+	"internal/web/centre":     9, // the public documents
 	"internal/web/tiles":      9, // the ledger's public tiles
 
 	"internal/app": 10, // a node from its config; `up` makes three

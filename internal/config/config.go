@@ -36,6 +36,8 @@ type Node struct {
 	Keyring string `yaml:"keyring"`
 	// Programme is the folder of the programme; empty is the embedded example.
 	Programme string `yaml:"programme"`
+	// Notices are folders of programmes whose notices the privacy centre keeps as earlier versions.
+	Notices []string `yaml:"notices"`
 	// Blobs says where recordings and attachments lie, and how large they may be.
 	Blobs Blobs `yaml:"blobs"`
 	// Fetch says for which sources the recordings and attachments that lie at the vendor are got.
@@ -177,6 +179,11 @@ func Load(path string) (*Node, error) {
 	for _, p := range []*string{&n.Data, &n.Programme} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(base, *p)
+		}
+	}
+	for i, p := range n.Notices {
+		if p != "" && !filepath.IsAbs(p) {
+			n.Notices[i] = filepath.Join(base, p)
 		}
 	}
 	if n.TLS != nil {

@@ -30,8 +30,11 @@ func (d *Diff) classed(material bool) (out []Change) {
 }
 
 // HTML writes the difference as one page that needs nothing else.
-func (d *Diff) HTML() ([]byte, error) {
-	return wrap(d.doc, "What changed", diffBody, struct {
+func (d *Diff) HTML() ([]byte, error) { return d.Page(nil) }
+
+// Page is HTML with links to other pages at its top.
+func (d *Diff) Page(nav []Link) ([]byte, error) {
+	return wrap(d.doc, "What changed", nav, diffBody, struct {
 		D               *Diff
 		Material, Other []Change
 	}{d, d.classed(true), d.classed(false)})

@@ -24,7 +24,7 @@ var page = template.Must(template.New("page").Parse(`<!doctype html>
 </head>
 <body>
 <a class="skip" href="#main">Skip to content</a>
-<header><p>{{.Publisher}}</p></header>
+<header><p>{{.Publisher}}</p>{{with .Nav}}<nav aria-label="Pages"><ul>{{range .}}<li><a href="{{.Path}}">{{.Name}}</a></li>{{end}}</ul></nav>{{end}}</header>
 <main id="main">{{.Body}}</main>
 <footer>{{if .Statement}}<p>{{.Statement}}</p>{{end}}<p>Programme <code>{{.Programme}}</code></p></footer>
 </body>
@@ -50,16 +50,17 @@ var body = template.Must(template.New("notice").Parse(`{{define "facts"}}{{with 
 // shell is what surrounds a page's body.
 type shell struct {
 	Language, Title, Publisher, Statement, Programme string
+	Nav                                              []Link
 	CSS                                              template.CSS
 	Body                                             template.HTML // made by a template of this package
 }
 
-func wrap(d *Document, title string, t *template.Template, data any) ([]byte, error) {
+func wrap(d *Document, title string, nav []Link, t *template.Template, data any) ([]byte, error) {
 	var in, out bytes.Buffer
 	if err := t.Execute(&in, data); err != nil {
 		return nil, fmt.Errorf("render %s: %w", title, err)
 	}
-	err := page.Execute(&out, shell{Language: d.Language, Title: title, Publisher: d.Publisher, Statement: d.Statement, Programme: d.Programme,
+	err := page.Execute(&out, shell{Language: d.Language, Title: title, Publisher: d.Publisher, Statement: d.Statement, Programme: d.Programme, Nav: nav,
 		CSS: template.CSS(css), Body: template.HTML(in.String())})
 	if err != nil {
 		return nil, fmt.Errorf("render %s: %w", title, err)
@@ -68,4 +69,7 @@ func wrap(d *Document, title string, t *template.Template, data any) ([]byte, er
 }
 
 // HTML writes the document as one page that needs nothing else: no script, no other file.
-func (d *Document) HTML() ([]byte, error) { return wrap(d, d.Title, body, d) }
+func (d *Document) HTML() ([]byte, error) { return d.Page(nil) }
+
+// Page is HTML with links to other pages at its top.
+func (d *Document) Page(nav []Link) ([]byte, error) { return wrap(d, d.Title, nav, body, d) }
