@@ -12,13 +12,14 @@ P       ?= 2
 FUZZ    ?= 1m
 RUN     ?= .
 
-.PHONY: help run build setup test soak bench lint fmt
+.PHONY: help run build setup test soak bench screenshots lint fmt
 
 help:
 	@echo 'make run     build, then start ie1, us1 and au1 (arguments: UP="--demo")'
 	@echo 'make test    install what is missing, vet, run every test'
 	@echo 'make soak    the long tests: 50 rounds of kill -9 a store, the race detector, fuzzing (FUZZ=1m each)'
 	@echo 'make bench   measure both stores, print a table, write .bench/latest.json'
+	@echo 'make screenshots  images of the privacy centre, in .screenshots'
 	@echo 'make lint    what a machine can say about the code'
 	@echo 'make fmt     format it'
 
@@ -43,6 +44,10 @@ soak: setup
 bench: build
 	@scripts/setup postgres
 	@go run ./bench -binary bin/domicile
+
+screenshots: setup
+	@mkdir -p .screenshots
+	DOMICILE_SCREENSHOTS=.screenshots go test -count=1 -run TestThePrivacyCentreIsLegible ./e2e
 
 lint:
 	@files=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \

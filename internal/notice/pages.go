@@ -23,18 +23,8 @@ func SubProcessors(p *programme.Programme) *Document {
 		page = &programme.SubProcessorPage{LastUpdated: p.Notice.LastUpdated}
 	}
 	d := other(p, "sub-processors", "Sub-processors", page.LastUpdated)
-	about := Section{ID: "about", Title: "What we promise"}
-	var f facts
-	for _, c := range page.Commitments {
-		f.add("Promise", c.Text)
-	}
-	if page.NoticePeriod.Unit != "" {
-		f.add("Notice before a new one gets data", page.NoticePeriod.String())
-	}
-	about.Facts = f
-	if len(f) > 0 {
-		d.Sections = append(d.Sections, about)
-	}
+	// What the page promises beyond its rows (notice in time, subscriptions) is not printed: nothing
+	// here keeps it yet.
 	for _, table := range []struct{ id, title string }{{"third_party", "Third parties"}, {"group", "Printed as companies of the group"}} {
 		s := Section{ID: table.id, Title: table.title}
 		for i := range p.Recipients {

@@ -120,8 +120,9 @@ type Options struct {
 	CacheBytes int64
 	// FilterBytes bounds the filters in memory: 15 bits per record and 10 per subject and run.
 	// Beyond it, parts of the largest runs' filters are left out and more lookups read a block. A
-	// run is written with no more of its filter than this. Default 128 MiB: of a hundred million
-	// records there are still two thirds of the bits.
+	// run is written with no more of its filter than this. Default 64 MiB: of a hundred million
+	// records there is still a third of the bits. While large runs are merged the old filters and
+	// the new are in memory side by side.
 	FilterBytes int64
 	// RowBytes is where a row is cut. Default what packs best on the engine's pages.
 	RowBytes int
@@ -152,7 +153,7 @@ func (o Options) withDefaults(engine string) Options {
 		o.CacheBytes = 32 << 20
 	}
 	if o.FilterBytes == 0 {
-		o.FilterBytes = 128 << 20
+		o.FilterBytes = 64 << 20
 	}
 	if engine == "postgres" {
 		def(&o.RowBytes, postgresRowBytes)

@@ -1,0 +1,46 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// The privacy centre is read without signing in, with and without JavaScript, in light and dark, on a
+// phone and on a desk; axe-core finds nothing wrong with any page. DOMICILE_SCREENSHOTS names a folder
+// for images of them.
+func TestThePrivacyCentreIsLegible(t *testing.T) {
+	w := newWorld(t, "sqlite")
+	ie1 := w.region("ie1")
+	pages := []string{"/privacy/", "/privacy/notice", "/privacy/notice/2025-08-14", "/privacy/notice/2026-04-09", "/privacy/notice/diff/2025-08-14/2026-04-09",
+		"/privacy/notice/diff/2026-04-09/2025-08-14", "/privacy/sub-processors", "/privacy/regions"}
+	var looks []struct {
+		Path, ColorScheme, Heading string
+		Width, Wide, Status        int
+		JavaScriptEnabled          bool
+		Faults, Elsewhere          []string
+	}
+	shots := os.Getenv("DOMICILE_SCREENSHOTS")
+	if shots != "" {
+		var err error
+		if shots, err = filepath.Abs(filepath.Join("..", shots)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	node(t, &looks, "privacy.mjs", "URL="+ie1.URL, "PAGES="+string(encode(t, pages)), "SHOTS="+shots)
+	if want := 8 * len(pages); len(looks) != want {
+		t.Fatalf("%d looks, want %d", len(looks), want)
+	}
+	for _, l := range looks {
+		if l.Status != 200 || l.Heading == "" || len(l.Faults)+len(l.Elsewhere) > 0 || l.Wide > l.Width {
+			t.Errorf("%s, %s, %d px, JavaScript %v: status %d, heading %q, %d px wide, faults %q, loaded from elsewhere %q",
+				l.Path, l.ColorScheme, l.Width, l.JavaScriptEnabled, l.Status, l.Heading, l.Wide, l.Faults, l.Elsewhere)
+		}
+	}
+	for _, path := range pages {
+		a := ie1.send(t, "GET", path, header{"Accept": "text/html"}, nil).want(t, 200)
+		if n := len(a.body); n > 100_000 {
+			t.Errorf("%s has %d bytes, want at most 100 kB", path, n)
+		}
+	}
+}
