@@ -104,14 +104,14 @@ func (l *Ledger) reader(tx store.Tx) tlog.HashReader {
 		out, seen := make([]tlog.Hash, len(indexes)), 0
 		err := l.store.Hashes(tx, leaves, func(i int, hashes []byte) error {
 			if len(hashes) < at[i]+tlog.HashSize {
-				return fmt.Errorf("leaf %d: its stored hashes are too short", leaves[i])
+				return missing("leaf %d: its stored hashes are too short", leaves[i])
 			}
 			out[i] = tlog.Hash(hashes[at[i] : at[i]+tlog.HashSize])
 			seen++
 			return nil
 		})
 		if err == nil && seen != len(indexes) {
-			err = fmt.Errorf("%d of %d stored hashes are missing", len(indexes)-seen, len(indexes))
+			err = missing("%d of %d stored hashes are missing", len(indexes)-seen, len(indexes))
 		}
 		return out, err
 	})

@@ -30,7 +30,7 @@ func HTTPFetch(c *http.Client, url string) Fetch {
 		switch {
 		case err != nil:
 			return nil, err
-		case res.StatusCode == http.StatusNotFound:
+		case res.StatusCode == http.StatusNotFound, res.StatusCode == http.StatusGone: // Gone: the log covers it
 			return nil, fault.New(fault.NotFound, "ledger.not_served", "%s is not served", path)
 		case res.StatusCode != http.StatusOK:
 			return nil, fmt.Errorf("status %d", res.StatusCode)

@@ -73,6 +73,13 @@ func (l *Ledger) Tile(ctx context.Context, path string) (b []byte, full bool, er
 
 func noTile() error { return fault.New(fault.NotFound, "ledger.no_tile", "there is no such tile") }
 
+// missing is the fault of what a checkpoint covers and the store has no more: a defect for whoever
+// verifies, and no outage. Kind Gone.
+func missing(public string, args ...any) error {
+	return fault.New(fault.Gone, "ledger.missing_leaf", public, args...).
+		WithHint("the store was altered or damaged: restore the ledger's tables from a backup")
+}
+
 func (l *Ledger) readTile(tx store.Tx, t tlog.Tile) ([]byte, error) {
 	if t.L > 0 {
 		return tlog.ReadTileData(t, l.reader(tx))
@@ -89,7 +96,7 @@ func (l *Ledger) readTile(tx store.Tx, t tlog.Tile) ([]byte, error) {
 		return nil
 	})
 	if err == nil && seen != t.W {
-		err = fault.New(fault.Internal, "ledger.missing_leaf", "leaves are missing")
+		err = missing("%d of %d leaves are missing", t.W-seen, t.W)
 	}
 	return b, err
 }
