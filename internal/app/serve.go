@@ -13,7 +13,7 @@ import (
 // ServeNode runs one node until ctx ends, then drains and closes it. ready is called with the
 // address once it answers.
 func ServeNode(ctx context.Context, c *config.Node, opt Options, ready func(addr string)) error {
-	flush, err := startTracing(ctx, opt.OTLP, c.Region, opt.Version)
+	flush, err := startTracing(ctx, opt.Log, opt.OTLP, c.Region, opt.Version)
 	if err != nil {
 		return fmt.Errorf("start tracing: %w", err)
 	}

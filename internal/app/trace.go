@@ -2,8 +2,11 @@ package app
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel"
@@ -23,16 +26,34 @@ func Endpoint(configured string) string {
 	return os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT")
 }
 
+// tracesURL returns the address at which the collector of an endpoint takes traces: /v1/traces below
+// it, as the specification of OTLP/HTTP has it. An endpoint that says so already is left alone.
+func tracesURL(endpoint string) (string, error) {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return "", err
+	}
+	if !strings.HasSuffix(u.Path, "/v1/traces") {
+		u = u.JoinPath("v1", "traces")
+	}
+	return u.String(), nil
+}
+
 // startTracing sends spans to an OTLP endpoint ("http://host:4318") from now until flush. Without
-// an endpoint it does nothing.
-func startTracing(ctx context.Context, endpoint, region, version string) (flush func(), err error) {
+// an endpoint it does nothing. What can't be sent is dropped, and log says so.
+func startTracing(ctx context.Context, log *slog.Logger, endpoint, region, version string) (flush func(), err error) {
 	if endpoint = Endpoint(endpoint); endpoint == "" {
 		return func() {}, nil
 	}
-	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(endpoint))
+	at, err := tracesURL(endpoint)
 	if err != nil {
 		return nil, err
 	}
+	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(at))
+	if err != nil {
+		return nil, err
+	}
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("traces can't be sent", "error", err) }))
 	p := trace.NewTracerProvider(trace.WithBatcher(exporter), trace.WithResource(resource.NewSchemaless(
 		attribute.String("service.name", "domicile"), attribute.String("service.version", version), attribute.String("domicile.region", region))))
 	otel.SetTracerProvider(p)

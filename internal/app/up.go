@@ -80,6 +80,7 @@ type Up struct {
 	Nodes []*Node
 
 	listeners []net.Listener
+	log       *slog.Logger
 }
 
 // upSources are the sources that `domicile up` makes in each region, of the adapters that it has.
@@ -109,7 +110,7 @@ func UpSourceNames() (names []string) {
 // StartUp opens three nodes on consecutive ports and writes up.json when all are ready. A start on
 // the same Dir keeps its data, keys and credentials.
 func StartUp(ctx context.Context, o UpOptions) (up *Up, err error) {
-	up = &Up{File: UpFile{Version: 1, Programme: o.Programme.Hash, Staff: []struct{}{}}}
+	up = &Up{log: o.Log, File: UpFile{Version: 1, Programme: o.Programme.Hash, Staff: []struct{}{}}}
 	defer func() {
 		if err != nil {
 			up.close()
@@ -314,7 +315,7 @@ func writeUpFile(path string, f UpFile) error {
 
 // Serve answers in all regions until ctx ends, drains, and closes everything.
 func (u *Up) Serve(ctx context.Context) error {
-	flush, err := startTracing(ctx, "", "up", "")
+	flush, err := startTracing(ctx, u.log, "", "up", "")
 	if err != nil {
 		return fmt.Errorf("start tracing: %w", err)
 	}
