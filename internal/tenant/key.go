@@ -28,13 +28,6 @@ func newKey(kind, region string) (key string, h []byte) {
 	return key, sum[:]
 }
 
-// Region returns the region that a credential says it belongs to, "" when it isn't one of ours.
-// It knows nothing of whether the credential is any good.
-func Region(credential string) string {
-	_, region, _ := split(credential)
-	return region
-}
-
 // split takes a credential apart; ok is false when it cannot be one.
 func split(credential string) (kind, region string, ok bool) {
 	if len(credential) > maxKeyLength {

@@ -56,9 +56,6 @@ func Open(ctx context.Context, uri string) (*Store, error) {
 	return s, nil
 }
 
-// New returns the store in b, which it closes.
-func New(b *blob.Bucket) *Store { return &Store{bucket: b} }
-
 // Create implements media.Store. A blob appears when it is complete, or not at all.
 func (s *Store) Create(ctx context.Context, name string) (media.Writer, error) {
 	ctx, cancel := context.WithCancel(ctx)

@@ -100,17 +100,6 @@ func NewIngest(sources Sources, sink Sink, kinds ingest.Kinds, opt IngestOptions
 	return &Ingest{sources: sources, sink: sink, opt: opt}
 }
 
-// Routes puts Ingest under a mux. The mux redirects paths with a doubled slash before Ingest sees
-// them; First does not.
-func (in *Ingest) Routes(mux *http.ServeMux) {
-	mux.Handle("/v1/", in)
-	mux.Handle("/beacon/v1/", in)
-	mux.Handle("/pixel/v1/", in)
-	mux.Handle(pathConfig, in)
-	mux.Handle(pathConfig+"/", in)
-	mux.Handle(pathToken, in)
-}
-
 // First returns a handler that answers what is Ingest's and hands everything else to next. It
 // belongs in front of an http.ServeMux, which would redirect "//v1/batch", as an SDK asks whose
 // host was given with a slash, and so lose it.
