@@ -21,8 +21,8 @@ func alterStore(t *testing.T, w *world, old *log) {
 		"an entry removed":        `DELETE FROM ledger_entry WHERE leaf = 5`,
 		"a commitment changed":    `UPDATE ledger_hash SET commitment = zeroblob(32) WHERE leaf = 5`,
 		"a hash changed":          `UPDATE ledger_hash SET hashes = zeroblob(length(hashes)) WHERE leaf = 5`,
-		"some leaves removed":   `DELETE FROM ledger_hash WHERE leaf BETWEEN 40 AND 45`,
-		"leaves left off":       `DELETE FROM ledger_hash WHERE leaf > 400`,
+		"some leaves removed":     `DELETE FROM ledger_hash WHERE leaf BETWEEN 40 AND 45`,
+		"leaves left off":         `DELETE FROM ledger_hash WHERE leaf > 400`,
 		"two leaves swapped": `UPDATE ledger_hash SET leaf = -1 WHERE leaf = 5; UPDATE ledger_hash SET leaf = 5 WHERE leaf = 7; UPDATE ledger_hash SET leaf = 7 WHERE leaf = -1;
 			UPDATE ledger_entry SET leaf = -1 WHERE leaf = 5; UPDATE ledger_entry SET leaf = 5 WHERE leaf = 7; UPDATE ledger_entry SET leaf = 7 WHERE leaf = -1`,
 		"the newest leaves removed": `DELETE FROM ledger_hash WHERE leaf >= 500; DELETE FROM ledger_entry WHERE leaf >= 500;
