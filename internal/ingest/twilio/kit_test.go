@@ -8,12 +8,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"domicile.dev/examples"
 	"domicile.dev/internal/ingest"
+	"domicile.dev/internal/ingest/ingesttest"
 	"domicile.dev/internal/ingest/twilio"
-	"domicile.dev/internal/programme"
 )
 
 const (
@@ -21,33 +19,8 @@ const (
 	jsonType = "application/json"
 )
 
-var received = time.Date(2026, 1, 6, 0, 0, 0, 0, time.UTC)
-
-type kinds map[string]*ingest.Kind
-
-func (k kinds) Kind(service, name string) *ingest.Kind { return k[service+"/"+name] }
-
-// env has the kinds of the example programme.
-func env(t testing.TB) ingest.Env {
-	t.Helper()
-	p, err := programme.Load(examples.Communications())
-	if err != nil {
-		t.Fatal(err)
-	}
-	k := kinds{}
-	for kind, fields := range p.KindRules() {
-		var rules []ingest.Rule
-		for _, f := range fields {
-			rules = append(rules, ingest.Rule{Path: f.Path, Category: f.Category, Owner: f.OwnerOrDefault(), Precise: p.PreciseLocation(f.Category)})
-		}
-		compiled, err := ingest.Compile(kind.Service, kind.Kind, rules)
-		if err != nil {
-			t.Fatal(err)
-		}
-		k[kind.Service+"/"+kind.Kind] = compiled
-	}
-	return ingest.Env{ReceivedAt: received, Kinds: k}
-}
+// What adapters' tests share. Webhooks are written down at greater length here than ingesttest does.
+var received, env, data = ingesttest.Received, ingesttest.Env, ingesttest.Data
 
 // fixture returns the content type and body of a file of testdata.
 func fixture(t testing.TB, name string) (contentType string, body []byte) {
@@ -115,21 +88,6 @@ func describe(t testing.TB, b *ingest.Batch, i int) kept {
 		k.Parts = append(k.Parts, fmt.Sprintf("%s %s: %s", f.Owner, f.Category, strings.Join(names, " ")))
 	}
 	return k
-}
-
-// data returns the content of an event as it was kept.
-func data(t testing.TB, e *ingest.Event) map[string]any {
-	t.Helper()
-	var parts [][]byte
-	for _, f := range e.Fragments {
-		parts = append(parts, f.JSON)
-	}
-	merged, err := ingest.Merge(parts)
-	var v map[string]any
-	if err != nil || json.Unmarshal(merged, &v) != nil {
-		t.Fatalf("%s: %v", merged, err)
-	}
-	return v
 }
 
 func decode(t testing.TB, e ingest.Env, contentType string, body string) *ingest.Batch {
