@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"domicile.dev/internal/ingest"
 	"domicile.dev/internal/ingest/ingesttest"
