@@ -23,6 +23,9 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
+	if tools, err := filepath.Abs("../.tools/bin"); err == nil { // where scripts/setup puts a newer Node.js
+		_ = os.Setenv("PATH", tools+string(os.PathListSeparator)+os.Getenv("PATH"))
+	}
 	exe = filepath.Join(dir, "domicile")
 	build := exec.Command("go", "build", "-o", exe, "../cmd/domicile")
 	if os.Getenv("DOMICILE_RACE") == "1" {
