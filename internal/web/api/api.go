@@ -78,6 +78,7 @@ func New(s Service, accounts *tenant.Service, opt Options) (*API, error) {
 	a.addAccounts()
 	a.addMoves()
 	a.addKeys()
+	a.describeIngest()
 	return a, a.addDocument()
 }
 

@@ -62,7 +62,7 @@ func (a *API) addDocument() error {
 	doc := a.huma.OpenAPI()
 	problemSchema := doc.Components.Schemas.Schema(reflect.TypeFor[guard.Problem](), true, "Problem")
 	for _, op := range operations(doc) {
-		if op.Method == http.MethodPost {
+		if op.Method == http.MethodPost && !slices.Contains(op.Tags, tagSend) {
 			op.Parameters = append(op.Parameters, &huma.Param{Name: "Idempotency-Key", In: "header",
 				Description: "same key, same answer, for 24 hours", Schema: &huma.Schema{Type: huma.TypeString, MinLength: ptr(1), MaxLength: ptr(maxKeyBytes)}})
 		}

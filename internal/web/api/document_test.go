@@ -22,6 +22,7 @@ type document struct {
 			Required bool
 			Schema   map[string]any
 		}
+		Tags        []string
 		RequestBody *struct {
 			Required bool
 			Content  map[string]any
@@ -125,6 +126,9 @@ func TestDocumentAndHandlersAreInStep(t *testing.T) {
 	n := 0
 	for path, item := range d.Paths {
 		for method, op := range item {
+			if slices.Contains(op.Tags, "Sending") { // TestHowToSendIsDocumented
+				continue
+			}
 			n++
 			all, known := examples[op.OperationID]
 			if !known {

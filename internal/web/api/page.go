@@ -93,7 +93,9 @@ func pageOperationOf(op *huma.Operation) pageOperation {
 	}
 	if op.RequestBody != nil {
 		o.BodyRequired = op.RequestBody.Required
-		_, o.Body = typeOf(op.RequestBody.Content["application/json"].Schema)
+		if json := op.RequestBody.Content["application/json"]; json != nil {
+			_, o.Body = typeOf(json.Schema)
+		}
 	}
 	for _, status := range slices.Sorted(maps.Keys(op.Responses)) {
 		for _, mediaType := range slices.Sorted(maps.Keys(op.Responses[status].Content)) {
