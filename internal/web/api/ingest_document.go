@@ -77,7 +77,6 @@ func (a *API) describeOnly(o operation) *huma.Operation {
 	o.withDefaults()
 	doc := a.huma.OpenAPI()
 	op := o.describe(doc.Components.Schemas)
-	op.Errors = o.errors
 	op.Security = []map[string][]string{{sourceScheme: {}}, {writeScheme: {}}}
 	doc.AddOperation(op)
 	return op

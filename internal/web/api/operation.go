@@ -106,7 +106,7 @@ func (o *operation) describe(schemas huma.Registry) *huma.Operation {
 // head is what raw and typed operations have in common.
 func (o *operation) head() *huma.Operation {
 	return &huma.Operation{OperationID: o.id, Method: o.method, Path: o.path, Tags: []string{o.tag}, Summary: o.summary, Description: o.doc,
-		DefaultStatus: o.status, Security: []map[string][]string{{securityScheme: {}}},
+		Errors: o.errors, DefaultStatus: o.status, Security: []map[string][]string{{securityScheme: {}}},
 		MaxBodyBytes: o.maxBody + 1, BodyReadTimeout: -1} // the router limits the body, the server the time
 }
 
