@@ -39,6 +39,7 @@ type commands struct {
 	Stats    statsCmd    `cmd:"" help:"Count what came in, by service, kind and outcome." group:"look"`
 	Refusals refusalsCmd `cmd:"" help:"List what was refused, by reason and path, without values." group:"look"`
 
+	Drift      driftCmd      `cmd:"" help:"Compare what a region does with what its published notice says; exit 3 when they differ." group:"look"`
 	Violations violationsCmd `cmd:"" help:"List what tracking plans did not have, and where it might belong, without values." group:"look"`
 
 	Version versionCmd `cmd:"" help:"Print the version." group:"look"`

@@ -210,13 +210,15 @@ func (n *Node) serveWeb(r *rules, opt Options) error {
 	if err != nil {
 		return fmt.Errorf("derive the key of idempotency digests: %w", err)
 	}
+	w := &watch{n: n, published: func() *programme.Programme { return r.p }}
 	if n.api, err = api.New(n.Plane, n.Tenants, api.Options{Region: n.Config.Region, Programme: r.Hash, Version: opt.Version,
-		DB: n.db, Answers: sqlstore.Idempotency{}, Secret: answers, Moves: n.Plane}); err != nil {
+		DB: n.db, Answers: sqlstore.Idempotency{}, Secret: answers, Moves: n.Plane, Drift: w}); err != nil {
 		return fmt.Errorf("make the API: %w", err)
 	}
 	n.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	n.metrics.MustRegister(n.Plane.Collectors()...)
 	n.metrics.MustRegister(ledgerMetrics(n.Ledger)...)
+	n.metrics.MustRegister(w)
 	pages, err := centre.New(r.p, opt.Notices, n.Config.URL)
 	if err != nil {
 		return fmt.Errorf("render the privacy centre: %w", err)

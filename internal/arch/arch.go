@@ -39,6 +39,8 @@ var Levels = map[string]int{
 
 	"internal/plane": 5, // ingest, read, erase, export: one file each
 
+	"internal/drift": 6, // what a region does that its published notice doesn't say
+
 	"internal/config":             8, // a node's configuration
 	"internal/ingest/cloudevents": 8, // adapters and keyrings import only the port they implement
 	"internal/ingest/native":      8,

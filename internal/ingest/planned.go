@@ -115,13 +115,7 @@ func (b *Batch) judge(e *Event, root int) (at int, reason, path string) {
 
 // mask masks a path as Path does, but for numbers: it has no places in lists, so they are names.
 func (b *Batch) mask(e *Event, path string) string {
-	names := strings.Split(path, ".")
-	for i, name := range names {
-		if (b.Words == nil || !b.Words(name)) && !e.Kind.Knows(name) && !placeWord(name) {
-			names[i] = "*"
-		}
-	}
-	return short(strings.Join(names, "."))
+	return MaskNames(path, func(name string) bool { return b.Words != nil && b.Words(name) || e.Kind.Knows(name) })
 }
 
 // maxPathBytes bounds the paths of findings, which a store has in an index.

@@ -134,6 +134,7 @@ func (p *Plane) commitGroup(ops []*op) (err error) {
 	if err != nil {
 		p.people.clear() // the group may be durable all the same, and then somebody may be gone
 		clear(p.flags)
+		clear(p.unmapped)
 		return err
 	}
 	durable = true
@@ -180,6 +181,8 @@ type group struct {
 	counts    map[countKey]int64
 	refused   map[refusalKey]int64
 	found     map[findingKey]int64
+	collected map[collectedKey]int64
+	unmapped  map[unmappedKey]*Unmapped
 	met       []metPerson     // whom slow events named, for the cache
 	destroyed []vault.Wrapped // keys that must leave this node's memory
 }
@@ -290,6 +293,9 @@ func (g *group) countAll() error {
 		}
 	}
 	if err := g.countFound(); err != nil {
+		return err
+	}
+	if err := g.countCollected(); err != nil {
 		return err
 	}
 	g.changes = g.p.Changes.ChangeSeq(g.tx)

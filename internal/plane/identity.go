@@ -396,6 +396,9 @@ func (g *group) append(ops []*ingestOp) error {
 				o.outcome.accepted++
 				g.count(o, e.ev, "accepted", "")
 				g.note(o, e.ev)
+				if err := g.collect(o, e); err != nil {
+					return err
+				}
 				if err := g.wantMedia(o, e); err != nil {
 					return err
 				}

@@ -54,6 +54,12 @@ type StatStore interface {
 	AddViolations(tx store.Tx, found []Violation) error
 	// Violations returns the latest first.
 	Violations(tx store.Tx, tenant uint32, limit int) ([]Violation, error)
+	AddCollected(tx store.Tx, all []Collected) error
+	AddUnmapped(tx store.Tx, all []Unmapped) error
+	Collected(tx store.Tx, tenant uint32) ([]Collected, error)
+	// Unmapped returns the latest first.
+	Unmapped(tx store.Tx, tenant uint32) ([]Unmapped, error)
+	UnmappedDigests(tx store.Tx, tenant uint32, source string, each func([16]byte)) error
 	// OldestRemains is when the longest erased person was erased whose sealed remains are not
 	// yet compacted away, in Unix milliseconds; 0 when there are none.
 	OldestRemains(tx store.Tx, tenant uint32) (int64, error)
@@ -123,9 +129,11 @@ type Plane struct {
 	closing chan struct{}
 	changes int64                // the last change seen; the committer's own
 	flags   map[uint32]MoveFlags // what moves left, by tenant; the committer's own
-	reindex chan struct{}        // wakes Reindex
-	metrics *metrics
-	node    string // in leases
+	// unmapped are digests of paths that no kind maps, by source; the committer's own.
+	unmapped map[sourceKey]map[[16]byte]struct{}
+	reindex  chan struct{} // wakes Reindex
+	metrics  *metrics
+	node     string // in leases
 
 	binders sync.Map // tenant id → *seal.Binder
 	names   sync.Map // tenant number → tenant id
@@ -163,7 +171,7 @@ func New(parts Parts, opt Options) *Plane {
 		opt.Now = time.Now
 	}
 	p := &Plane{Parts: parts, opt: opt, people: newPeople(opt.People), now: opt.Now, log: opt.Log,
-		flags: map[uint32]MoveFlags{}, queue: make(chan *op, opt.Queue), stopped: make(chan struct{}), closing: make(chan struct{}), reindex: make(chan struct{}, 1),
+		flags: map[uint32]MoveFlags{}, unmapped: map[sourceKey]map[[16]byte]struct{}{}, queue: make(chan *op, opt.Queue), stopped: make(chan struct{}), closing: make(chan struct{}), reindex: make(chan struct{}, 1),
 		uploads: make(chan struct{}, opt.Uploads)}
 	p.metrics, p.node = newMetrics(p), id.New("node", 8)
 	go p.commitLoop()

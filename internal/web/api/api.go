@@ -35,6 +35,8 @@ type Options struct {
 	Secret  []byte
 	// Moves moves people between regions. Default: nobody moves.
 	Moves Moves
+	// Drift compares what runs with what is published. Default: nobody does.
+	Drift Drift
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 }
@@ -75,6 +77,7 @@ func New(s Service, accounts *tenant.Service, opt Options) (*API, error) {
 	a.addIdentifiers()
 	a.addLooks()
 	a.addViolations()
+	a.addDrift()
 	a.addAccounts()
 	a.addMoves()
 	a.addKeys()
