@@ -7,10 +7,10 @@ import (
 // maxUnmapped bounds the paths that Unmapped gives of one fragment.
 const maxUnmapped = 32
 
-// Unmapped calls each with the path of every member of a fragment of what is unclassified that no
-// rule of the kind leads to: dotted names, of which the last is the first that the kind doesn't know.
-// What is below it isn't looked into, and what a rule does map is passed over, since a plan set that
-// aside. A path can hold personal data, since names are the client's to choose.
+// Unmapped calls each with the paths of what is in a fragment of what is unclassified: dotted names, of
+// which the last is the first that no rule of the kind has. What is below it isn't looked into. Where a
+// rule does map what is there, a plan set it aside, and the path is one name longer than the rule's.
+// A path can hold personal data, since names are the client's to choose.
 func (k *Kind) Unmapped(fragment []byte, each func(path string)) {
 	n := 0
 	k.unmapped(fragment, 0, 0, "", func(path string) {
@@ -27,24 +27,33 @@ func (k *Kind) unmapped(src []byte, at int, here int32, path string, each func(s
 			return end, err
 		}
 		name, _ := scan.Unquote(nil, raw)
-		b := &k.branches[here]
-		to := b.lead(name)
+		to := k.branches[here].lead(name)
 		full := string(name)
 		if path != "" {
 			full = path + "." + full
 		}
+		inside := to != 0 && src[at] == '{'
 		switch {
-		case to == 0 && b.part == 0:
+		case inside && (len(k.branches[to].table) > 0 || k.branches[to].any != 0):
+			k.unmapped(src, at, to, full, each)
+		case inside:
+			members(src, at, full, each)
+		default:
 			each(full)
-		case to == 0: // inherits a category
-		case len(k.branches[to].table) > 0 || k.branches[to].any != 0:
-			if src[at] == '{' {
-				k.unmapped(src, at, to, full, each)
-			} else if k.branches[to].part == 0 { // where the kind has an object, there is none
-				each(full)
-			}
 		}
 		return end, nil
+	})
+}
+
+// members calls each with the paths of an object's members.
+func members(src []byte, at int, path string, each func(string)) {
+	_, _ = scan.EachMember(src, at, func(raw []byte, at int) (int, error) {
+		end, err := scan.Skip(src, at)
+		if err == nil {
+			name, _ := scan.Unquote(nil, raw)
+			each(path + "." + string(name))
+		}
+		return end, err
 	})
 }
 
