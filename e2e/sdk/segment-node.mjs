@@ -1,11 +1,11 @@
 // Sends the six calls of @segment/analytics-node, as its documentation shows them, to the host
-// and with the write key given in the environment, and prints what it was told of each delivery.
+// and with the write key given in the environment, the track call with CONTEXT beside its own, and prints what it was told of each delivery.
 import { createRequire } from 'node:module'
 
 const require = createRequire(new URL('../../web/package.json', import.meta.url))
 const { Analytics } = require('@segment/analytics-node')
 
-const { HOST, WRITE_KEY, PERSON } = process.env
+const { HOST, WRITE_KEY, PERSON, CONTEXT = '{}' } = process.env
 const analytics = new Analytics({ writeKey: WRITE_KEY, host: HOST, flushAt: 3, maxRetries: 3 })
 const failures = []
 analytics.on('error', (e) => failures.push(`${e.code} ${e.reason?.message ?? e.reason ?? ''}`))
@@ -13,7 +13,7 @@ analytics.on('error', (e) => failures.push(`${e.code} ${e.reason?.message ?? e.r
 const userId = `sdk-${PERSON}`
 const anonymousId = `anon-${PERSON}`
 const calls = [
-  ['track', { anonymousId, event: 'Viewed', properties: { plan: 'pro', seats: 3 } }],
+  ['track', { anonymousId, event: 'Viewed', properties: { plan: 'pro', seats: 3 }, context: JSON.parse(CONTEXT) }],
   ['identify', { userId, anonymousId, traits: { email: `${PERSON}@sdk.example`, firstName: 'Aoife', address: { city: 'Dublin' } } }],
   ['page', { userId, name: 'Privacy', category: 'Docs', properties: { url: 'https://example.com/privacy' } }],
   ['screen', { userId, name: 'Settings', properties: { tab: 'data' } }],

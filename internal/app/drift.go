@@ -80,7 +80,7 @@ func observe(o *drift.Observed, tenantID string, all []plane.Collected, unmapped
 }
 
 // driftAge is how old the metric may be: nobody scrapes a region's tables faster.
-const driftAge = 15 * time.Second
+const driftAge = 5 * time.Second
 
 var driftDesc = prometheus.NewDesc("domicile_drift_findings", "What the region does and its published notice doesn't say, by code. 0 is what it should be.", []string{"code"}, nil)
 
