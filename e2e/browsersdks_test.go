@@ -107,6 +107,7 @@ func browserAndRudderSDKs(t *testing.T) {
 	if n := accepted(t, us1); n != 0 {
 		t.Errorf("us1 accepted %d", n)
 	}
+	w.declaresAll(t)
 }
 
 // rudderNode sends with rudder-sdk-node, to the right region and to the wrong one.

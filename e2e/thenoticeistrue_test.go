@@ -8,7 +8,7 @@ import (
 
 type finding struct {
 	Code, Flow, Service, Kind, Path, Category, Recipient, Country, Says string
-	Count                                                              int
+	Count                                                               int
 }
 
 // drift runs `domicile drift`, whose exit code says whether there is any.
@@ -68,4 +68,12 @@ func TestTheNoticeIsTrue(t *testing.T) {
 			})
 		})
 	})
+}
+
+// declaresAll holds that what the published clients send by themselves is declared by the example.
+func (w *world) declaresAll(t *testing.T) {
+	t.Helper()
+	for _, f := range w.drift(t, "ie1") {
+		t.Errorf("%s/%s %s: %s", f.Service, f.Kind, f.Path, f.Says)
+	}
 }
