@@ -40,6 +40,12 @@ var Levels = map[string]int{
 	"internal/plane": 5, // ingest, read, erase, export: one file each
 
 	"internal/drift": 6, // what a region does that its published notice doesn't say
+	"internal/flow":  5, // outbound streams; port of their connectors
+
+	"internal/flow/wire": 6, // how connectors speak HTTP
+
+	"internal/flow/objects": 8, // connectors import only the port they implement
+	"internal/flow/webhook": 8,
 
 	"internal/config":             8, // a node's configuration
 	"internal/ingest/cloudevents": 8, // adapters and keyrings import only the port they implement
@@ -73,6 +79,7 @@ var Levels = map[string]int{
 	"testkit/keys":                        12, // public vectors, read without our own code
 	"testkit/blob":                        12,
 	"testkit/seal":                        12,
+	"internal/flow/flowtest":              6, // the contract of connectors, a suite
 	"internal/media/mediatest":            4, // the suite that both stores of blobs pass
 	"internal/ingest/ingesttest":          2, // what tests of adapters share
 	"internal/ingest/segment/segmenttest": 8, // requests as SDKs send them
@@ -85,6 +92,7 @@ var TestOnly = map[string]bool{
 	"bench":                           true,
 	"e2e":                             true,
 	"internal/arch":                   true,
+	"internal/flow/flowtest":          true,
 	"internal/media/mediatest":        true,
 	"internal/store/storetest":        true,
 	"internal/store/storetest/pgtest": true,
