@@ -45,6 +45,7 @@ var Levels = map[string]int{
 	"internal/flow/wire": 6, // how connectors speak HTTP
 
 	"internal/flow/objects": 8, // connectors import only the port they implement
+	"internal/flow/region":  8,
 	"internal/flow/webhook": 8,
 
 	"internal/config":             8, // a node's configuration
