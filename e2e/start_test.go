@@ -113,7 +113,7 @@ func TestRefusesToStart(t *testing.T) {
 	refuses("a data folder in use", 1, "open", []string{"up", "--dir", w.dir, "--listen", first})
 	refuses("a port in use", 1, "port", []string{"up", "--dir", t.TempDir(), "--listen", strings.TrimPrefix(ie1.URL, "http://")})
 	refuses("no address", 2, "host:port", []string{"up", "--dir", t.TempDir(), "--listen", "nowhere"})
-	refuses("flows, which aren't there yet", 2, "flow", []string{"up", "--dir", t.TempDir(), "--listen", first, "--destination", "x=http://localhost"})
+	refuses("a recipient that isn't declared", 2, "recipient", []string{"up", "--dir", t.TempDir(), "--listen", first, "--destination", "x=http://localhost"})
 	refuses("no such programme", 2, "programme", []string{"up", "--dir", t.TempDir(), "--listen", first, "--programme", "nowhere"})
 	refuses("a store that isn't there", 1, "store", []string{"up", "--dir", t.TempDir(), "--listen", first, "--store", "postgres://x@127.0.0.1:9/postgres?sslmode=disable"})
 	refuses("no configuration", 2, "configuration", []string{"serve", "--config", "nowhere.yaml"})

@@ -22,15 +22,11 @@ type upCmd struct {
 	Listen      string   `default:"127.0.0.1:8080" help:"Address of the first region; the others take the next ports." placeholder:"HOST:PORT"`
 	Programme   string   `help:"Folder of the programme. Default: the embedded example." placeholder:"DIR"`
 	Store       string   `help:"A PostgreSQL server, one database for each region. Default: embedded stores." placeholder:"URL"`
-	Destination []string `help:"Point a recipient's flows at a URL." placeholder:"RECIPIENT=URL"`
+	Destination []string `help:"Point a recipient's flows at a URL: a webhook, file:///folder or s3://bucket." sep:"none" placeholder:"RECIPIENT=URL"`
 	Demo        bool     `help:"Keep a modest stream of made-up people flowing."`
 }
 
 func (c *upCmd) Run(e *env) error {
-	if len(c.Destination) > 0 {
-		return fault.New(fault.Invalid, "up.no_flows", "there are no flows yet, so no recipient can be pointed at a URL").
-			WithHint("leave --destination out")
-	}
 	p, err := loadProgramme(c.Programme)
 	if err != nil {
 		return err
@@ -48,7 +44,7 @@ func (c *upCmd) Run(e *env) error {
 		return fault.New(fault.Invalid, "up.dir", "can't make the folder %s", c.Dir).WithHint("give another with --dir").Because(err)
 	}
 	up, err := app.StartUp(e.ctx, app.UpOptions{Dir: c.Dir, Listen: c.Listen, Store: c.Store, Programme: p, Notices: archive,
-		Log: newLog(e, ""), Version: version()})
+		Destinations: c.Destination, Log: newLog(e, ""), Version: version()})
 	if err != nil {
 		return err
 	}
@@ -74,6 +70,9 @@ func (c *upCmd) tell(e *env, up *app.Up) {
 	}
 	_ = w.Flush()
 	_, _ = fmt.Fprintf(e.out, "\nready; credentials are in %s, programme %s\n", file, up.File.Programme)
+	for _, d := range up.File.Destinations {
+		_, _ = fmt.Fprintf(e.out, "flows to %s go to %s\n", d.Recipient, d.URL)
+	}
 	if c.Store != "" {
 		_, _ = fmt.Fprintln(e.err, "note: one PostgreSQL server for all regions is for trying: they share its write-ahead log")
 	}

@@ -92,6 +92,9 @@ func Open(ctx context.Context, c *config.Node, opt Options) (n *Node, err error)
 		return nil, fault.New(fault.Invalid, "config.region", "the programme declares no region %s", c.Region).
 			WithHint("declare it under regions, or start this node for a region that is declared: domicile programme show")
 	}
+	if err := checkDestinations(ctx, c.Destinations, opt.Programme); err != nil {
+		return nil, err
+	}
 	n = &Node{Config: c, log: opt.Log.With("region", c.Region), metrics: prometheus.NewRegistry()}
 	defer func() {
 		if err != nil {

@@ -36,8 +36,10 @@ type UpOptions struct {
 	Store     string // "" or postgres://…, one server with a database for each region
 	Programme *programme.Programme
 	Notices   []*programme.Programme // other versions for the privacy centre
-	Log       *slog.Logger
-	Version   string
+	// Destinations are recipients' addresses, "RECIPIENT=URL" each.
+	Destinations []string
+	Log          *slog.Logger
+	Version      string
 }
 
 // UpFile is up.json: where everything is, and the credentials to use it.
@@ -46,6 +48,8 @@ type UpFile struct {
 	Programme string     `json:"programme"`
 	Regions   []UpRegion `json:"regions"`
 	Staff     []struct{} `json:"staff"` // nobody signs in yet
+	// Destinations are the recipients that were pointed somewhere.
+	Destinations []UpDestination `json:"destinations,omitempty"`
 }
 
 // UpRegion is one region of up.json.
@@ -117,9 +121,16 @@ func StartUp(ctx context.Context, o UpOptions) (up *Up, err error) {
 			up = nil
 		}
 	}()
+	var to map[string]config.Destination
+	if up.File.Destinations, to, err = upDestinations(ctx, o.Destinations, readUpDestinations(o.Dir), o.Programme); err != nil {
+		return up, err
+	}
 	configs, err := up.listen(ctx, o)
 	if err != nil {
 		return up, err
+	}
+	for _, c := range configs {
+		c.Destinations = to
 	}
 	keys := make([]vault.Keyring, len(configs))
 	for i, c := range configs {

@@ -42,6 +42,8 @@ type Node struct {
 	Blobs Blobs `yaml:"blobs"`
 	// Fetch says for which sources the recordings and attachments that lie at the vendor are got.
 	Fetch Fetch `yaml:"fetch"`
+	// Destinations are where recipients take their deliveries, by the recipient's id in the programme.
+	Destinations map[string]Destination `yaml:"destinations"`
 	// TLS holds the certificate; files are read again when they change.
 	TLS *TLS `yaml:"tls"`
 	// Peers are the other regions, by id.
@@ -199,6 +201,10 @@ func Load(path string) (*Node, error) {
 	if dir, ok := strings.CutPrefix(n.Blobs.Store, "file:"); ok && dir != "" && !filepath.IsAbs(dir) {
 		n.Blobs.Store = "file:" + filepath.Join(base, dir)
 	}
+	for recipient, d := range n.Destinations {
+		d.relative(base)
+		n.Destinations[recipient] = d
+	}
 	if err := n.Check(); err != nil {
 		if f, ok := fault.As(err); ok {
 			f.Public = path + ": " + f.Public
@@ -246,6 +252,7 @@ func (n *Node) Check() error {
 	}
 	n.Blobs.check(bad)
 	n.Fetch.check(n.Region, bad)
+	n.checkDestinations(bad)
 	for region, p := range n.Peers {
 		if u, err := url.Parse(p.URL); err != nil || u.Host == "" {
 			bad("peers."+region+".url", "give the region's address")
