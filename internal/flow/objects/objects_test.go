@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -285,7 +286,7 @@ func TestBucketOfAServer(t *testing.T) {
 		proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(to)
 			r.Out.Host = r.In.Host // it is signed
-		}, ErrorLog: nil}
+		}, ErrorLog: log.New(io.Discard, "", 0)}
 		return inBucket(t, flowtest.NewServer(t, proxy, nil), at, "", objects.Options{})
 	})
 }
