@@ -142,7 +142,9 @@ func TestAnotherRegionTakesADelivery(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var got struct{ Records []struct{ Data json.RawMessage } }
+		var got struct {
+			Records []struct{ Data json.RawMessage }
+		}
 		err = json.NewDecoder(res.Body).Decode(&got)
 		_ = res.Body.Close()
 		if err != nil || len(got.Records) != 1 || !strings.Contains(string(got.Records[0].Data), flowtest.Canary) {
