@@ -168,6 +168,11 @@ func (e *Engine) judge(pl *plan, asked *Question, s *seen) *Decision {
 		d.Reasons = []Reason{{Effect: Denies, Code: "flow.undeclared", Says: "what is not declared is denied", Policy: "undeclared"}}
 		return d
 	}
+	if s.Unread != "" {
+		d.Recipient, d.Purpose = asked.Recipient, asked.Purpose
+		d.Reasons = []Reason{{Effect: Denies, Code: "register.unread", Says: "nothing is decided on a register that can't be read", Seen: s.Unread, Policy: "register"}}
+		return d
+	}
 	q := *asked
 	fill(&q, pl)
 	d.Recipient, d.Purpose, d.Basis = q.Recipient, q.Purpose, pl.basis

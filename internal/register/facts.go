@@ -28,6 +28,7 @@ type Facts struct {
 	Tenants map[string]Tenant
 	Paused  map[string]Fact // flow
 	Version string
+	Unread  string // as Register's
 }
 
 // Tenant is what the register says of a customer on a day.
@@ -86,7 +87,7 @@ func (r *Register) At(day programme.Day) *Facts {
 	if r == nil {
 		return f
 	}
-	f.Version = r.Version
+	f.Version, f.Unread = r.Version, r.Unread
 	f.checks(r.Checks)
 	f.contracts(r.Contracts)
 	f.assessments(r.Assessments)

@@ -1,11 +1,6 @@
 package register
 
-import (
-	"crypto/sha256"
-	"encoding/hex"
-
-	"domicile.dev/internal/programme"
-)
+import "domicile.dev/internal/programme"
 
 // Parse reads a register, strictly. The error is programme.Faults.
 func Parse(file string, src []byte) (*Register, error) {
@@ -15,8 +10,7 @@ func Parse(file string, src []byte) (*Register, error) {
 	if err := doc.Err(); err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(src)
-	r.Version = "sha256:" + hex.EncodeToString(sum[:])
+	r.seal()
 	return r, nil
 }
 

@@ -1,8 +1,8 @@
 // Package register holds what was observed on a day: look-ups in directories, assessments, contracts
 // in force, objections, enablements, pins. A programme declares; a register has seen.
 //
-// It is a value and a strict YAML loader. Where a node keeps its register is not this package's
-// concern.
+// It is a value with a strict YAML loader, and the Service that keeps it in a region's store, where
+// each fact is a row that is never changed.
 //
 // Format: docs/formats/register.md, version 1.
 package register
@@ -14,8 +14,10 @@ const Format = "domicile.register/v1"
 
 // Register is a set of dated facts. Entities are named by their registered names, exactly.
 type Register struct {
-	// Version is "sha256:" and the hex of the SHA-256 over the bytes that were read.
+	// Version is "sha256:" and the hex of the SHA-256 over the facts in canonical form.
 	Version string `yaml:"-"`
+	// Unread says why the facts couldn't be read, "" when they were: then everything is denied.
+	Unread string `yaml:"-"`
 
 	Format       string        `yaml:"format" is:"required;const=domicile.register/v1" doc:"The version of this format."`
 	Checks       []Check       `yaml:"checks" doc:"Look-ups in public directories. The last one about an entity and row counts."`
