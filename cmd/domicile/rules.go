@@ -106,24 +106,7 @@ func (r *rules) beside(suffix string) (names []string, err error) {
 
 // engine compiles them, with mechanisms or rules of law struck.
 func (r *rules) engine(without []string) (*decision.Engine, error) {
-	var ids, mechanisms []string
-	for _, w := range without {
-		if r.p.Mechanism(w) != nil {
-			mechanisms = append(mechanisms, w)
-		} else {
-			ids = append(ids, w)
-		}
-	}
-	book := r.book
-	if len(ids) > 0 {
-		struck, unknown := book.Without(ids...)
-		if len(unknown) > 0 {
-			return nil, fault.New(fault.Invalid, "plan.unknown_mechanism", "%s is no mechanism of the programme and no rule of a law", unknown[0]).
-				WithHint("domicile programme compile names the rules; eu-us-dpf is one")
-		}
-		book = struck
-	}
-	return decision.New(r.p, book, r.reg, r.policies, mechanisms...), nil
+	return decision.NewWithout(r.p, r.book, r.reg, r.policies, without)
 }
 
 // onDay is noon UTC of the day, now when there is none.

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -44,7 +46,7 @@ func (c *upCmd) Run(e *env) error {
 		return fault.New(fault.Invalid, "up.dir", "can't make the folder %s", c.Dir).WithHint("give another with --dir").Because(err)
 	}
 	up, err := app.StartUp(e.ctx, app.UpOptions{Dir: c.Dir, Listen: c.Listen, Store: c.Store, Programme: p, Notices: archive,
-		Destinations: c.Destination, Log: newLog(e, ""), Version: version()})
+		Folder: programmeFolder(c.Programme), Destinations: c.Destination, Log: newLog(e, ""), Version: version()})
 	if err != nil {
 		return err
 	}
@@ -72,6 +74,9 @@ func (c *upCmd) tell(e *env, up *app.Up) {
 	_, _ = fmt.Fprintf(e.out, "\nready; credentials are in %s, programme %s\n", file, up.File.Programme)
 	for _, d := range up.File.Destinations {
 		_, _ = fmt.Fprintf(e.out, "flows to %s go to %s\n", d.Recipient, d.URL)
+	}
+	if n := slices.Max(slices.Collect(maps.Values(up.Assumed))); n > 0 {
+		_, _ = fmt.Fprintf(e.err, "note: nobody observed the %d facts that each register begins with; they are assumed, for trying: domicile register list\n", n)
 	}
 	if c.Store != "" {
 		_, _ = fmt.Fprintln(e.err, "note: one PostgreSQL server for all regions is for trying: they share its write-ahead log")
@@ -101,22 +106,26 @@ func (c *serveCmd) Run(e *env) error {
 		archive = append(archive, old)
 	}
 	boundMemory()
-	return app.ServeNode(e.ctx, n, app.Options{Programme: p, Notices: archive, Log: newLog(e, n.LogLevel), Version: version(), OTLP: n.OTLP},
+	return app.ServeNode(e.ctx, n, app.Options{Programme: p, Folder: programmeFolder(n.Programme), Notices: archive, Log: newLog(e, n.LogLevel), Version: version(), OTLP: n.OTLP},
 		func(addr string) { _, _ = fmt.Fprintf(e.err, "region %s answers on %s\n", n.Region, addr) })
 }
 
 // loadProgramme loads the programme of a folder, or the example.
 func loadProgramme(dir string) (*programme.Programme, error) {
-	var from fs.FS = examples.Communications()
-	if dir != "" {
-		from = os.DirFS(dir)
-	}
-	p, err := programme.Load(from)
+	p, err := programme.Load(programmeFolder(dir))
 	if err != nil {
 		return nil, &exitError{code: exitWrong, err: fault.New(fault.Invalid, "programme.invalid", "the programme has faults:\n%s", err.Error()).
 			WithHint("domicile programme check shows them one by one")}
 	}
 	return p, nil
+}
+
+// programmeFolder is where the programme of a folder lies, the example's when dir is "".
+func programmeFolder(dir string) fs.FS {
+	if dir == "" {
+		return examples.Communications()
+	}
+	return os.DirFS(dir)
 }
 
 func newLog(e *env, level string) *slog.Logger {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -24,6 +25,7 @@ import (
 	"domicile.dev/internal/plane"
 	"domicile.dev/internal/programme"
 	"domicile.dev/internal/record"
+	"domicile.dev/internal/register"
 	"domicile.dev/internal/store"
 	"domicile.dev/internal/store/postgres"
 	"domicile.dev/internal/store/sqlite"
@@ -57,6 +59,9 @@ type Node struct {
 	sinkFile *os.File
 	rules    *rules
 
+	register  *register.Service
+	decisions *decisions
+
 	cancel  context.CancelFunc
 	workers sync.WaitGroup
 }
@@ -64,6 +69,9 @@ type Node struct {
 // Options are what a node gets besides its configuration.
 type Options struct {
 	Programme *programme.Programme
+	// Folder is where the programme lies, with laws and policies of the operator's beside it. Default:
+	// nothing is beside it.
+	Folder fs.FS
 	// Notices are programmes whose notices the privacy centre keeps as other versions.
 	Notices []*programme.Programme
 	Log     *slog.Logger
@@ -134,6 +142,10 @@ func Open(ctx context.Context, c *config.Node, opt Options) (n *Node, err error)
 	}
 	if n.Tenants, err = tenant.Open(ctx, n.db, sqlstore.Tenants{}, enterer{n.Ledger}, tenant.Options{Region: c.Region, Peers: urls,
 		Adapters: adapters(), Service: n.rules.serviceFor, Keys: n.vault, Secret: checkSecret, OperatorToken: n.Operator, Log: n.log}); err != nil {
+		return n, err
+	}
+	n.register = register.Open(n.db, sqlstore.Registers{}, enterer{n.Ledger}, register.Options{Log: n.log})
+	if n.decisions, err = openDecisions(opt.Programme, opt.Folder, n.register, n.Tenants); err != nil {
 		return n, err
 	}
 	if err := n.openBlobs(ctx); err != nil {
@@ -238,7 +250,7 @@ func (n *Node) serveWeb(r *rules, opt Options) error {
 func (n *Node) startWorkers() {
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel = cancel
-	for _, run := range []func(context.Context){n.vault.Run, n.records.Run, n.Ledger.Run, n.Tenants.Run, n.api.Run, n.Plane.Sweep, n.Plane.Reindex, n.Plane.RunFetch, n.tellMoves} {
+	for _, run := range []func(context.Context){n.vault.Run, n.records.Run, n.Ledger.Run, n.Tenants.Run, n.register.Run, n.api.Run, n.Plane.Sweep, n.Plane.Reindex, n.Plane.RunFetch, n.tellMoves} {
 		n.workers.Add(1)
 		go func() {
 			defer n.workers.Done()

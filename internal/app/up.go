@@ -35,6 +35,7 @@ type UpOptions struct {
 	Listen    string // host:port of the first region
 	Store     string // "" or postgres://…, one server with a database for each region
 	Programme *programme.Programme
+	Folder    fs.FS                  // where the programme lies; its register is noted at the first start, as assumed
 	Notices   []*programme.Programme // other versions for the privacy centre
 	// Destinations are recipients' addresses, "RECIPIENT=URL" each.
 	Destinations []string
@@ -82,6 +83,9 @@ func (s UpSource) key() string { return s.WriteKey + s.Token }
 type Up struct {
 	File  UpFile
 	Nodes []*Node
+	// Assumed is how many facts of the programme's folder each region's register was given at its first
+	// start; 0 when it had been given them before.
+	Assumed map[string]int
 
 	listeners []net.Listener
 	log       *slog.Logger
@@ -114,7 +118,7 @@ func UpSourceNames() (names []string) {
 // StartUp opens three nodes on consecutive ports and writes up.json when all are ready. A start on
 // the same Dir keeps its data, keys and credentials.
 func StartUp(ctx context.Context, o UpOptions) (up *Up, err error) {
-	up = &Up{log: o.Log, File: UpFile{Version: 1, Programme: o.Programme.Hash, Staff: []struct{}{}}}
+	up = &Up{log: o.Log, Assumed: map[string]int{}, File: UpFile{Version: 1, Programme: o.Programme.Hash, Staff: []struct{}{}}}
 	defer func() {
 		if err != nil {
 			up.close()
@@ -141,13 +145,20 @@ func StartUp(ctx context.Context, o UpOptions) (up *Up, err error) {
 	if err := introduce(ctx, configs, keys); err != nil {
 		return up, err
 	}
+	assumed, err := besideRegister(o.Folder)
+	if err != nil {
+		return up, err
+	}
 	before := readUpFile(filepath.Join(o.Dir, "up.json"))
 	for i, c := range configs {
-		n, err := Open(ctx, c, Options{Programme: o.Programme, Notices: o.Notices, Log: o.Log, Version: o.Version, Keys: keys[i]})
+		n, err := Open(ctx, c, Options{Programme: o.Programme, Folder: o.Folder, Notices: o.Notices, Log: o.Log, Version: o.Version, Keys: keys[i]})
 		if err != nil {
 			return up, fmt.Errorf("open region %s: %w", c.Region, err)
 		}
 		up.Nodes = append(up.Nodes, n)
+		if up.Assumed[c.Region], err = n.register.Stamp(ctx, assumed); err != nil {
+			return up, fmt.Errorf("note what is assumed in region %s: %w", c.Region, err)
+		}
 		r, err := furnish(ctx, n, before[c.Region])
 		if err != nil {
 			return up, fmt.Errorf("furnish region %s: %w", c.Region, err)

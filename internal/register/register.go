@@ -12,6 +12,9 @@ import "domicile.dev/internal/programme"
 // Format is the version of the format, the value of the key `format`.
 const Format = "domicile.register/v1"
 
+// Suffix ends the names of registers in a programme's folder.
+const Suffix = ".register.yaml"
+
 // Register is a set of dated facts. Entities are named by their registered names, exactly.
 type Register struct {
 	// Version is "sha256:" and the hex of the SHA-256 over the facts in canonical form.

@@ -182,6 +182,9 @@ func (s *Service) CallerByToken(token string) (*Caller, error) {
 	return c.caller, nil
 }
 
+// Version grows with every change of a tenant that this node knows of.
+func (s *Service) Version() int64 { return s.index.seen() }
+
 // Tenant returns a tenant by its id, from memory.
 func (s *Service) Tenant(id string) (Tenant, error) {
 	a, ok := s.index.account(id)
