@@ -109,6 +109,15 @@ func (d *decisions) Without(without []string) (*decision.Engine, error) {
 	return decision.NewWithout(d.p, d.book, d.pinned(now.Register), d.policies, without)
 }
 
+// due returns what lapses within so many days of today, what has lapsed first.
+func (d *decisions) due(ctx context.Context, within int) ([]register.Due, error) {
+	now, err := d.facts.Current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return now.Register.At(programme.DayOf(time.Now())).Due(within, decision.MaxAge(d.book)), nil
+}
+
 // besideRegister returns the facts of the registers in a programme's folder; nil without one.
 func besideRegister(folder fs.FS) (lines []register.Line, err error) {
 	if folder == nil {

@@ -7,6 +7,9 @@
 package decision
 
 import (
+	"errors"
+	"slices"
+
 	"domicile.dev/internal/programme"
 )
 
@@ -29,6 +32,16 @@ func (f Form) String() string { return formNames[f] }
 
 // MarshalText gives the form its name in JSON.
 func (f Form) MarshalText() ([]byte, error) { return []byte(formNames[f]), nil }
+
+// UnmarshalText reads a form's name.
+func (f *Form) UnmarshalText(b []byte) error {
+	i := slices.Index(formNames[:], string(b))
+	if i < 0 {
+		return errors.New("no form has that name")
+	}
+	*f = Form(i)
+	return nil
+}
 
 // ParseForm returns the form with that name.
 func ParseForm(s string) (Form, bool) {

@@ -16,6 +16,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"domicile.dev/internal/fault"
+	"domicile.dev/internal/register"
 	"domicile.dev/internal/store"
 	"domicile.dev/internal/tenant"
 	"domicile.dev/internal/web/guard"
@@ -37,6 +38,9 @@ type Options struct {
 	Moves Moves
 	// Drift compares what runs with what is published. Default: nobody does.
 	Drift Drift
+	// Register keeps what was observed, Decider decides by it. Default: there are no such calls.
+	Register *register.Service
+	Decider  Decider
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 }
@@ -82,6 +86,7 @@ func New(s Service, accounts *tenant.Service, opt Options) (*API, error) {
 	a.addMoves()
 	a.addKeys()
 	a.describeIngest()
+	a.addRegister()
 	return a, a.addDocument()
 }
 

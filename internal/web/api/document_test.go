@@ -105,13 +105,19 @@ func calls(w *world, tenantSource string) map[string][][2]string {
 		"rotate-token":     {{"/api/v1/tenants/acme/tokens/-:rotate", `{"grace_seconds":60}`}},
 		"get-keys":         {{"/api/v1/keys", ""}},
 		"rotate-index-key": {{"/api/v1/keys:rotate-index", ""}},
+		"list-facts":       {{"/api/v1/register", ""}, {"/api/v1/register?kind=pauses&history=true&limit=5", ""}},
+		"add-facts":        {{"/api/v1/register", `{"facts":[{"kind":"pauses","fact":{"flow":"home","reason":"an incident","from":"2026-01-01"}}]}`}},
+		"list-due":         {{"/api/v1/register/due", ""}, {"/api/v1/register/due?within=3", ""}},
+		"decide":           {{"/api/v1/decide", `{"flow":"no_such","kind":"track"}`}, {"/api/v1/decide", `{"flow":"no_such","kind":"track","at":"2026-01-01","origins":["DE"],"states":["restricted"]}`}},
+		"list-volumes":     {{"/api/v1/volumes?days=7", ""}},
+		"strike-fact":      {}, // needs an id, see TestATenantsOwnFacts
 		"disable-token":    {}, // needs an id, see TestTokensAreTheOperators
 		"enable-token":     {},
 	}
 }
 
 // forOperator says that an operation is the operator's.
-var forOperator = regexp.MustCompile(`-(tenants?|tokens?|keys?)$`)
+var forOperator = regexp.MustCompile(`-(tenants?|tokens?|keys?|facts?|due)$`)
 
 func TestDocumentAndHandlersAreInStep(t *testing.T) {
 	w := newWorld(t)
@@ -183,7 +189,7 @@ func checkParameters(t *testing.T, w *world, id, method string, all [][2]string,
 		return
 	}
 	path, _, _ := strings.Cut(all[0][0], "?")
-	samples := map[string]string{"limit": "5", "since": "2026-01-01T00:00:00Z", "purpose": "consent", "format": "zip", "n": "2"}
+	samples := map[string]string{"limit": "5", "since": "2026-01-01T00:00:00Z", "purpose": "consent", "format": "zip", "n": "2", "days": "2", "within": "2", "kind": "pauses", "history": "true", "after": "1"}
 	for _, item := range d.Paths {
 		op := item["get"]
 		if op.OperationID != id {

@@ -22,6 +22,7 @@ import (
 	"domicile.dev/internal/ledger"
 	"domicile.dev/internal/media"
 	dataplane "domicile.dev/internal/plane"
+	"domicile.dev/internal/register"
 	"domicile.dev/internal/seal"
 	"domicile.dev/internal/store"
 	"domicile.dev/internal/store/sqlite"
@@ -270,8 +271,9 @@ func handler(t testing.TB, p api.Service, moves api.Moves, log io.Writer, clock 
 	if err != nil {
 		t.Fatal(err)
 	}
+	facts := register.Open(db, sqlstore.Registers{}, noLedger{}, register.Options{Now: clock})
 	a, err := api.New(p, accounts, api.Options{Region: "ie1", Programme: func() string { return "sha256:00" }, DB: db, Answers: openAnswers,
-		Secret: bytes.Repeat([]byte{7}, 32), Moves: moves, Now: clock})
+		Secret: bytes.Repeat([]byte{7}, 32), Moves: moves, Now: clock, Register: facts, Decider: decider{facts}})
 	if err != nil {
 		t.Fatal(err)
 	}
