@@ -4,16 +4,20 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"text/tabwriter"
 
+	"domicile.dev/internal/client"
 	"domicile.dev/internal/decision"
 	"domicile.dev/internal/fault"
 )
 
-// decideCmd asks one question of a programme, without a node. It is about a made-up person, described
-// by flags: it takes no identifiers.
+// decideCmd asks one question: of a node with --up or DOMICILE_URL, by its programme and live register;
+// else of a programme. It is about a made-up person, described by flags, or about a subject of the node's.
 type decideCmd struct {
+	Up        string   `help:"Ask what domicile up started with --dir DIR, by its live register." placeholder:"DIR"`
+	Subject   string   `help:"Of a node: the person, sub_…, by what the region knows." placeholder:"ID"`
 	Programme string   `name:"programme" help:"The programme's folder; the built-in example when it is left out." placeholder:"DIR"`
 	Register  string   `help:"A register; the *.register.yaml in the programme's folder when it is left out." placeholder:"FILE"`
 	Flow      string   `required:"" help:"The declared flow." placeholder:"ID"`
@@ -37,30 +41,19 @@ type decideCmd struct {
 
 // Run prints the decision and exits 3 when it denies.
 func (c *decideCmd) Run(e *env) error {
-	r, err := openRules(c.Programme, c.Register)
+	a, err := c.ask()
 	if err != nil {
 		return err
 	}
-	engine, err := r.engine(c.Without)
+	var d *decision.Decision
+	if c.Up != "" || os.Getenv("DOMICILE_URL") != "" && c.Programme == "" && c.Register == "" {
+		d, err = c.ofNode(e, a)
+	} else {
+		d, err = c.ofProgramme(a)
+	}
 	if err != nil {
 		return err
 	}
-	at, err := onDay(c.At)
-	if err != nil {
-		return err
-	}
-	a := decision.Ask{Flow: c.Flow, Tenant: c.Tenant, Kind: c.Kind, Categories: c.Category, Origins: upper(c.Origin), Recipient: c.Recipient, Purpose: c.Purpose,
-		Region: c.Region, Form: c.Form, Case: c.Case, Unknown: c.Unknown, States: c.State, OptOuts: c.OptOut, Consents: c.Consent, Objects: c.Object}
-	if service, kind, ok := strings.Cut(c.Kind, "/"); ok {
-		a.Service, a.Kind = service, kind
-	}
-	for _, o := range a.Origins {
-		if len(o) != 2 && o != "EEA" {
-			return fault.New(fault.Invalid, "call.bad_country", "%s is no country", o).WithHint("write ISO 3166-1 alpha-2 codes, EU or EEA, such as --origin DE,GB")
-		}
-	}
-	q := a.Question(engine)
-	d := engine.Decide(&q, at)
 	if e.json {
 		err = printJSON(e.out, d)
 	} else {
@@ -70,6 +63,62 @@ func (c *decideCmd) Run(e *env) error {
 		err = &exitError{code: exitBad}
 	}
 	return err
+}
+
+// ofNode asks the node, as a tenant unless the question is about another.
+func (c *decideCmd) ofNode(e *env, a decision.Ask) (*decision.Decision, error) {
+	if c.Programme != "" || c.Register != "" {
+		return nil, fault.New(fault.Invalid, "call.invalid", "a node decides by its own programme and register").WithHint("leave --programme and --register out, or ask without a node")
+	}
+	n := node{Up: c.Up}
+	if c.Up != "" {
+		n.Region = c.Region
+	}
+	open := n.tenant
+	if c.Tenant != "" && c.Up != "" {
+		open = n.operator
+	}
+	cl, err := open()
+	if err != nil {
+		return nil, err
+	}
+	d, err := cl.Decide(e.ctx, client.Question{Ask: a, Without: c.Without, Subject: c.Subject, At: c.At})
+	return &d, err
+}
+
+// ofProgramme asks a folder, or the example.
+func (c *decideCmd) ofProgramme(a decision.Ask) (*decision.Decision, error) {
+	if c.Subject != "" {
+		return nil, fault.New(fault.Invalid, "call.invalid", "only a node knows its subjects").WithHint("give --up DIR, or set DOMICILE_URL and DOMICILE_TOKEN")
+	}
+	r, err := openRules(c.Programme, c.Register)
+	if err != nil {
+		return nil, err
+	}
+	engine, err := r.engine(c.Without)
+	if err != nil {
+		return nil, err
+	}
+	at, err := onDay(c.At)
+	if err != nil {
+		return nil, err
+	}
+	q := a.Question(engine)
+	return engine.Decide(&q, at), nil
+}
+
+func (c *decideCmd) ask() (decision.Ask, error) {
+	a := decision.Ask{Flow: c.Flow, Tenant: c.Tenant, Kind: c.Kind, Categories: c.Category, Origins: upper(c.Origin), Recipient: c.Recipient, Purpose: c.Purpose,
+		Region: c.Region, Form: c.Form, Case: c.Case, Unknown: c.Unknown, States: c.State, OptOuts: c.OptOut, Consents: c.Consent, Objects: c.Object}
+	if service, kind, ok := strings.Cut(c.Kind, "/"); ok {
+		a.Service, a.Kind = service, kind
+	}
+	for _, o := range a.Origins {
+		if len(o) != 2 && o != "EEA" {
+			return a, fault.New(fault.Invalid, "call.bad_country", "%s is no country", o).WithHint("write ISO 3166-1 alpha-2 codes, EU or EEA, such as --origin DE,GB")
+		}
+	}
+	return a, nil
 }
 
 func upper(all []string) (out []string) {

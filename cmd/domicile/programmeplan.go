@@ -16,6 +16,7 @@ type programmePlanCmd struct {
 	Without  []string `help:"As if these mechanisms or rules of law had been struck down, such as eu-us-dpf." placeholder:"ID"`
 	Register string   `help:"A register; the *.register.yaml in NEW, or else in OLD, when it is left out." placeholder:"FILE"`
 	At       string   `help:"The day; today when left out." placeholder:"YYYY-MM-DD"`
+	Up       string   `help:"Ask the regions of domicile up --dir DIR how much each flow would have carried in the last 30 days, and whose. DOMICILE_URL names one region." placeholder:"DIR"`
 }
 
 // planAnswer is what `programme plan --json` prints; it is a promise.
@@ -23,6 +24,7 @@ type planAnswer struct {
 	Stops   int               `json:"stops"`
 	Changes []decision.Change `json:"changes"`
 	Volumes string            `json:"volumes"`
+	Carried []carried         `json:"carried,omitempty"`
 	At      string            `json:"at"`
 	Old     string            `json:"old,omitempty"`
 	New     string            `json:"new"`
@@ -76,6 +78,9 @@ func (c *programmePlanCmd) Run(e *env) error {
 			answer.Stops++
 		}
 	}
+	if err := c.ask(e, r.p, &answer); err != nil {
+		return err
+	}
 	if e.json {
 		err = printJSON(e.out, answer)
 	} else {
@@ -108,6 +113,15 @@ func showPlan(w io.Writer, a *planAnswer) error {
 		}
 		for _, r := range c.Reasons {
 			fmt.Fprintf(w, "  %s: %s  %s\n", r.Code, says(r), strings.TrimSpace(r.At+" "+r.RuleAt))
+		}
+	}
+	if len(a.Carried) > 0 {
+		fmt.Fprintln(t, "\nFLOW\tTENANT\tRECORDS")
+		for _, x := range a.Carried {
+			fmt.Fprintf(t, "%s\t%s\t%d\n", x.Flow, x.Tenant, x.Records)
+		}
+		if err := t.Flush(); err != nil {
+			return err
 		}
 	}
 	_, err := fmt.Fprintf(w, "\n%s\n%s\n", tally(a.Changes), a.Volumes)

@@ -247,3 +247,27 @@ func (l Line) pretty() string {
 	b.WriteByte('}')
 	return b.String()
 }
+
+// Value reads the text of a key of a fact as the key's type: a list by commas, a truth value, or the
+// text itself, also where there is no such key.
+func Value(kind, key, text string) any {
+	list, ok := new(Register).list(kind)
+	if !ok {
+		return text
+	}
+	t := list.Type().Elem()
+	for i := range t.NumField() {
+		if t.Field(i).Tag.Get("yaml") != key {
+			continue
+		}
+		switch t.Field(i).Type.Kind() {
+		case reflect.Slice:
+			return strings.Split(text, ",")
+		case reflect.Bool:
+			if text == "true" || text == "false" {
+				return text == "true"
+			}
+		}
+	}
+	return text
+}

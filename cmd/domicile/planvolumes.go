@@ -1,0 +1,85 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"domicile.dev/internal/client"
+	"domicile.dev/internal/programme"
+)
+
+// planDays is how far back the volumes of a plan go.
+const planDays = 30
+
+// carried is how many records of a tenant a flow would have carried.
+type carried struct {
+	Flow    string `json:"flow"`
+	Tenant  string `json:"tenant"`
+	Records int64  `json:"records"`
+}
+
+// ask adds to a plan how much came in for each flow, and whose, where a region is named to ask.
+func (c *programmePlanCmd) ask(e *env, p *programme.Programme, a *planAnswer) error {
+	var regions []client.Volumes
+	switch {
+	case c.Up != "":
+		up, err := client.ReadUp(c.Up)
+		if err != nil {
+			return err
+		}
+		for _, r := range up.Regions {
+			cl, err := up.Operator(r, nil)
+			if err != nil {
+				return err
+			}
+			v, err := cl.Volumes(e.ctx, planDays)
+			if err != nil {
+				return err
+			}
+			regions = append(regions, v)
+		}
+	case os.Getenv("DOMICILE_URL") != "":
+		cl, err := (&node{}).tenant()
+		if err != nil {
+			return err
+		}
+		v, err := cl.Volumes(e.ctx, planDays)
+		if err != nil {
+			return err
+		}
+		regions = append(regions, v)
+	default:
+		return nil
+	}
+	var names []string
+	for _, v := range regions {
+		names = append(names, v.Region)
+		for i := range p.Flows {
+			if f := &p.Flows[i]; f.From == v.Region {
+				a.Carried = append(a.Carried, volumesOf(f, v)...)
+			}
+		}
+	}
+	slices.SortFunc(a.Carried, func(x, y carried) int {
+		return cmp.Or(strings.Compare(x.Flow, y.Flow), strings.Compare(x.Tenant, y.Tenant))
+	})
+	a.Volumes = fmt.Sprintf("records of the flows' kinds that came in during the last %d days, in %s", planDays, strings.Join(names, ", "))
+	return nil
+}
+
+// volumesOf counts what came in of a flow's kinds, for every tenant of the region.
+func volumesOf(f *programme.Flow, v client.Volumes) (all []carried) {
+	for _, t := range v.Tenants {
+		x := carried{Flow: f.ID, Tenant: t}
+		for _, n := range v.Volumes {
+			if n.Tenant == t && slices.Contains(f.Services, n.Service) && (len(f.Kinds) == 0 || slices.Contains(f.Kinds, n.Kind)) {
+				x.Records += n.Records
+			}
+		}
+		all = append(all, x)
+	}
+	return all
+}
