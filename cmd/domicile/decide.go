@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"text/tabwriter"
 
@@ -13,10 +12,11 @@ import (
 	"domicile.dev/internal/fault"
 )
 
-// decideCmd asks one question: of a node with --up or DOMICILE_URL, by its programme and live register;
+// decideCmd asks one question: of a node with --up or --live, by its programme and live register;
 // else of a programme. It is about a made-up person, described by flags, or about a subject of the node's.
 type decideCmd struct {
 	Up        string   `help:"Ask what domicile up started with --dir DIR, by its live register." placeholder:"DIR"`
+	Live      bool     `help:"Ask the node that DOMICILE_URL names, by its live register."`
 	Subject   string   `help:"Of a node: the person, sub_…, by what the region knows." placeholder:"ID"`
 	Programme string   `name:"programme" help:"The programme's folder; the built-in example when it is left out." placeholder:"DIR"`
 	Register  string   `help:"A register; the *.register.yaml in the programme's folder when it is left out." placeholder:"FILE"`
@@ -46,7 +46,7 @@ func (c *decideCmd) Run(e *env) error {
 		return err
 	}
 	var d *decision.Decision
-	if c.Up != "" || os.Getenv("DOMICILE_URL") != "" && c.Programme == "" && c.Register == "" {
+	if c.Up != "" || c.Live {
 		d, err = c.ofNode(e, a)
 	} else {
 		d, err = c.ofProgramme(a)
@@ -89,7 +89,7 @@ func (c *decideCmd) ofNode(e *env, a decision.Ask) (*decision.Decision, error) {
 // ofProgramme asks a folder, or the example.
 func (c *decideCmd) ofProgramme(a decision.Ask) (*decision.Decision, error) {
 	if c.Subject != "" {
-		return nil, fault.New(fault.Invalid, "call.invalid", "only a node knows its subjects").WithHint("give --up DIR, or set DOMICILE_URL and DOMICILE_TOKEN")
+		return nil, fault.New(fault.Invalid, "call.invalid", "only a node knows its subjects").WithHint("give --up DIR, or --live with DOMICILE_URL and DOMICILE_TOKEN")
 	}
 	r, err := openRules(c.Programme, c.Register)
 	if err != nil {

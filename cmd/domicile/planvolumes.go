@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -41,7 +40,7 @@ func (c *programmePlanCmd) ask(e *env, p *programme.Programme, a *planAnswer) er
 			}
 			regions = append(regions, v)
 		}
-	case os.Getenv("DOMICILE_URL") != "":
+	case c.Live:
 		cl, err := (&node{}).tenant()
 		if err != nil {
 			return err

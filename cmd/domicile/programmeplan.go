@@ -16,7 +16,8 @@ type programmePlanCmd struct {
 	Without  []string `help:"As if these mechanisms or rules of law had been struck down, such as eu-us-dpf." placeholder:"ID"`
 	Register string   `help:"A register; the *.register.yaml in NEW, or else in OLD, when it is left out." placeholder:"FILE"`
 	At       string   `help:"The day; today when left out." placeholder:"YYYY-MM-DD"`
-	Up       string   `help:"Ask the regions of domicile up --dir DIR how much each flow would have carried in the last 30 days, and whose. DOMICILE_URL names one region." placeholder:"DIR"`
+	Up       string   `help:"Ask the regions of domicile up --dir DIR how much each flow would have carried in the last 30 days, and whose." placeholder:"DIR"`
+	Live     bool     `help:"Ask the region that DOMICILE_URL names for that."`
 }
 
 // planAnswer is what `programme plan --json` prints; it is a promise.

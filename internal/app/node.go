@@ -235,6 +235,7 @@ func (n *Node) serveWeb(r *rules, opt Options) error {
 	n.metrics.MustRegister(n.Plane.Collectors()...)
 	n.metrics.MustRegister(ledgerMetrics(n.Ledger)...)
 	n.metrics.MustRegister(w)
+	n.metrics.MustRegister(dueMetric{n.decisions})
 	pages, err := centre.New(r.p, opt.Notices, n.Config.URL)
 	if err != nil {
 		return fmt.Errorf("render the privacy centre: %w", err)
