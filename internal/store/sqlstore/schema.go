@@ -40,8 +40,8 @@ func migrations() []migration {
 		{version: 6, name: "recordings and attachments", ddl: []string{mediaDDL}},
 		{version: 7, name: "settings of tenants", ddl: []string{tenantSettingsDDL}},
 		{version: 8, name: "people who move", ddl: []string{moveDDL}},
-		{version: 17, name: "what was collected, and what nothing maps", ddl: []string{collectionDDL}},
 		{version: 11, name: "the register", ddl: []string{registerDDL}},
+		{version: 17, name: "what was collected, and what nothing maps", ddl: []string{collectionDDL}},
 	}
 }
 
