@@ -193,3 +193,15 @@ func (p *Person) Subject(d *decision.Subject) {
 		}
 	}
 }
+
+// Latest returns when the person last spoke about a, 0 when never.
+func (p *Person) Latest(a About) (at int64) {
+	for i := range p.Members {
+		for j := range p.Members[i].Standing {
+			if s := &p.Members[i].Standing[j]; s.About == a {
+				at = max(at, s.NoAt, s.yesAt())
+			}
+		}
+	}
+	return at
+}

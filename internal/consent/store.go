@@ -30,6 +30,8 @@ type Store interface {
 	PutStandings(tx store.Tx, tenant uint32, all []Change) error
 	// Keep adds words to subjects' histories, the n-th to that of subjects[n].
 	Keep(tx store.Tx, tenant uint32, subjects []id.Subject, words []Word) error
+	// MarkSpoken notes that something was said for the given subjects.
+	MarkSpoken(tx store.Tx, keys []Key) error
 	// Words calls each for what the given subjects said, the newest by receipt first, limit at most for each.
 	Words(tx store.Tx, keys []Key, limit int, each func(i int, w Word)) error
 }

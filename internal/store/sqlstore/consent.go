@@ -111,6 +111,15 @@ func (Consents) Keep(tx store.Tx, tenant uint32, subjects []id.Subject, words []
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`, args)
 }
 
+// MarkSpoken implements consent.Store.
+func (Consents) MarkSpoken(tx store.Tx, keys []consent.Key) error {
+	args := make([][]any, len(keys))
+	for i := range keys {
+		args[i] = []any{uint32(subject.Spoken), keys[i].Tenant, keys[i].Subject[:]}
+	}
+	return conn(tx).ExecEach(`UPDATE subject SET state = state | $1 WHERE tenant = $2 AND subject = $3`, args)
+}
+
 // Words implements consent.Store.
 func (Consents) Words(tx store.Tx, keys []consent.Key, limit int, each func(int, consent.Word)) error {
 	args := consentArgs(keys)
