@@ -10,6 +10,7 @@ import (
 	"domicile.dev/internal/ingest"
 	"domicile.dev/internal/ledger"
 	"domicile.dev/internal/subject"
+	"domicile.dev/internal/tenant"
 	"domicile.dev/internal/term"
 )
 
@@ -24,10 +25,17 @@ type speech struct {
 
 // speeches makes them, and knows the last: most events of a batch say the same.
 type speeches struct {
-	choices []consent.Choice
+	choices func() []consent.Choice
 	last    *ingest.Choices
 	speech  *speech
 	made    bool
+}
+
+func (p *Plane) choicesOf(src *tenant.Source) []consent.Choice {
+	if p.Choices == nil {
+		return nil
+	}
+	return p.Choices(src)
 }
 
 var speechSeed = maphash.MakeSeed()
@@ -45,11 +53,11 @@ func (x *speeches) of(o *ingestOp, gpc bool, ev *ingest.Event) *speech {
 	var how string
 	if c := ev.Choices; c != nil {
 		s.role, s.act, how = c.Role, c.Act, c.How
-		for i := range x.choices {
-			yes, named := c.Says(x.choices[i].Category)
-			for _, about := range x.choices[i].About {
+		for _, choice := range x.choices() {
+			yes, named := c.Says(choice.Category)
+			for _, about := range choice.About {
 				if named {
-					s.words = append(s.words, wordOf(o, about, yes, c.Act, x.choices[i].Category, how))
+					s.words = append(s.words, wordOf(o, about, yes, c.Act, choice.Category, how))
 				}
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"domicile.dev/internal/consent"
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/id"
 	"domicile.dev/internal/ingest"
@@ -113,10 +114,7 @@ func (p *Plane) prepare(src *tenant.Source, b *ingest.Batch) *ingestOp {
 	blind, clients := blindUnder(o.index, src.TenantID), p.Vault.Clients(src.TenantID)
 	all := make([]said, 0, len(b.Events)) // one a Segment event
 	idents := make([]subject.Identifier, 0, 2*len(b.Events))
-	spoken := speeches{}
-	if p.Choices != nil {
-		spoken.choices = p.Choices(src)
-	}
+	spoken := speeches{choices: func() []consent.Choice { return p.choicesOf(src) }}
 	for i := range b.Events {
 		ev := &b.Events[i]
 		if ev.Refused != nil {
