@@ -40,7 +40,7 @@ const (
 // intake stands for the rooms behind Ingest: it knows the keys, and notes what it is given.
 type intake struct {
 	gpc bool // of the last batch
-	in *api.Ingest
+	in  *api.Ingest
 
 	mu      sync.Mutex
 	content string   // of the event last kept
