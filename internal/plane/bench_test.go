@@ -1,6 +1,7 @@
 package plane_test
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -192,4 +193,41 @@ func BenchmarkReindex(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "identifiers/s")
+}
+
+// BenchmarkIngestSaying is the load of BenchmarkIngest with a consent object in each event that says what
+// its person has said before.
+func BenchmarkIngestSaying(b *testing.B) {
+	w := newWorld(b, "")
+	w.rules = exampleRules(b)
+	w.close()
+	w.restart()
+	w.now = time.Now()
+	const people = 10_000
+	says := func(body []byte) []byte {
+		return bytes.ReplaceAll(body, []byte(`"library":{`), []byte(`"consent":{"categoryPreferences":{"Advertising":false,"Analytics":true}},"library":{`))
+	}
+	warm := segmenttest.New(1, people)
+	for range 3 * people / 100 {
+		w.send(w.src, "/v1/batch", string(says(warm.AppendBatch(nil, 100, ""))))
+	}
+	g := segmenttest.New(2, people)
+	bodies := make([][]byte, b.N)
+	for i := range bodies {
+		bodies[i] = says(g.AppendBatch(nil, 100, ""))
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	parallel(b.N, func(i int) {
+		batch, err := segment.Decode("/v1/batch", bodies[i], ingest.Env{ReceivedAt: w.now, Kinds: w.rules, Service: "cdp"})
+		if err != nil {
+			b.Error(err)
+			return
+		}
+		if r, err := w.Ingest(context.Background(), w.src, batch); err != nil || r.Accepted != 100 {
+			b.Errorf("%+v, %v", r, err)
+		}
+		batch.Release()
+	})
+	b.ReportMetric(float64(b.N*100)/b.Elapsed().Seconds(), "events/s")
 }
