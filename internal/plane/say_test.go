@@ -159,6 +159,44 @@ func TestAStrangerWithABrowsersKey(t *testing.T) {
 	})
 }
 
+// TestADeviceSpeaksForWhomAServerSaysItIsOf, also where the two were two people before.
+func TestADeviceSpeaksForWhomAServerSaysItIsOf(t *testing.T) {
+	eachStore(t, func(t *testing.T, w *world) {
+		w.send(w.web, "/v1/track", `{"anonymousId":"phone","messageId":"p1","event":"x"}`)
+		w.send(w.src, "/v1/identify", `{"userId":"u1","messageId":"p2","traits":{"email":"u@example.com"}}`)
+		s := w.find("user_id", "u1")
+		both := `"userId":"u1","anonymousId":"phone"`
+		w.send(w.web, "/v1/track", chose(both, bothYes))
+		w.wantSays("before a server said so", s, "")
+		w.send(w.src, "/v1/identify", `{"userId":"u1","anonymousId":"phone","messageId":"p3"}`)
+		w.now = w.now.Add(time.Minute)
+		for _, ids := range []string{`"anonymousId":"phone"`, both} {
+			w.send(w.web, "/v1/track", chose(ids, bothNo))
+			w.now = w.now.Add(time.Minute)
+			w.send(w.web, "/v1/track", chose(ids, bothYes))
+			if got := w.says(s); !strings.HasPrefix(got, allGiven) {
+				t.Errorf("%s: %s", ids, got)
+			}
+			w.now = w.now.Add(time.Minute)
+		}
+	})
+}
+
+// TestSeveralWordsInOneRequest: what one batch says of one person counts in its order of time, and what it
+// says of several is each one's own.
+func TestSeveralWordsInOneRequest(t *testing.T) {
+	eachStore(t, func(t *testing.T, w *world) {
+		at := func(body string, ago time.Duration) string {
+			return typed("track", strings.Replace(body, "{", `{"timestamp":"`+w.now.Add(-ago).UTC().Format(time.RFC3339Nano)+`",`, 1))
+		}
+		w.send(w.src, "/v1/batch", `{"batch":[`+at(chose(`"userId":"u1"`, bothYes), time.Minute)+`,`+at(event(`"userId":"u2"`, bothYes), time.Second)+`,`+
+			at(chose(`"userId":"u1"`, bothNo), time.Hour)+`,`+at(event(`"userId":"u3"`, bothNo), time.Second)+`]}`)
+		w.wantSays("chose no an hour ago and yes a minute ago", w.find("user_id", "u1"), "consent/ads=given consent/analytics=given opt_out/targeted_advertising=in")
+		w.wantSays("yes", w.find("user_id", "u2"), allGiven)
+		w.wantSays("no", w.find("user_id", "u3"), "consent/ads=refused consent/analytics=refused opt_out/targeted_advertising=out")
+	})
+}
+
 func TestAMergeTurnsNoNoIntoAYes(t *testing.T) {
 	eachStore(t, func(t *testing.T, w *world) {
 		w.send(w.src, "/v1/track", event(`"anonymousId":"a1"`, bothNo))
