@@ -12,12 +12,16 @@ import (
 	"time"
 
 	"domicile.dev/examples"
+	"domicile.dev/internal/consent"
 	"domicile.dev/internal/id"
 	"domicile.dev/internal/ingest"
 	"domicile.dev/internal/ingest/segment"
 	"domicile.dev/internal/ingest/segment/segmenttest"
 	"domicile.dev/internal/plane"
 	"domicile.dev/internal/programme"
+	"domicile.dev/internal/store"
+	"domicile.dev/internal/store/sqlstore"
+	"domicile.dev/internal/store/storetest/pgtest"
 )
 
 // exampleRules compiles the example programme's kinds.
@@ -230,4 +234,41 @@ func BenchmarkIngestSaying(b *testing.B) {
 		batch.Release()
 	})
 	b.ReportMetric(float64(b.N*100)/b.Elapsed().Seconds(), "events/s")
+}
+
+// BenchmarkOf asks what 1,000 people say, half of whom said something, as one batch of a flow does.
+func BenchmarkOf(b *testing.B) {
+	for _, engine := range []string{"sqlite", "postgres"} {
+		b.Run(engine, func(b *testing.B) {
+			url := ""
+			if engine == "postgres" {
+				url = pgtest.URL(b)
+			}
+			w := newWorld(b, url)
+			var people [][]id.Subject
+			for i := range 1000 {
+				user := strconv.Itoa(i)
+				if i%2 == 0 {
+					w.send(w.src, "/v1/track", event(`"userId":"`+user+`"`, bothNo))
+				} else {
+					w.send(w.src, "/v1/track", track(user, "m"+user, "x"))
+				}
+				people = append(people, []id.Subject{w.find("user_id", user)})
+			}
+			says := consent.New(sqlstore.Consents{})
+			b.ResetTimer()
+			for b.Loop() {
+				if err := w.db.View(context.Background(), func(tx store.Tx) error {
+					all, err := says.Of(tx, 1, people)
+					if err == nil && (len(all) != 1000 || all[0].OptOuts == 0 || all[1].OptOuts != 0) {
+						b.Fatal("not what they said")
+					}
+					return err
+				}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/person")
+		})
+	}
 }
