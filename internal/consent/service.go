@@ -18,37 +18,34 @@ func New(s Store) *Service { return &Service{store: s} }
 
 // Of returns what each of people has said as of tx, for decisions. A person is all subject ids that
 // are one, the head first; somebody without a subject left is erased, and somebody who is only on their
-// way here isn't known. It is one look-up for
-// all of them, and one more for those who ever said something.
+// way here isn't known. It is one query for all of them.
 func (s *Service) Of(tx store.Tx, tenant uint32, people [][]id.Subject) ([]decision.Subject, error) {
 	keys, whose := flatten(tenant, people)
 	out := make([]decision.Subject, len(people))
-	states := make([]State, len(keys))
-	left := make([]int, len(people))
-	err := s.store.States(tx, keys, func(i int, st State) {
-		states[i] = st
+	all := make([]Person, len(people))
+	last := -1
+	hidden := make([]bool, len(people))
+	err := s.store.StatesAndStandings(tx, keys, func(i int, st State, w *Standing) {
 		p := whose[i]
-		left[p]++
-		if st.Restricted {
-			out[p].States |= decision.Restricted
+		if i != last { // rows come in the order of keys
+			last = i
+			all[p].Members = append(all[p].Members, Member{Subject: keys[i].Subject})
+			hidden[p] = hidden[p] || st.Hidden
+			if st.Restricted {
+				out[p].States |= decision.Restricted
+			}
+		}
+		if w != nil {
+			m := &all[p].Members[len(all[p].Members)-1]
+			m.Standing = append(m.Standing, *w)
 		}
 	})
 	if err != nil {
-		return nil, fmt.Errorf("load people's states: %w", err)
+		return nil, fmt.Errorf("load what people say: %w", err)
 	}
-	all, err := s.load(tx, tenant, people, func(i int) bool { return states[i].Spoken })
-	if err != nil {
-		return nil, err
-	}
-	at := 0
 	for p := range people {
-		hidden := false
-		for range people[p] {
-			hidden = hidden || states[at].Hidden
-			at++
-		}
-		out[p].Known = !hidden && len(people[p]) > 0
-		if left[p] == 0 {
+		out[p].Known = !hidden[p] && len(people[p]) > 0
+		if len(all[p].Members) == 0 {
 			out[p].States |= decision.Erased
 			continue
 		}
@@ -59,7 +56,7 @@ func (s *Service) Of(tx store.Tx, tenant uint32, people [][]id.Subject) ([]decis
 
 // Person returns all that stands for the person, whose subjects are given, the head first.
 func (s *Service) Person(tx store.Tx, tenant uint32, subjects []id.Subject) (Person, error) {
-	all, err := s.load(tx, tenant, [][]id.Subject{subjects}, nil)
+	all, err := s.load(tx, tenant, [][]id.Subject{subjects})
 	if err != nil {
 		return Person{}, err
 	}
@@ -68,7 +65,7 @@ func (s *Service) Person(tx store.Tx, tenant uint32, subjects []id.Subject) (Per
 
 // People returns all that stands for several people.
 func (s *Service) People(tx store.Tx, tenant uint32, people [][]id.Subject) ([]Person, error) {
-	return s.load(tx, tenant, people, nil)
+	return s.load(tx, tenant, people)
 }
 
 // History returns what the person said, the newest first; limit bounds each subject's.
@@ -96,31 +93,19 @@ func (s *Service) Write(tx store.Tx, tenant uint32, changes []Change, subjects [
 	return nil
 }
 
-// load reads what stands for those subjects that spoken says have said something; nil: all of them.
-func (s *Service) load(tx store.Tx, tenant uint32, people [][]id.Subject, spoken func(i int) bool) ([]Person, error) {
-	keys, whose := flatten(tenant, people)
+// load reads what stands for people.
+func (s *Service) load(tx store.Tx, tenant uint32, people [][]id.Subject) ([]Person, error) {
+	keys, _ := flatten(tenant, people)
 	all := make([]Person, len(people))
-	var ask []Key
-	var at []*Member
+	at := make([]*Member, 0, len(keys))
 	for p := range people {
 		all[p].Members = make([]Member, len(people[p]))
-	}
-	nth := 0
-	for i, k := range keys {
-		if i > 0 && whose[i] != whose[i-1] {
-			nth = 0
-		}
-		m := &all[whose[i]].Members[nth]
-		m.Subject = k.Subject
-		nth++
-		if spoken == nil || spoken(i) {
-			ask, at = append(ask, k), append(at, m)
+		for i, subject := range people[p] {
+			all[p].Members[i].Subject = subject
+			at = append(at, &all[p].Members[i])
 		}
 	}
-	if len(ask) == 0 {
-		return all, nil
-	}
-	if err := s.store.Standings(tx, ask, func(i int, st Standing) { at[i].Standing = append(at[i].Standing, st) }); err != nil {
+	if err := s.store.Standings(tx, keys, func(i int, st Standing) { at[i].Standing = append(at[i].Standing, st) }); err != nil {
 		return nil, fmt.Errorf("load what people said: %w", err)
 	}
 	return all, nil

@@ -24,6 +24,10 @@ type State struct {
 type Store interface {
 	// States calls each for every given subject that exists, once; i is its place in keys.
 	States(tx store.Tx, keys []Key, each func(i int, s State)) error
+	// StatesAndStandings is States and Standings in one: each is called for every given subject that
+	// exists, once for each thing that stands for it, with its times alone, or with nil when nothing does. The
+	// calls come in the order of keys.
+	StatesAndStandings(tx store.Tx, keys []Key, each func(i int, s State, st *Standing)) error
 	// Standings calls each for everything that stands for the given subjects; i is their place in keys.
 	Standings(tx store.Tx, keys []Key, each func(i int, s Standing)) error
 	// PutStandings writes standings, in place of those of the same subject, thing and channel.

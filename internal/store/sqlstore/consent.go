@@ -74,6 +74,22 @@ func (Consents) States(tx store.Tx, keys []consent.Key, each func(int, consent.S
 		})
 }
 
+// StatesAndStandings implements consent.Store.
+func (Consents) StatesAndStandings(tx store.Tx, keys []consent.Key, each func(int, consent.State, *consent.Standing)) error {
+	return conn(tx).QueryEach(`SELECT s.state, w.about, w.channel, w.no_at, w.yes_at, w.told_at FROM subject s
+		LEFT JOIN standing w ON w.tenant = s.tenant AND w.subject = s.subject WHERE s.tenant = $1 AND s.subject = $2`, consentArgs(keys),
+		func(i int, r Row) error {
+			s := subject.State(r.Int(0))
+			st := consent.State{Restricted: s&subject.Restricted != 0, Hidden: s&subject.Arriving != 0, Spoken: s&subject.Spoken != 0}
+			if r.Null(1) {
+				each(i, st, nil)
+				return nil
+			}
+			each(i, st, &consent.Standing{About: consent.About(r.Text(1)), Channel: r.Text(2), NoAt: r.Int(3), YesAt: r.Int(4), ToldAt: r.Int(5)})
+			return nil
+		})
+}
+
 // Standings implements consent.Store.
 func (Consents) Standings(tx store.Tx, keys []consent.Key, each func(int, consent.Standing)) error {
 	return conn(tx).QueryEach(`SELECT about, channel, no_at, yes_at, told_at, no_word, how, source, text, received_at FROM standing
