@@ -25,6 +25,9 @@ type subjectCmd struct {
 	Release    releaseCmd    `cmd:"" help:"End a legal hold."`
 	Retire     retireCmd     `cmd:"" help:"Retire identifiers on stdin that the person gave up."`
 	Link       linkCmd       `cmd:"" help:"Give the person the identifiers on stdin."`
+	Consent    consentCmd    `cmd:"" help:"Keep that the person gave, refused or withdrew a consent."`
+	Object     objectCmd     `cmd:"" help:"Keep that the person objects to a purpose (GDPR art. 21)."`
+	Optout     optOutCmd     `cmd:"" help:"Keep that the person opts out."`
 	Move       moveCmd       `cmd:"" help:"Carry the person to another region."`
 }
 
@@ -95,6 +98,7 @@ func (c *showCmd) Run(e *env) error {
 	for _, ident := range s.Identifiers {
 		rows = append(rows, []string{ident.Type, ident.Value, identifierNote(ident)})
 	}
+	rows = append(rows, sayRows(s.Consents)...)
 	rows = append(rows, refusedRows(s)...)
 	rows = append(rows, traitRows(s)...)
 	for _, kind := range slices.Sorted(maps.Keys(s.Counts)) {

@@ -33,6 +33,7 @@ try {
   cdp.on('Network.requestWillBeSentExtraInfo', ({ requestId, headers }) => (of(requestId).headers = headers))
   cdp.on('Network.responseReceived', ({ requestId, response }) => (of(requestId).status = response.status))
   cdp.on('Network.loadingFailed', ({ requestId, errorText }) => (of(requestId).failed = errorText))
+  if (process.env.GPC) await page.setExtraHTTPHeaders({ 'Sec-GPC': '1' }) // Chromium has no such preference
   await page.goto(process.env.PAGE)
   await page.waitForFunction(() => window.finished !== undefined, null, { timeout: 15000 })
   result = await page.evaluate(() => window.finished)

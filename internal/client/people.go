@@ -30,6 +30,7 @@ type Subject struct {
 	States      []string          `json:"states"`
 	HoldUntil   *time.Time        `json:"hold_until,omitempty"`
 	Consents    []Consent         `json:"consents"`
+	Said        []Consent         `json:"said,omitempty"` // the newest first
 	Counts      map[string]int64  `json:"counts"`
 	CreatedAt   time.Time         `json:"created_at"`
 	Traits      *Traits           `json:"traits,omitempty"`
@@ -94,13 +95,6 @@ type IdentifierChange struct {
 	Subject string `json:"subject"`
 	Changed int    `json:"changed"`
 	Ledger  Ledger `json:"ledger"`
-}
-
-// Consent is a person's say on a purpose.
-type Consent struct {
-	Purpose string    `json:"purpose"`
-	Given   bool      `json:"given"`
-	At      time.Time `json:"at"`
 }
 
 // Record is one record as its tenant reads it.

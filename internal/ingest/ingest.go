@@ -68,6 +68,7 @@ type Event struct {
 	Things      []Thing    // what it is about, the closest first
 	Fragments   []Fragment // by ascending Slot, at least one
 	Slots       uint64     // set of the fragments' slots: with Kind it is the event's shape
+	Choices     *Choices   // what it says of consent; nil: nothing
 	Refused     *Refusal
 	Findings    []Finding // what was dropped or set aside, or made a plan refuse it; of a refused event too
 }
@@ -104,6 +105,7 @@ type Env struct {
 type Batch struct {
 	Events   []Event
 	WriteKey []byte // as far as the body named one
+	GPC      bool   // whoever sent it sends the Global Privacy Control signal along, and is the person
 
 	// Doc is the adapter's scratch: the event at hand. Words are the protocol's own names, which
 	// Path may show.
@@ -139,7 +141,7 @@ func (b *Batch) Release() {
 	clear(b.fragments)
 	b.Doc.Src, b.element.Src = nil, nil
 	b.Events, b.identifiers, b.fragments, b.arena = b.Events[:0], b.identifiers[:0], b.fragments[:0], b.arena[:0]
-	b.WriteKey, b.Words, b.own = nil, nil, 0
+	b.WriteKey, b.Words, b.own, b.GPC = nil, nil, 0, false
 	pool.Put(b)
 }
 

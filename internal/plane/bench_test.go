@@ -1,6 +1,7 @@
 package plane_test
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -11,12 +12,16 @@ import (
 	"time"
 
 	"domicile.dev/examples"
+	"domicile.dev/internal/consent"
 	"domicile.dev/internal/id"
 	"domicile.dev/internal/ingest"
 	"domicile.dev/internal/ingest/segment"
 	"domicile.dev/internal/ingest/segment/segmenttest"
 	"domicile.dev/internal/plane"
 	"domicile.dev/internal/programme"
+	"domicile.dev/internal/store"
+	"domicile.dev/internal/store/sqlstore"
+	"domicile.dev/internal/store/storetest/pgtest"
 )
 
 // exampleRules compiles the example programme's kinds.
@@ -192,4 +197,78 @@ func BenchmarkReindex(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "identifiers/s")
+}
+
+// BenchmarkIngestSaying is the load of BenchmarkIngest with a consent object in each event that says what
+// its person has said before.
+func BenchmarkIngestSaying(b *testing.B) {
+	w := newWorld(b, "")
+	w.rules = exampleRules(b)
+	w.close()
+	w.restart()
+	w.now = time.Now()
+	const people = 10_000
+	says := func(body []byte) []byte {
+		return bytes.ReplaceAll(body, []byte(`"library":{`), []byte(`"consent":{"categoryPreferences":{"Advertising":false,"Analytics":true}},"library":{`))
+	}
+	warm := segmenttest.New(1, people)
+	for range 3 * people / 100 {
+		w.send(w.src, "/v1/batch", string(says(warm.AppendBatch(nil, 100, ""))))
+	}
+	g := segmenttest.New(2, people)
+	bodies := make([][]byte, b.N)
+	for i := range bodies {
+		bodies[i] = says(g.AppendBatch(nil, 100, ""))
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	parallel(b.N, func(i int) {
+		batch, err := segment.Decode("/v1/batch", bodies[i], ingest.Env{ReceivedAt: w.now, Kinds: w.rules, Service: "cdp"})
+		if err != nil {
+			b.Error(err)
+			return
+		}
+		if r, err := w.Ingest(context.Background(), w.src, batch); err != nil || r.Accepted != 100 {
+			b.Errorf("%+v, %v", r, err)
+		}
+		batch.Release()
+	})
+	b.ReportMetric(float64(b.N*100)/b.Elapsed().Seconds(), "events/s")
+}
+
+// BenchmarkOf asks what 1,000 people say, half of whom said something, as one batch of a flow does.
+func BenchmarkOf(b *testing.B) {
+	for _, engine := range []string{"sqlite", "postgres"} {
+		b.Run(engine, func(b *testing.B) {
+			url := ""
+			if engine == "postgres" {
+				url = pgtest.URL(b)
+			}
+			w := newWorld(b, url)
+			var people [][]id.Subject
+			for i := range 1000 {
+				user := strconv.Itoa(i)
+				if i%2 == 0 {
+					w.send(w.src, "/v1/track", event(`"userId":"`+user+`"`, bothNo))
+				} else {
+					w.send(w.src, "/v1/track", track(user, "m"+user, "x"))
+				}
+				people = append(people, []id.Subject{w.find("user_id", user)})
+			}
+			says := consent.New(sqlstore.Consents{})
+			b.ResetTimer()
+			for b.Loop() {
+				if err := w.db.View(context.Background(), func(tx store.Tx) error {
+					all, err := says.Of(tx, 1, people)
+					if err == nil && (len(all) != 1000 || all[0].OptOuts == 0 || all[1].OptOuts != 0) {
+						b.Fatal("not what they said")
+					}
+					return err
+				}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/person")
+		})
+	}
 }

@@ -435,7 +435,7 @@ func (g *group) tombs(e *erasure, r Receipt) []*subject.Tomb {
 	for i, row := range e.rows {
 		tombs[i] = &subject.Tomb{Key: row.Key, Head: e.head.Subject, Receipt: r.Receipt, ErasedAt: r.ErasedAt.UnixMilli(),
 			UnrecoverableBy: r.UnrecoverableBy.UnixMilli(), Records: r.Records, Entry: r.Ledger.Entry, Index: r.Ledger.Index,
-			ReasonChunk: first.chunk, Reason: reason, Contested: (e.head.State|row.State)&subject.Contested != 0, HadState: (e.head.State|row.State)&(subject.Restricted|subject.Held) != 0}
+			ReasonChunk: first.chunk, Reason: reason, Contested: (e.head.State|row.State)&subject.Contested != 0, Spoken: (e.head.State|row.State)&subject.Spoken != 0, HadState: (e.head.State|row.State)&(subject.Restricted|subject.Held) != 0}
 	}
 	return tombs
 }

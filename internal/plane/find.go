@@ -86,6 +86,8 @@ type SubjectView struct {
 	CreatedAt   time.Time
 	Traits      *Traits // set by Profile alone
 	Refused     []RefusedLinkView
+	Says        []SayView // what the person says now
+	Said        []SayView // and said before, the newest first
 }
 
 // IdentifierView is one identifier of a person. Shared says that somebody else has it, too.
@@ -141,6 +143,9 @@ func (p *Plane) subjectView(tx store.Tx, c *tenant.Caller, pers *somebody) (v Su
 		return v, fmt.Errorf("count records: %w", err)
 	}
 	if v.Reasons, err = p.reasonsOf(tx, c, pers); err != nil {
+		return v, err
+	}
+	if v.Says, v.Said, err = p.saidOf(tx, c, pers); err != nil {
 		return v, err
 	}
 	if v.Identifiers, err = p.identifiersOf(tx, c, pers); err == nil {

@@ -19,11 +19,12 @@ import (
 	"domicile.dev/internal/vault"
 )
 
-// op is one thing to be committed. Exactly one of ingest, erase, state, hand, media and move is set.
+// op is one thing to be committed. Exactly one of ingest, erase, state, say, hand, media and move is set.
 type op struct {
 	ingest *ingestOp
 	erase  *eraseOp
 	state  *stateOp
+	say    *sayOp
 	media  *mediaOp
 	hand   *handOp
 	move   func(g *group) error // a step of a move, in a group of its own
@@ -183,6 +184,8 @@ type group struct {
 	found     map[findingKey]int64
 	collected map[collectedKey]int64
 	unmapped  map[unmappedKey]*Unmapped
+	speaking  []speaking      // events that say something of consent
+	spoken    []knownSpeech   // what people are then known to have said, for the cache
 	met       []metPerson     // whom slow events named, for the cache
 	destroyed []vault.Wrapped // keys that must leave this node's memory
 }
@@ -199,6 +202,7 @@ func (g *group) run() error {
 		{"look which index keys count", func() (err error) { g.index, err = g.p.Vault.IndexAt(g.tx); return err }},
 		{"erase", g.eraseAll},
 		{"change states", g.changeStates},
+		{"keep what people say", g.tellAll},
 		{"change identifiers", g.changeByHand},
 		{"move", g.moveAll},
 		{"ingest", g.ingestAll},
@@ -257,6 +261,11 @@ func (g *group) publish() {
 	for _, m := range g.met {
 		if !g.dead[m.key] {
 			p.people.put(g.seen, m.key, m.seal, m.trusted, m.idents...)
+		}
+	}
+	for _, k := range g.spoken {
+		if !g.dead[k.key] {
+			p.people.heard(k.key, k.digest)
 		}
 	}
 	p.Ledger.Committed()

@@ -122,6 +122,9 @@ func (g *group) ingestAll() error {
 	if err := g.append(ops); err != nil {
 		return err
 	}
+	if err := g.hear(); err != nil {
+		return err
+	}
 	return g.enterCollected(ops)
 }
 
@@ -398,6 +401,9 @@ func (g *group) append(ops []*ingestOp) error {
 				g.note(o, e.ev)
 				if err := g.collect(o, e); err != nil {
 					return err
+				}
+				if e.speech != nil {
+					g.listen(o, e)
 				}
 				if err := g.wantMedia(o, e); err != nil {
 					return err

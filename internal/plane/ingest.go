@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"domicile.dev/internal/consent"
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/id"
 	"domicile.dev/internal/ingest"
@@ -80,6 +81,7 @@ type prepared struct {
 	ev     *ingest.Event
 	key    [12]byte // blind client id; zero when the client gave none
 	says   []said
+	speech *speech // what it says of consent; nil: nothing
 	things []thing // what it is about, the closest first
 	// unnamed says that it is about somebody whom only its things tell; says is then made anew by each run.
 	unnamed bool
@@ -112,6 +114,7 @@ func (p *Plane) prepare(src *tenant.Source, b *ingest.Batch) *ingestOp {
 	blind, clients := blindUnder(o.index, src.TenantID), p.Vault.Clients(src.TenantID)
 	all := make([]said, 0, len(b.Events)) // one a Segment event
 	idents := make([]subject.Identifier, 0, 2*len(b.Events))
+	spoken := speeches{choices: func() []consent.Choice { return p.choicesOf(src) }}
 	for i := range b.Events {
 		ev := &b.Events[i]
 		if ev.Refused != nil {
@@ -173,6 +176,9 @@ func (p *Plane) prepare(src *tenant.Source, b *ingest.Batch) *ingestOp {
 		if len(e.says) == 0 && len(ev.Identifiers) > 0 && !onlyOwn(ev) {
 			o.refused = append(o.refused, ingest.Refusal{Index: ev.Index, Reason: "event.bad_identifier"})
 			continue
+		}
+		if p.says != nil {
+			e.speech = spoken.of(o, b.GPC && src.Trust == term.Public, ev)
 		}
 		e.things = p.thingsOf(src, ev)
 		e.unnamed = len(e.things) > 0 && len(e.says) == 0 && !ev.Owned()

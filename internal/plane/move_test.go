@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"domicile.dev/internal/consent"
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/id"
 	"domicile.dev/internal/ingest"
@@ -103,7 +104,10 @@ func settled(w *world) id.Subject {
 		w.send(w.src, "/v1/track", track("u1", fmt.Sprintf("t%d", i), "Paid"))
 	}
 	w.send(w.nat, "", oneLine(message("n-1", "+353831234567", "sender", "+353831234999", "recipient", "Hello")))
-	return w.find("user_id", "u1")
+	s := w.find("user_id", "u1")
+	w.tell(s, consent.Consent("ads"), consent.Given)
+	w.tell(s, consent.OptOut("marketing"), consent.Out)
+	return s
 }
 
 const settledRecords = 123
@@ -119,6 +123,10 @@ func atHome(t *testing.T, w, other *world) {
 		}
 	}
 	s := w.find("user_id", "u1")
+	w.wantSays("at home in "+w.region, s, "consent/ads=given opt_out/marketing=out")
+	if n := w.history(s); n != 2 {
+		t.Errorf("the history in %s has %d words, want 2", w.region, n)
+	}
 	for typ, value := range map[string]string{"email": "a@example.com", "anonymous_id": "n1", "phone": "+353831234567"} {
 		if got := w.find(typ, value); got != s {
 			t.Errorf("%s leads to %s in %s, want %s", typ, got, w.region, s)

@@ -186,13 +186,17 @@ func (g *group) settle(c *tenant.Caller, row *subject.Row, key *seal.Key, person
 		return head, err
 	}
 	var state subject.State
-	for bit, on := range map[subject.State]bool{subject.Trusted: person.Trusted, subject.Known: person.Known, subject.Public: person.Public, subject.Restricted: person.Restricted} {
+	for bit, on := range map[subject.State]bool{subject.Trusted: person.Trusted, subject.Known: person.Known, subject.Public: person.Public, subject.Restricted: person.Restricted,
+		subject.Spoken: len(person.Standings)+len(person.Words) > 0} {
 		if on {
 			state |= bit
 		}
 	}
 	who := graph.Arrive(row.Key, state, bindings)
 	if err := graph.Flush(g.tx, p.Subjects); err != nil {
+		return head, err
+	}
+	if err := g.unpackSaid(c, row.Subject, &person); err != nil {
 		return head, err
 	}
 	if why := person.Reasons["restricted"]; why != "" {

@@ -132,7 +132,7 @@ func (g *group) depart(c *tenant.Caller, m *Move, body *leavingBody, pers *someb
 	for i, r := range pers.rows {
 		tombs[i] = &subject.Tomb{Key: r.Key, Head: pers.head.Subject, ErasedAt: g.now.UnixMilli(), UnrecoverableBy: by.UnixMilli(), Records: ack.Records,
 			Entry: refs[0].Entry, Index: refs[0].Index, Contested: (pers.head.State|r.State)&subject.Contested != 0,
-			HadState: (pers.head.State|r.State)&(subject.Restricted|subject.Held) != 0, MovedTo: m.Peer, Move: m.ID}
+			Spoken: (pers.head.State|r.State)&subject.Spoken != 0, HadState: (pers.head.State|r.State)&(subject.Restricted|subject.Held) != 0, MovedTo: m.Peer, Move: m.ID}
 	}
 	if err := p.Subjects.Erase(g.tx, tombs); err != nil {
 		return Departed{}, fmt.Errorf("destroy keys: %w", err)

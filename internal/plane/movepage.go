@@ -210,6 +210,9 @@ func (p *Plane) personDoc(tx store.Tx, c *tenant.Caller, pers *somebody) ([]byte
 			doc.Reasons = map[string]string{"restricted": why}
 		}
 	}
+	if err := p.packSaid(tx, c, pers, &doc); err != nil {
+		return nil, err
+	}
 	doc.Sort()
 	return json.Marshal(doc)
 }

@@ -15,6 +15,20 @@ type person struct {
 	key     *seal.Key
 	trusted bool // a server source has spoken of them
 	gone    atomic.Bool
+	said    [4]atomic.Uint64 // digests of speeches that are known to be kept, the last of each slot; 0 is none
+}
+
+// heard says whether the person is known to have said that.
+func (p *person) heard(digest uint64) bool { return p.said[digest>>1&3].Load() == digest }
+
+// heard notes that the person of k, if they are known here, has said that.
+func (c *people) heard(k subject.Key, digest uint64) {
+	s := &c.subjects[k.Subject[0]&15]
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if p := s.m[k]; p != nil {
+		p.said[digest>>1&3].Store(digest)
+	}
 }
 
 // people caches whom an identifier names. It saves look-ups, never decides: every commit group

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"domicile.dev/internal/consent"
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/id"
 	"domicile.dev/internal/ingest"
@@ -18,6 +19,7 @@ import (
 	"domicile.dev/internal/seal"
 	"domicile.dev/internal/store"
 	"domicile.dev/internal/subject"
+	"domicile.dev/internal/tenant"
 	"domicile.dev/internal/term"
 	"domicile.dev/internal/vault"
 )
@@ -113,6 +115,12 @@ type Parts struct {
 	// Trust says how far a source's word goes, by its id. Nil: every source's word counts.
 	Trust func(source string) term.Trust
 	Moves MoveStore // nil: nobody moves
+	// Consents keeps what people say. Without it nothing is heard.
+	Consents consent.Store
+	// Choices returns what the categories of a source's consent objects stand for. Nil: they are content.
+	Choices func(*tenant.Source) []consent.Choice
+	// Purpose says whether the programme declares a purpose. Nil: any word is one.
+	Purpose func(id string) bool
 }
 
 // Plane is the data path of one region on one node. It is safe for concurrent use.
@@ -120,6 +128,7 @@ type Plane struct {
 	Parts
 	opt    Options
 	people *people
+	says   *consent.Service
 	now    func() time.Time
 	log    *slog.Logger
 
@@ -173,6 +182,9 @@ func New(parts Parts, opt Options) *Plane {
 	p := &Plane{Parts: parts, opt: opt, people: newPeople(opt.People), now: opt.Now, log: opt.Log,
 		flags: map[uint32]MoveFlags{}, unmapped: map[sourceKey]map[[16]byte]struct{}{}, queue: make(chan *op, opt.Queue), stopped: make(chan struct{}), closing: make(chan struct{}), reindex: make(chan struct{}, 1),
 		uploads: make(chan struct{}, opt.Uploads)}
+	if p.Consents != nil {
+		p.says = consent.New(p.Consents)
+	}
 	p.metrics, p.node = newMetrics(p), id.New("node", 8)
 	go p.commitLoop()
 	return p

@@ -87,6 +87,7 @@ type world struct {
 	src    *tenant.Source
 	web    *tenant.Source
 	nat    *tenant.Source
+	gpc    bool
 	page   int // Options.ReindexPage
 }
 
@@ -151,7 +152,7 @@ func (w *world) open(wrap func(store.DB) store.DB) {
 	}
 	w.Plane = plane.New(plane.Parts{Region: w.region, DB: w.db, Rules: w.rules, Vault: w.vault, Log: w.log, Ledger: w.led,
 		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{}, Moves: sqlstore.Moves{},
-		Media: sqlstore.Medias{}, Blobs: w.blobStore, Trust: trustOf}, plane.Options{Now: func() time.Time { return w.now }, ReindexPage: w.page, Fetcher: fetcher, MediaBytes: w.mediaBytes, Uploads: 4,
+		Media: sqlstore.Medias{}, Blobs: w.blobStore, Trust: trustOf, Consents: sqlstore.Consents{}, Choices: w.choices}, plane.Options{Now: func() time.Time { return w.now }, ReindexPage: w.page, Fetcher: fetcher, MediaBytes: w.mediaBytes, Uploads: 4,
 		URLs: map[string]string{"ie1": "https://ie1.example.com", "us1": "https://us1.example.com"},
 		Adapter: func(source string) string {
 			return map[string]string{w.src.ID: w.src.Adapter, w.web.ID: w.web.Adapter, w.nat.ID: w.nat.Adapter}[source]
@@ -199,6 +200,7 @@ func (w *world) trySend(src *tenant.Source, path, body string) (plane.Result, er
 		w.t.Fatalf("Decode: %v", err)
 	}
 	defer b.Release()
+	b.GPC = w.gpc
 	return w.Ingest(context.Background(), src, b)
 }
 

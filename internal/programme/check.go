@@ -19,6 +19,7 @@ func (d *decoder) check(p *Programme) {
 	d.checkKinds(p)
 	d.checkPlans(p)
 	d.checkPurposes(p)
+	d.checkConsents(p)
 	d.checkRecipients(p)
 	d.checkFlows(p)
 	d.checkRetention(p)

@@ -33,6 +33,7 @@ type Programme struct {
 	FieldSets      []FieldSet      `yaml:"field_sets" doc:"Field mappings that several kinds share."`
 	Kinds          []Kind          `yaml:"kinds" doc:"How the records of each kind split into categories."`
 	Plans          []Plan          `yaml:"plans" doc:"Tracking plans: what some sources may send."`
+	Consents       []Consent       `yaml:"consents" doc:"What the categories of sources' consent objects, keywords and unsubscribes stand for."`
 	Purposes       []Purpose       `yaml:"purposes" is:"required" doc:"Why data is processed."`
 	Recipients     []Recipient     `yaml:"recipients" doc:"Who gets data: the classes that the notice names, and each sub-processor, partner or entity in them."`
 	Flows          []Flow          `yaml:"flows" doc:"Declared, running streams. What is not declared is denied."`

@@ -79,6 +79,7 @@ type Tomb struct {
 	Reason          []byte   // sealed, nil when none was given
 	CompactedAt     int64    // 0 while sealed remains are in the log
 	Contested       bool     // links were refused, so there are some to delete; not stored
+	Spoken          bool     // there are words to delete; not stored
 	HadState        bool     // a state was in force, so there may be reasons to delete; not stored
 	MovedTo, Move   string   // the region that the person moved to, and the move; "" when they were erased
 }

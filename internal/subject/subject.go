@@ -49,6 +49,9 @@ const (
 	// Arriving says that the subject is on its way from another region, where it is still at home:
 	// nothing here finds, reads or changes it.
 	Arriving
+	// Spoken says that the person said something of what may be done with their data; internal/consent
+	// keeps it.
+	Spoken
 )
 
 // Names returns the states that a tenant is shown, in a fixed order.

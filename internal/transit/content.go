@@ -57,6 +57,9 @@ type Person struct {
 	Restricted  bool              `json:"restricted,omitempty"`
 	Reasons     map[string]string `json:"reasons,omitempty"` // by state
 	Identifiers []Identifier      `json:"identifiers"`
+
+	Standings []Standing `json:"standings,omitempty"` // what stands of what they said
+	Words     []Word     `json:"words,omitempty"`     // their history, MaxWords at most
 }
 
 // Identifier is one identifier of the person, canonical.
@@ -80,6 +83,7 @@ func (p *Person) Sort() {
 		return a.Type == b.Type && a.Value == b.Value && a.Claimed == b.Claimed && a.Solo == b.Solo && (a.RetiredAt != 0) == (b.RetiredAt != 0)
 	})
 	slices.Sort(p.Members)
+	sortSaid(p)
 }
 
 func boolCompare(a, b bool) int {
@@ -173,6 +177,9 @@ func DecodePerson(b []byte) (p Person, err error) {
 			i.RetiredAt < 0 || i.Claimed && i.RetiredAt != 0 {
 			return p, malformed()
 		}
+	}
+	if !p.said() {
+		return p, malformed()
 	}
 	for state := range p.Reasons {
 		if state != "restricted" {

@@ -178,7 +178,7 @@ func (d *decoder) identifiers(e *ingest.Event, c call, f fields) (bad string) {
 	d.add(e, term.UserID, user)
 	d.add(e, term.AnonymousID, anonymous)
 	doc := &d.b.Doc
-	traits := -1
+	traits, consent, management := -1, 0, 0
 	if f.context > 0 {
 		for i := f.context + 1; i < int(doc.Nodes[f.context].Next); i = int(doc.Nodes[i].Next) {
 			switch string(doc.Key(i)) {
@@ -186,8 +186,15 @@ func (d *decoder) identifiers(e *ingest.Event, c call, f fields) (bad string) {
 				d.addText(e, term.DeviceID, doc.Member(i, "id"))
 			case "traits":
 				traits = i
+			case "consent":
+				consent = i
+			case "consentManagement":
+				management = i
 			}
 		}
+	}
+	if consent > 0 || management > 0 {
+		d.choose(e, c, consent, management)
 	}
 	switch c {
 	case identify:

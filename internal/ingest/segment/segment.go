@@ -70,6 +70,9 @@ type decoder struct {
 	share    bool     // common holds something
 	peer     scan.Doc // {"context":{"ip":…}}, for events that are to have it; empty until needed
 	merged   int      // bytes of events rewritten so far
+
+	choices *ingest.Choices // what the last event with a consent object said, and
+	chosen  [2][]byte       // by which text: most events of a batch say the same
 }
 
 var decoders = sync.Pool{New: func() any { return new(decoder) }}
@@ -100,7 +103,7 @@ func Decode(path string, body []byte, env ingest.Env) (*ingest.Batch, error) {
 	d.b.Words = known
 	err := d.decode(c)
 	b := d.b
-	d.b, d.body, d.env, d.common.Src, d.peer.Src, d.eventKey = nil, nil, ingest.Env{}, nil, nil, nil
+	d.b, d.body, d.env, d.common.Src, d.peer.Src, d.eventKey, d.choices, d.chosen = nil, nil, ingest.Env{}, nil, nil, nil, nil, [2][]byte{}
 	decoders.Put(d)
 	if err != nil {
 		b.Release()

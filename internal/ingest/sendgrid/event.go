@@ -55,6 +55,9 @@ func (d *decoder) read(e *ingest.Event) (reason, path string) {
 	case string(event) != accountChange || !d.impersonal():
 		return "event.no_subject", "email"
 	}
+	if e.Choices = choicesOf(event); len(email) == 0 {
+		e.Choices = nil
+	}
 	return d.b.Split(e, 0)
 }
 

@@ -60,6 +60,9 @@ func (w *webhook) read() (reason, path string) {
 	w.e.OccurredAt, w.e.Skewed = w.times().Occurred(w.d.env.ReceivedAt.UnixMilli())
 	s.people(w)
 	w.things(s)
+	if s == message && w.inbound {
+		w.optOut()
+	}
 	return w.d.b.Split(w.e, 0)
 }
 

@@ -41,6 +41,7 @@ func migrations() []migration {
 		{version: 7, name: "settings of tenants", ddl: []string{tenantSettingsDDL}},
 		{version: 8, name: "people who move", ddl: []string{moveDDL}},
 		{version: 11, name: "the register", ddl: []string{registerDDL}},
+		{version: 12, name: "what people say", ddl: []string{consentDDL}},
 		{version: 17, name: "what was collected, and what nothing maps", ddl: []string{collectionDDL}},
 	}
 }

@@ -242,11 +242,14 @@ func (Subjects) Erase(tx store.Tx, tombs []*subject.Tomb) error {
 	c := conn(tx)
 	keys := make([][]any, len(tombs))
 	rows := make([][]any, len(tombs))
-	var reasons, refused [][]any
+	var reasons, refused, words [][]any
 	for i, t := range tombs {
 		keys[i] = []any{t.Tenant, t.Subject[:]}
 		if t.HadState {
 			reasons = append(reasons, keys[i])
+		}
+		if t.Spoken {
+			words = append(words, keys[i])
 		}
 		if t.Contested {
 			refused = append(refused, keys[i])
@@ -270,6 +273,9 @@ func (Subjects) Erase(tx store.Tx, tombs []*subject.Tomb) error {
 		}
 	}
 	if err := eraseRefused(c, refused); err != nil {
+		return err
+	}
+	if err := eraseWords(c, words); err != nil {
 		return err
 	}
 	return c.ExecEach(`INSERT INTO erased (tenant, subject, head, receipt, erased_at, unrecoverable_by, records,

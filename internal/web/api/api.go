@@ -78,6 +78,7 @@ func New(s Service, accounts *tenant.Service, opt Options) (*API, error) {
 	a.addRecords()
 	a.addMedia()
 	a.addStates()
+	a.addSay()
 	a.addIdentifiers()
 	a.addLooks()
 	a.addViolations()

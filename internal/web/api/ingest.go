@@ -261,6 +261,7 @@ func (in *Ingest) takeEvents(w http.ResponseWriter, r *http.Request, p string, s
 			return nil, err
 		}
 	}
+	b.GPC = gpc(r, src)
 	result, err := in.sink.Ingest(context.WithoutCancel(r.Context()), src, b)
 	if err == nil {
 		err = result.Elsewhere(in.opt.Region, len(b.Events))

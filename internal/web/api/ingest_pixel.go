@@ -72,6 +72,7 @@ func (in *Ingest) takePixel(r *http.Request, call string) error {
 		return err
 	}
 	defer b.Release()
+	b.GPC = gpc(r, src)
 	result, err := in.sink.Ingest(context.WithoutCancel(r.Context()), src, b)
 	if err != nil {
 		return err

@@ -39,7 +39,8 @@ const (
 
 // intake stands for the rooms behind Ingest: it knows the keys, and notes what it is given.
 type intake struct {
-	in *api.Ingest
+	gpc bool // of the last batch
+	in  *api.Ingest
 
 	mu      sync.Mutex
 	content string   // of the event last kept
@@ -77,7 +78,7 @@ func (i *intake) Ingest(ctx context.Context, src *tenant.Source, b *ingest.Batch
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.ctxErr = ctx.Err()
+	i.ctxErr, i.gpc = ctx.Err(), b.GPC
 	if i.fail != nil {
 		return dataplane.Result{}, i.fail
 	}

@@ -36,6 +36,8 @@ type Service interface {
 	// Hold keeps a person from being erased until a time, or until Release when it is zero.
 	Hold(ctx context.Context, c *tenant.Caller, s id.Subject, reason string, until time.Time) (StateChange, error)
 	Release(ctx context.Context, c *tenant.Caller, s id.Subject, reason string) (StateChange, error)
+	// Tell keeps what a person says. Faults: NotFound; Unprocessable "purpose.undeclared".
+	Tell(ctx context.Context, c *tenant.Caller, s id.Subject, say Say) (SayChange, error)
 	// Retire takes identifiers from a person; Link gives some. All are changed or none.
 	Retire(ctx context.Context, c *tenant.Caller, s id.Subject, ids []Identifier) (IdentifierChange, error)
 	Link(ctx context.Context, c *tenant.Caller, s id.Subject, ids []Identifier) (IdentifierChange, error)
@@ -63,6 +65,9 @@ type (
 	Receipt          = plane.Receipt
 	StateChange      = plane.StateChange
 	SubjectView      = plane.SubjectView
+	Say              = plane.Say
+	SayView          = plane.SayView
+	SayChange        = plane.SayChange
 	IdentifierView   = plane.IdentifierView
 	IdentifierChange = plane.IdentifierChange
 	RefusedLinkView  = plane.RefusedLinkView

@@ -63,19 +63,14 @@ type subjectBody struct {
 	States      []string           `json:"states" nullable:"false" doc:"restricted, held, …"`
 	HoldUntil   *time.Time         `json:"hold_until,omitempty"`
 	Reasons     map[string]string  `json:"reasons,omitempty" doc:"why the states are in force, as it was given"`
-	Consents    []consentBody      `json:"consents" nullable:"false" doc:"the person's say, by purpose"`
+	Consents    []consentBody      `json:"consents" nullable:"false" doc:"what the person says now: consents, objections, opt-outs"`
+	Said        []consentBody      `json:"said,omitempty" doc:"what they ever said, the newest first; the newest 200"`
 	Counts      map[string]int64   `json:"counts" doc:"records by service/kind"`
 	CreatedAt   time.Time          `json:"created_at"`
 	Traits      *traitsBody        `json:"traits,omitempty" doc:"what identify records say of the person now"`
 
 	Refused        []refusedLinkBody `json:"refused_links,omitempty" doc:"what was said of the person's identity and not followed"`
 	TraitsWithheld string            `json:"traits_withheld,omitempty" doc:"restricted: traits are shown for a purpose of GDPR art. 18(2) only"`
-}
-
-type consentBody struct {
-	Purpose string    `json:"purpose"`
-	Given   bool      `json:"given"`
-	At      time.Time `json:"at"`
 }
 
 type pageBody struct {

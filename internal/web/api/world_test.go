@@ -45,6 +45,7 @@ type plane struct {
 	calls   []string // guarded by mu
 	fail    error
 	caller  *tenant.Caller
+	said    api.Say
 	query   api.Query
 	erase   api.EraseRequest
 	ids     []api.Identifier
@@ -154,6 +155,13 @@ func (p *plane) Hold(_ context.Context, c *tenant.Caller, s id.Subject, reason s
 
 func (p *plane) Release(_ context.Context, c *tenant.Caller, s id.Subject, reason string) (api.StateChange, error) {
 	return p.state("release", c, s, reason)
+}
+
+func (p *plane) Tell(_ context.Context, c *tenant.Caller, s id.Subject, say api.Say) (api.SayChange, error) {
+	p.said = say
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	return api.SayChange{Subject: s, Says: []api.SayView{{About: say.About, Word: say.Word, At: now, ReceivedAt: now, How: say.How, Source: "tok_ie1_a", Text: say.Text}},
+		Ledger: ref()}, p.called("tell", c)
 }
 
 func (p *plane) Retire(_ context.Context, c *tenant.Caller, s id.Subject, ids []api.Identifier) (api.IdentifierChange, error) {
