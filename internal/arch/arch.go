@@ -34,6 +34,7 @@ var Levels = map[string]int{
 	"internal/record": 3, // the record log, its index and cursors
 	"internal/vault":  3, // keys per person, epochs
 
+	"internal/form":    4, // what leaves, in which form; pure
 	"internal/subject": 4, // identifiers → subject
 	"internal/tenant":  4, // tenants, sources, tokens
 

@@ -172,7 +172,6 @@ func (d *decoder) once(t *Treatment, key, message string) {
 }
 
 func (d *decoder) checkDimensions(p *Programme, f *Flow) {
-	seen := map[string]bool{}
 	for i := range f.Dimensions {
 		x := &f.Dimensions[i]
 		n := d.at[x]
@@ -181,10 +180,11 @@ func (d *decoder) checkDimensions(p *Programme, f *Flow) {
 		if allowed, known := treatsOf[x.Is]; known && x.Treat != "" && (!slices.Contains(allowed, x.Treat) || x.Treat == TreatKeep && x.Is != IsFlag) {
 			d.contradicts(n, "treat", fmt.Sprintf("nothing is counted by %s of %s", x.Treat, x.Is), "")
 		}
-		if seen[x.Path+" "+x.Treat] {
-			d.contradicts(n, "path", "another dimension says the same", "remove one of them")
+		for j := range i {
+			if o := f.Dimensions[j].Path; o == x.Path || strings.HasPrefix(o, x.Path+".") || strings.HasPrefix(x.Path, o+".") {
+				d.contradicts(n, "path", "the dimension "+f.Dimensions[j].ID+" is of the same value", "remove one of them")
+			}
 		}
-		seen[x.Path+" "+x.Treat] = true
 		if f.Form != "aggregated" && i == 0 {
 			d.contradicts(n, "id", "only a flow that asks for aggregated has dimensions", "")
 		}
