@@ -34,9 +34,10 @@ var Levels = map[string]int{
 	"internal/record": 3, // the record log, its index and cursors
 	"internal/vault":  3, // keys per person, epochs
 
-	"internal/form":    4, // what leaves, in which form; pure
-	"internal/subject": 4, // identifiers → subject
-	"internal/tenant":  4, // tenants, sources, tokens
+	"internal/form":      4, // what leaves, in which form; pure
+	"internal/pseudonym": 4, // the map back from what recipients call people
+	"internal/subject":   4, // identifiers → subject
+	"internal/tenant":    4, // tenants, sources, tokens
 
 	"internal/plane": 5, // ingest, read, erase, export: one file each
 

@@ -14,6 +14,7 @@ import (
 	"domicile.dev/internal/ingest"
 	"domicile.dev/internal/ledger"
 	"domicile.dev/internal/media"
+	"domicile.dev/internal/pseudonym"
 	"domicile.dev/internal/record"
 	"domicile.dev/internal/seal"
 	"domicile.dev/internal/store"
@@ -107,6 +108,8 @@ type Parts struct {
 	// Trust says how far a source's word goes, by its id. Nil: every source's word counts.
 	Trust func(source string) term.Trust
 	Moves MoveStore // nil: nobody moves
+	// Pseudonyms is the map back from what recipients call people. Nil: none is turned back.
+	Pseudonyms pseudonym.Store
 }
 
 // Plane is the data path of one region on one node. It is safe for concurrent use.
