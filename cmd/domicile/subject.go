@@ -25,6 +25,7 @@ type subjectCmd struct {
 	Release    releaseCmd    `cmd:"" help:"End a legal hold."`
 	Retire     retireCmd     `cmd:"" help:"Retire identifiers on stdin that the person gave up."`
 	Link       linkCmd       `cmd:"" help:"Give the person the identifiers on stdin."`
+	Reidentify reidentifyCmd `cmd:"" help:"Say whom a recipient means by the pseudonym on stdin."`
 	Move       moveCmd       `cmd:"" help:"Carry the person to another region."`
 }
 

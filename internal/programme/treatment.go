@@ -33,6 +33,9 @@ type Dimension struct {
 	Bounds []int    `yaml:"bounds" doc:"bucket: where the buckets meet, ascending."`
 }
 
+// FormPseudonymised is the form of a flow that the treatments are for.
+const FormPseudonymised = "pseudonymised"
+
 // What a value is.
 const (
 	IsPhone       = "phone"

@@ -72,6 +72,7 @@ func New(s Service, accounts *tenant.Service, opt Options) (*API, error) {
 	a.addRecords()
 	a.addMedia()
 	a.addStates()
+	a.addPseudonyms()
 	a.addIdentifiers()
 	a.addLooks()
 	a.addViolations()
