@@ -11,6 +11,7 @@ import (
 
 	"domicile.dev/examples"
 	"domicile.dev/internal/fault"
+	"domicile.dev/internal/form"
 	"domicile.dev/internal/plan"
 	"domicile.dev/internal/programme"
 )
@@ -58,6 +59,9 @@ func (c *programmeCheckCmd) Run(e *env) error {
 	beside, besideErr := besideFaults(c.Dir)
 	if besideErr != nil {
 		return besideErr
+	}
+	if p != nil {
+		beside = append(beside, form.Check(p)...)
 	}
 	if faults = append(faults, beside...); len(faults) > 0 && err == nil {
 		err = faults

@@ -71,6 +71,7 @@ var Levels = map[string]int{
 	"e2e":                                 12, // the promises
 	"internal/arch":                       12,
 	"testkit/keys":                        12, // public vectors, read without our own code
+	"testkit/form":                        12,
 	"testkit/blob":                        12,
 	"testkit/seal":                        12,
 	"internal/media/mediatest":            4, // the suite that both stores of blobs pass
