@@ -73,7 +73,7 @@ func main() {
 	flag.DurationVar(&p.sustain, "sustain", fromEnv("BENCH_SUSTAIN", time.Minute), "how long the sustained load is; the goal is for 10m")
 	flag.IntVar(&p.people, "people", 10_000, "whose events the load has")
 	flag.IntVar(&p.records, "records", 10_000_000, "records in the store when its idle memory is taken")
-	flag.StringVar(&p.only, "only", "", "measure only rows with this in their name: ingest, single, people, sustained, start, decision")
+	flag.StringVar(&p.only, "only", "", "measure only rows with this in their name: ingest, single, people, sustained, start, decision, form")
 	flag.StringVar(&p.profiles, "profiles", "", "keep CPU profiles of the rows about people in this `folder`")
 	flag.Parse()
 	p.stores = strings.Split(stores, ",")
@@ -104,6 +104,12 @@ func run(ctx context.Context, p plan) error {
 	if b := (&bench{plan: p, store: "-"}); b.wants("decision") {
 		if err := b.decisions(); err != nil {
 			return fmt.Errorf("decisions: %w", err)
+		}
+		rows = append(rows, b.rows...)
+	}
+	if b := (&bench{plan: p, store: "-"}); b.wants("form") {
+		if err := b.forms(); err != nil {
+			return fmt.Errorf("forms: %w", err)
 		}
 		rows = append(rows, b.rows...)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"domicile.dev/examples"
 	"domicile.dev/internal/fault"
+	"domicile.dev/internal/form"
 	"domicile.dev/internal/plan"
 	"domicile.dev/internal/programme"
 )
@@ -43,6 +44,8 @@ type checkAnswer struct {
 	OK     bool             `json:"ok"`
 	Hash   string           `json:"hash,omitempty"`
 	Faults programme.Faults `json:"faults"`
+
+	Warnings programme.Faults `json:"warnings,omitempty"`
 }
 
 // Run loads the programme. A faulty one is an answer, not a failure: it goes to stdout.
@@ -59,11 +62,15 @@ func (c *programmeCheckCmd) Run(e *env) error {
 	if besideErr != nil {
 		return besideErr
 	}
+	var warnings programme.Faults // of what is sound and surely not meant
+	if p != nil {
+		warnings = form.Check(p)
+	}
 	if faults = append(faults, beside...); len(faults) > 0 && err == nil {
 		err = faults
 	}
 	if e.json {
-		answer := checkAnswer{OK: err == nil, Faults: faults}
+		answer := checkAnswer{OK: err == nil, Faults: faults, Warnings: warnings}
 		if answer.Faults == nil {
 			answer.Faults = programme.Faults{}
 		}
@@ -72,6 +79,11 @@ func (c *programmeCheckCmd) Run(e *env) error {
 		}
 		if err := printJSON(e.out, answer); err != nil {
 			return err
+		}
+	}
+	if !e.json {
+		for _, w := range warnings {
+			e.say("warning: %s", w)
 		}
 	}
 	if err == nil {

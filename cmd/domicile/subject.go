@@ -28,6 +28,7 @@ type subjectCmd struct {
 	Consent    consentCmd    `cmd:"" help:"Keep that the person gave, refused or withdrew a consent."`
 	Object     objectCmd     `cmd:"" help:"Keep that the person objects to a purpose (GDPR art. 21)."`
 	Optout     optOutCmd     `cmd:"" help:"Keep that the person opts out."`
+	Reidentify reidentifyCmd `cmd:"" help:"Say whom a recipient means by the pseudonym on stdin."`
 	Move       moveCmd       `cmd:"" help:"Carry the person to another region."`
 }
 

@@ -34,9 +34,11 @@ var Levels = map[string]int{
 	"internal/record": 3, // the record log, its index and cursors
 	"internal/vault":  3, // keys per person, epochs
 
-	"internal/consent": 4, // the person's say
-	"internal/subject": 4, // identifiers → subject
-	"internal/tenant":  4, // tenants, sources, tokens
+	"internal/consent":   4, // the person's say
+	"internal/subject":   4, // identifiers → subject
+	"internal/tenant":    4, // tenants, sources, tokens
+	"internal/form":      4, // what leaves, in which form; pure
+	"internal/pseudonym": 4, // the map back from what recipients call people
 
 	"internal/plane": 5, // ingest, read, erase, export: one file each
 
@@ -79,6 +81,7 @@ var Levels = map[string]int{
 	"e2e":                                 12, // the promises
 	"internal/arch":                       12,
 	"testkit/keys":                        12, // public vectors, read without our own code
+	"testkit/form":                        12,
 	"testkit/blob":                        12,
 	"testkit/seal":                        12,
 	"internal/flow/flowtest":              6, // the contract of connectors, a suite
@@ -90,12 +93,4 @@ var Levels = map[string]int{
 }
 
 // TestOnly names the packages that only tests, and other packages named here, may import.
-var TestOnly = map[string]bool{
-	"bench":                           true,
-	"e2e":                             true,
-	"internal/arch":                   true,
-	"internal/flow/flowtest":          true,
-	"internal/media/mediatest":        true,
-	"internal/store/storetest":        true,
-	"internal/store/storetest/pgtest": true,
-}
+var TestOnly = map[string]bool{}

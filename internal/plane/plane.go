@@ -15,6 +15,7 @@ import (
 	"domicile.dev/internal/ingest"
 	"domicile.dev/internal/ledger"
 	"domicile.dev/internal/media"
+	"domicile.dev/internal/pseudonym"
 	"domicile.dev/internal/record"
 	"domicile.dev/internal/seal"
 	"domicile.dev/internal/store"
@@ -121,6 +122,8 @@ type Parts struct {
 	Choices func(*tenant.Source) []consent.Choice
 	// Purpose says whether the programme declares a purpose. Nil: any word is one.
 	Purpose func(id string) bool
+	// Pseudonyms is the map back from what recipients call people. Nil: none is turned back.
+	Pseudonyms pseudonym.Store
 }
 
 // Plane is the data path of one region on one node. It is safe for concurrent use.

@@ -22,6 +22,7 @@ func (d *decoder) check(p *Programme) {
 	d.checkConsents(p)
 	d.checkRecipients(p)
 	d.checkFlows(p)
+	d.checkTreatments(p)
 	d.checkRetention(p)
 	d.checkDates(p)
 	if n := d.at[&p.Notice]; n != nil && p.Notice.Supersedes != "" && p.Notice.Supersedes == p.Notice.ID {

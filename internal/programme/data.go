@@ -72,23 +72,26 @@ type Field struct {
 
 // Flow is a declared, running stream to a recipient.
 type Flow struct {
-	ID         string   `yaml:"id" is:"required;id=flows" doc:"Short name."`
-	Name       string   `yaml:"name" doc:"The name on pages."`
-	From       string   `yaml:"from" is:"required;ref=regions" doc:"The region that data leaves."`
-	Services   []string `yaml:"services" is:"required;ref=services" doc:"Whose records flow."`
-	Kinds      []string `yaml:"kinds" is:"word" doc:"Which kinds of those services; all when left out."`
-	Categories []string `yaml:"categories" is:"required;ref=categories" doc:"Which parts flow."`
-	Purpose    string   `yaml:"purpose" is:"required;ref=purposes" doc:"Why."`
-	To         string   `yaml:"to" is:"required;ref=recipients" doc:"The recipient, not a class of recipients."`
-	LegalBasis string   `yaml:"legal_basis" is:"enum=consent,contract,legal_obligation,vital_interests,public_task,legitimate_interest" doc:"Which of the purpose's bases it rests on; may be left out when there is one."`
-	Role       string   `yaml:"recipient_role" is:"enum=processor,independent_controller,joint_controller,conduit" doc:"In which of its roles the recipient gets the data; may be left out when it has one."`
-	OptOuts    []string `yaml:"opt_outs" is:"enum=marketing,cpni,targeted_advertising,sale_or_sharing" doc:"The opt-outs that stop it for a person. A Global Privacy Control signal is the last two."`
-	MinimumTLS string   `yaml:"minimum_tls" is:"enum=1.2,1.3" doc:"The oldest version of TLS it is sent over; 1.2 when left out."`
-	MinGroup   int      `yaml:"min_group" is:"min=2" doc:"Aggregated: the fewest people that a number may be about; 20 when left out."`
-	Form       string   `yaml:"form" is:"required;enum=clear,pseudonymised,aggregated" doc:"The most that is asked for; less may be allowed, never more."`
-	AtLeast    string   `yaml:"at_least" is:"enum=clear,pseudonymised,aggregated" doc:"The least that is of use; where only less is allowed, the flow halts. aggregated when left out."`
-	Mechanisms []string `yaml:"mechanisms" is:"ref=mechanisms" doc:"The order to try for this flow; the programme's when left out."`
-	Note       string   `yaml:"note" doc:"Anything that a reader should know."`
+	ID         string      `yaml:"id" is:"required;id=flows" doc:"Short name."`
+	Name       string      `yaml:"name" doc:"The name on pages."`
+	From       string      `yaml:"from" is:"required;ref=regions" doc:"The region that data leaves."`
+	Services   []string    `yaml:"services" is:"required;ref=services" doc:"Whose records flow."`
+	Kinds      []string    `yaml:"kinds" is:"word" doc:"Which kinds of those services; all when left out."`
+	Categories []string    `yaml:"categories" is:"required;ref=categories" doc:"Which parts flow."`
+	Purpose    string      `yaml:"purpose" is:"required;ref=purposes" doc:"Why."`
+	To         string      `yaml:"to" is:"required;ref=recipients" doc:"The recipient, not a class of recipients."`
+	LegalBasis string      `yaml:"legal_basis" is:"enum=consent,contract,legal_obligation,vital_interests,public_task,legitimate_interest" doc:"Which of the purpose's bases it rests on; may be left out when there is one."`
+	Role       string      `yaml:"recipient_role" is:"enum=processor,independent_controller,joint_controller,conduit" doc:"In which of its roles the recipient gets the data; may be left out when it has one."`
+	OptOuts    []string    `yaml:"opt_outs" is:"enum=marketing,cpni,targeted_advertising,sale_or_sharing" doc:"The opt-outs that stop it for a person. A Global Privacy Control signal is the last two."`
+	MinimumTLS string      `yaml:"minimum_tls" is:"enum=1.2,1.3" doc:"The oldest version of TLS it is sent over; 1.2 when left out."`
+	MinGroup   int         `yaml:"min_group" is:"min=2" doc:"Aggregated: the fewest people that a number may be about; 20 when left out."`
+	Window     string      `yaml:"window" is:"enum=hour,day" doc:"Aggregated: how long a window is, in UTC; day when left out."`
+	Dimensions []Dimension `yaml:"dimensions" doc:"Aggregated: by what the counts of a kind are split, beside the sum."`
+	Times      string      `yaml:"times" is:"enum=hour,day" doc:"Pseudonymised: how far the times of a record itself are cut; to the millisecond when left out."`
+	Form       string      `yaml:"form" is:"required;enum=clear,pseudonymised,aggregated" doc:"The most that is asked for; less may be allowed, never more."`
+	AtLeast    string      `yaml:"at_least" is:"enum=clear,pseudonymised,aggregated" doc:"The least that is of use; where only less is allowed, the flow halts. aggregated when left out."`
+	Mechanisms []string    `yaml:"mechanisms" is:"ref=mechanisms" doc:"The order to try for this flow; the programme's when left out."`
+	Note       string      `yaml:"note" doc:"Anything that a reader should know."`
 }
 
 // mergeFields joins lists of fields; a later one overrides an earlier one at the same path. The

@@ -18,6 +18,8 @@ type decoder struct {
 	at     map[any]*node // pointer to a decoded struct → its node, for the checks that follow
 
 	schemas map[JSONSchema]*jsonschema.Schema // those of plans, compiled
+
+	kindRules map[*Kind][]Field // of kinds whose field sets are all there, for the checks of treatments
 }
 
 func newDecoder() *decoder {

@@ -57,6 +57,9 @@ func (p *Programme) keepPositions(d *decoder) {
 	for i := range p.Flows {
 		keep(&p.Flows[i])
 	}
+	for i := range p.PseudonymisedAs {
+		keep(&p.PseudonymisedAs[i])
+	}
 	for i := range p.Mechanisms {
 		keep(&p.Mechanisms[i])
 	}

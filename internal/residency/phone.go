@@ -2,6 +2,7 @@ package residency
 
 import (
 	"bytes"
+	"strconv"
 
 	"github.com/nyaruka/phonenumbers"
 
@@ -30,4 +31,20 @@ func whatsAppCountry(v []byte) string {
 		return c
 	}
 	return ""
+}
+
+// hiddenDigits is how many digits of a number PhonePrefix leaves out at least: a million numbers share
+// what is left.
+const hiddenDigits = 6
+
+// PhonePrefix returns the country code of a number in E.164 and what follows it, three digits at most,
+// with a plus in front: in most plans that is the carrier or area that the number was given out by. ""
+// when the plan of no country has it.
+func PhonePrefix(e164 []byte) string {
+	n, err := phonenumbers.Parse(string(e164), phonenumbers.UNKNOWN_REGION)
+	if err != nil || !programme.IsCountry(phonenumbers.GetRegionCodeForNumber(n)) {
+		return ""
+	}
+	national := phonenumbers.GetNationalSignificantNumber(n)
+	return "+" + strconv.Itoa(int(n.GetCountryCode())) + national[:max(0, min(3, len(national)-hiddenDigits))]
 }

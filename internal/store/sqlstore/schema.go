@@ -42,6 +42,7 @@ func migrations() []migration {
 		{version: 8, name: "people who move", ddl: []string{moveDDL}},
 		{version: 11, name: "the register", ddl: []string{registerDDL}},
 		{version: 12, name: "what people say", ddl: []string{consentDDL}},
+		{version: 13, name: "pseudonyms", ddl: []string{pseudonymDDL}},
 		{version: 17, name: "what was collected, and what nothing maps", ddl: []string{collectionDDL}},
 	}
 }

@@ -267,6 +267,9 @@ func (Subjects) Erase(tx store.Tx, tombs []*subject.Tomb) error {
 	if err := c.ExecEach(`DELETE FROM identifier`+by(c, "identifier_subject")+`WHERE tenant = $1 AND subject = $2`, keys); err != nil {
 		return err
 	}
+	if err := c.ExecEach(`DELETE FROM pseudonym`+by(c, "pseudonym_subject")+`WHERE tenant = $1 AND subject = $2`, keys); err != nil {
+		return err
+	}
 	if len(reasons) > 0 {
 		if err := c.ExecEach(`DELETE FROM reason WHERE tenant = $1 AND subject = $2`, reasons); err != nil {
 			return err

@@ -79,6 +79,7 @@ func New(s Service, accounts *tenant.Service, opt Options) (*API, error) {
 	a.addMedia()
 	a.addStates()
 	a.addSay()
+	a.addPseudonyms()
 	a.addIdentifiers()
 	a.addLooks()
 	a.addViolations()

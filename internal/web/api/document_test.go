@@ -59,6 +59,7 @@ func pointer(s string) string {
 func calls(w *world, tenantSource string) map[string][][2]string {
 	return map[string][][2]string{ // by operation: path and body
 		"find-subject":             {{"/api/v1/subjects:find", `{"identifiers":[{"type":"email","value":"a@b.c"}]}`}},
+		"resolve-pseudonym":        {{"/api/v1/pseudonyms:resolve", `{"recipient":"sp-13","purpose":"p","pseudonym":"psn_` + strings.Repeat("a", 26) + `","reason":"request"}`}},
 		"get-subject":              {{"/api/v1/subjects/" + sub, ""}},
 		"erase-subject":            {{"/api/v1/subjects/" + sub + ":erase", ""}, {"/api/v1/subjects/" + sub + ":erase", `{"reason":"r","suppress":true}`}},
 		"restrict-subject":         {{"/api/v1/subjects/" + sub + ":restrict", ""}, {"/api/v1/subjects/" + sub + ":restrict", `{"reason":"r"}`}},

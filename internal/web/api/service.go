@@ -41,6 +41,8 @@ type Service interface {
 	// Retire takes identifiers from a person; Link gives some. All are changed or none.
 	Retire(ctx context.Context, c *tenant.Caller, s id.Subject, ids []Identifier) (IdentifierChange, error)
 	Link(ctx context.Context, c *tenant.Caller, s id.Subject, ids []Identifier) (IdentifierChange, error)
+	// Reidentify says whom a recipient means, after it has entered that it did.
+	Reidentify(ctx context.Context, c *tenant.Caller, q ReidentifyRequest) (Reidentified, error)
 	Stats(ctx context.Context, c *tenant.Caller, since time.Time) (Stats, error)
 	Refusals(ctx context.Context, c *tenant.Caller) ([]Refusal, error)
 	Violations(ctx context.Context, c *tenant.Caller) ([]Violation, error)
@@ -55,28 +57,30 @@ type Service interface {
 
 // What crosses between the API and the data path is the data path's own.
 type (
-	Identifier       = plane.Identifier
-	Found            = plane.FindResult
-	Query            = plane.Query
-	Page             = plane.Page
-	RecordView       = plane.RecordView
-	ExportSummary    = plane.ExportSummary
-	EraseRequest     = plane.EraseRequest
-	Receipt          = plane.Receipt
-	StateChange      = plane.StateChange
-	SubjectView      = plane.SubjectView
-	Say              = plane.Say
-	SayView          = plane.SayView
-	SayChange        = plane.SayChange
-	IdentifierView   = plane.IdentifierView
-	IdentifierChange = plane.IdentifierChange
-	RefusedLinkView  = plane.RefusedLinkView
-	Traits           = plane.Traits
-	Trait            = plane.Trait
-	KeysView         = plane.KeysView
-	Stats            = plane.Stats
-	Count            = plane.Count
-	Refusal          = plane.RefusalCount
-	Violation        = plane.Violation
-	Ref              = ledger.Ref
+	Identifier        = plane.Identifier
+	Found             = plane.FindResult
+	Query             = plane.Query
+	Page              = plane.Page
+	RecordView        = plane.RecordView
+	ExportSummary     = plane.ExportSummary
+	EraseRequest      = plane.EraseRequest
+	Receipt           = plane.Receipt
+	StateChange       = plane.StateChange
+	SubjectView       = plane.SubjectView
+	Say               = plane.Say
+	SayView           = plane.SayView
+	SayChange         = plane.SayChange
+	IdentifierView    = plane.IdentifierView
+	IdentifierChange  = plane.IdentifierChange
+	RefusedLinkView   = plane.RefusedLinkView
+	Traits            = plane.Traits
+	Trait             = plane.Trait
+	KeysView          = plane.KeysView
+	Stats             = plane.Stats
+	Count             = plane.Count
+	Refusal           = plane.RefusalCount
+	Violation         = plane.Violation
+	Ref               = ledger.Ref
+	ReidentifyRequest = plane.ReidentifyRequest
+	Reidentified      = plane.Reidentified
 )

@@ -353,3 +353,7 @@ func (r reply) problem(t *testing.T) string {
 }
 
 var sub = subject(1).String()
+
+func (p *plane) Reidentify(_ context.Context, c *tenant.Caller, _ api.ReidentifyRequest) (api.Reidentified, error) {
+	return api.Reidentified{Subject: subject(1), Ledger: ref()}, p.called("reidentify", c)
+}
