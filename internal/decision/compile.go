@@ -10,6 +10,7 @@ import (
 
 	"domicile.dev/internal/law"
 	"domicile.dev/internal/programme"
+	"domicile.dev/internal/register"
 )
 
 // gate is one thing that must hold for a flow; as a policy, it forbids unless it does.
@@ -177,7 +178,10 @@ func (c *compiler) recipients() (g []gate) {
 		x := c.gate(name+"contract", WholeFlow, cond{op: opFact, key: contractKey(i), at: i.at, code: "contract", says: "a contract with " + i.name + " is in force"})
 		x.ok = Reason{Code: "contract.in_force", Says: "a contract with " + i.name + " is in force", At: i.at}
 		g = append(g, x, c.gate(name+"objection", OneTenant, cond{op: opNoObjection, key: i.r.ID, at: i.at, code: "recipient.objected", says: "the customer has not objected to " + i.r.ID}))
-		if day, ok := c.noticeOver(i.r); ok {
+		if day, ok := c.noticeOver(i.r); i.r.SubProcessor != nil {
+			g = append(g, c.gate(name+"notice", WholeFlow, cond{op: opAnnounced, key: register.KeyAnnounced(i.r.ID), day: day, at: i.at, code: "notice.running",
+				says: "customers were told of " + i.r.ID + " and the time to object is over", other: i.r.ID + " is on the published list of sub-processors"}))
+		} else if ok {
 			g = append(g, c.gate(name+"notice", WholeFlow, cond{op: opFrom, day: day, at: i.at, code: "notice.running", says: "customers could object to " + i.r.ID + " until " + string((day - 1).Date()) + " and that is over"}))
 		}
 	}
