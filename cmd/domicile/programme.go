@@ -13,6 +13,7 @@ import (
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/plan"
 	"domicile.dev/internal/programme"
+	"domicile.dev/internal/subprocessor"
 )
 
 // programmeCmd looks at programmes without a node.
@@ -43,6 +44,8 @@ type checkAnswer struct {
 	OK     bool             `json:"ok"`
 	Hash   string           `json:"hash,omitempty"`
 	Faults programme.Faults `json:"faults"`
+	// Warnings are contradictions that may be what a source prints; they are no faults.
+	Warnings []subprocessor.Warning `json:"warnings,omitempty"`
 }
 
 // Run loads the programme. A faulty one is an answer, not a failure: it goes to stdout.
@@ -62,8 +65,12 @@ func (c *programmeCheckCmd) Run(e *env) error {
 	if faults = append(faults, beside...); len(faults) > 0 && err == nil {
 		err = faults
 	}
+	var warnings []subprocessor.Warning
+	if p != nil {
+		warnings = contradictions(c.Dir, p)
+	}
 	if e.json {
-		answer := checkAnswer{OK: err == nil, Faults: faults}
+		answer := checkAnswer{OK: err == nil, Faults: faults, Warnings: warnings}
 		if answer.Faults == nil {
 			answer.Faults = programme.Faults{}
 		}
@@ -72,6 +79,11 @@ func (c *programmeCheckCmd) Run(e *env) error {
 		}
 		if err := printJSON(e.out, answer); err != nil {
 			return err
+		}
+	}
+	if !e.json {
+		for _, w := range warnings {
+			e.say("warning: %s", w)
 		}
 	}
 	if err == nil {

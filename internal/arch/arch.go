@@ -27,6 +27,8 @@ var Levels = map[string]int{
 	"internal/plan":     2, // tracking plans: what is planned, invalid, and where it might belong
 	"internal/register": 2, // observed, dated facts
 
+	"internal/subprocessor": 2, // what changed in the list of sub-processors, and what in it contradicts itself
+
 	"internal/decision": 3, // Decide; compiles to Cedar; pure
 
 	"internal/media":  3, // recordings and attachments: blobs, streamed; port of their store
@@ -39,6 +41,9 @@ var Levels = map[string]int{
 
 	"internal/plane": 5, // ingest, read, erase, export: one file each
 
+	"internal/publish": 7, // versions, announcements, subscriptions, feeds
+
+	"internal/mail":               8, // SMTP
 	"internal/config":             8, // a node's configuration
 	"internal/ingest/cloudevents": 8, // adapters and keyrings import only the port they implement
 	"internal/ingest/native":      8,

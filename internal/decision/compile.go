@@ -205,20 +205,5 @@ func (c *compiler) noticeOver(r *programme.Recipient) (programme.Day, bool) {
 	if announced == "" {
 		return 0, false
 	}
-	t, n := announced.Time(), page.NoticePeriod.N
-	switch page.NoticePeriod.Unit {
-	case programme.Days:
-		t = t.AddDate(0, 0, n)
-	case programme.BusinessDays: // without a calendar of holidays: weeks of five days, rounded up
-		t = t.AddDate(0, 0, (n+4)/5*7)
-	case programme.Weeks:
-		t = t.AddDate(0, 0, 7*n)
-	case programme.Months:
-		t = t.AddDate(0, n, 0)
-	case programme.Years:
-		t = t.AddDate(n, 0, 0)
-	case programme.Unlimited:
-		return programme.Never, true
-	}
-	return programme.DayOf(t), true
+	return page.NoticePeriod.Over(programme.DayOf(announced.Time())), true
 }
