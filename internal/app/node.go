@@ -23,7 +23,9 @@ import (
 	"domicile.dev/internal/media"
 	"domicile.dev/internal/plane"
 	"domicile.dev/internal/programme"
+	"domicile.dev/internal/publish"
 	"domicile.dev/internal/record"
+	"domicile.dev/internal/register"
 	"domicile.dev/internal/store"
 	"domicile.dev/internal/store/postgres"
 	"domicile.dev/internal/store/sqlite"
@@ -32,7 +34,6 @@ import (
 	"domicile.dev/internal/vault"
 	"domicile.dev/internal/vault/keyring"
 	"domicile.dev/internal/web/api"
-	"domicile.dev/internal/web/centre"
 	"domicile.dev/internal/web/guard"
 	"domicile.dev/internal/web/tiles"
 )
@@ -43,6 +44,7 @@ type Node struct {
 	Tenants  *tenant.Service
 	Plane    *plane.Plane
 	Ledger   *ledger.Ledger
+	Publish  *publish.Service
 	Operator string // the operator's token
 
 	db       store.DB
@@ -56,6 +58,8 @@ type Node struct {
 	certs    *certificates
 	sinkFile *os.File
 	rules    *rules
+	pages    *pages             // the privacy centre
+	observed *register.Register // what pages say of assessments; nil: nothing
 
 	cancel  context.CancelFunc
 	workers sync.WaitGroup
@@ -72,6 +76,10 @@ type Options struct {
 	Keys vault.Keyring
 	// OTLP is where traces go; "" sends none.
 	OTLP string
+	// Now is the clock of what is published. Default time.Now.
+	Now func() time.Time
+	// Observed is a register whose assessments the page of sub-processors shows. Default: none.
+	Observed *register.Register
 }
 
 // OpenKeyring opens the keyring of a node.
@@ -146,6 +154,10 @@ func Open(ctx context.Context, c *config.Node, opt Options) (n *Node, err error)
 	n.Plane = plane.New(plane.Parts{Region: c.Region, DB: n.db, Rules: n.rules, Vault: n.vault, Log: n.records, Ledger: n.Ledger,
 		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{}, Moves: sqlstore.Moves{},
 		Media: sqlstore.Medias{}, Blobs: n.blobs, Trust: n.Tenants.Trust}, po)
+	n.observed = opt.Observed
+	if err := n.openPublish(ctx, opt); err != nil {
+		return n, err
+	}
 	if err := n.serveWeb(n.rules, opt); err != nil {
 		return n, err
 	}
@@ -211,18 +223,14 @@ func (n *Node) serveWeb(r *rules, opt Options) error {
 		return fmt.Errorf("derive the key of idempotency digests: %w", err)
 	}
 	if n.api, err = api.New(n.Plane, n.Tenants, api.Options{Region: n.Config.Region, Programme: r.Hash, Version: opt.Version,
-		DB: n.db, Answers: sqlstore.Idempotency{}, Secret: answers, Moves: n.Plane}); err != nil {
+		DB: n.db, Answers: sqlstore.Idempotency{}, Secret: answers, Moves: n.Plane, Publisher: n.Publish}); err != nil {
 		return fmt.Errorf("make the API: %w", err)
 	}
 	n.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	n.metrics.MustRegister(n.Plane.Collectors()...)
 	n.metrics.MustRegister(ledgerMetrics(n.Ledger)...)
-	pages, err := centre.New(r.p, opt.Notices, n.Config.URL)
-	if err != nil {
-		return fmt.Errorf("render the privacy centre: %w", err)
-	}
 	g := guard.New(n.log, n.metrics, guard.Options{TLS: n.Config.TLS != nil})
-	n.handler = g.Wrap(n.routes(r, tiles.New(n.Ledger), pages))
+	n.handler = g.Wrap(n.routes(r, tiles.New(n.Ledger), n.pages))
 	if Endpoint(opt.OTLP) != "" {
 		n.handler = traced(n.handler)
 	}
@@ -233,7 +241,7 @@ func (n *Node) serveWeb(r *rules, opt Options) error {
 func (n *Node) startWorkers() {
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel = cancel
-	for _, run := range []func(context.Context){n.vault.Run, n.records.Run, n.Ledger.Run, n.Tenants.Run, n.api.Run, n.Plane.Sweep, n.Plane.Reindex, n.Plane.RunFetch, n.tellMoves} {
+	for _, run := range []func(context.Context){n.vault.Run, n.records.Run, n.Ledger.Run, n.Tenants.Run, n.api.Run, n.Plane.Sweep, n.Plane.Reindex, n.Plane.RunFetch, n.tellMoves, n.Publish.Run, n.pages.run} {
 		n.workers.Add(1)
 		go func() {
 			defer n.workers.Done()

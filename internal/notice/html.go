@@ -45,7 +45,7 @@ var body = template.Must(template.New("notice").Parse(`{{define "facts"}}{{with 
 <p>{{.}}</p>{{end}}{{template "facts" .Facts}}{{if .Entries}}<h3 class="quiet">{{.Title}}: one by one</h3>{{end}}{{template "entries" .Entries}}{{range .Sections}}
 <section id="section-{{.ID}}"><h3>{{.Title}}</h3>{{range .Text}}<p>{{.}}</p>{{end}}{{template "facts" .Facts}}{{template "entries" .Entries}}</section>{{end}}
 </section>
-{{end}}`))
+{{end}}{{with .Form}}{{template "form" .}}{{end}}` + formText))
 
 // shell is what surrounds a page's body.
 type shell struct {

@@ -35,6 +35,8 @@ type Options struct {
 	Secret  []byte
 	// Moves moves people between regions. Default: nobody moves.
 	Moves Moves
+	// Publisher keeps what is published. Default: nothing is.
+	Publisher Publisher
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 }
@@ -78,6 +80,7 @@ func New(s Service, accounts *tenant.Service, opt Options) (*API, error) {
 	a.addAccounts()
 	a.addMoves()
 	a.addKeys()
+	a.addPublish()
 	return a, a.addDocument()
 }
 
