@@ -77,6 +77,7 @@ var Levels = map[string]int{
 	"testkit/blob":                        12,
 	"testkit/seal":                        12,
 	"internal/media/mediatest":            4, // the suite that both stores of blobs pass
+	"internal/mail/mailtest":              0, // a server that speaks SMTP
 	"internal/ingest/ingesttest":          2, // what tests of adapters share
 	"internal/ingest/segment/segmenttest": 8, // requests as SDKs send them
 	"internal/store/storetest":            9, // the suite that both engines pass
@@ -89,6 +90,7 @@ var TestOnly = map[string]bool{
 	"e2e":                             true,
 	"internal/arch":                   true,
 	"internal/media/mediatest":        true,
+	"internal/mail/mailtest":          true,
 	"internal/store/storetest":        true,
 	"internal/store/storetest/pgtest": true,
 }

@@ -53,22 +53,24 @@ func (a *API) addPublish() {
 }
 
 type (
+	noticeChange      notice.Change
+	listChange        subprocessor.Change
 	noticeVersionBody struct {
-		Version     string                `json:"version" example:"v3"`
-		Notice      string                `json:"notice" doc:"id of the notice, as in its address"`
-		Programme   string                `json:"programme"`
-		PublishedAt time.Time             `json:"published_at"`
-		Effective   string                `json:"effective" doc:"first day on which the notice holds"`
-		Adopted     bool                  `json:"adopted,omitempty" doc:"it was public before this region kept versions"`
-		NewNotice   bool                  `json:"new_notice"`
-		NewList     bool                  `json:"new_list"`
-		Material    bool                  `json:"material"`
-		Summary     string                `json:"summary"`
-		Changes     []notice.Change       `json:"changes,omitempty"`
-		List        []subprocessor.Change `json:"list,omitempty"`
-		AskAgain    []string              `json:"ask_again,omitempty" doc:"purposes whose consents have to be asked for again"`
-		Told        bool                  `json:"told" doc:"all messages about it are done"`
-		Ledger      enteredBody           `json:"ledger"`
+		Version     string         `json:"version" example:"v3"`
+		Notice      string         `json:"notice" doc:"id of the notice, as in its address"`
+		Programme   string         `json:"programme"`
+		PublishedAt time.Time      `json:"published_at"`
+		Effective   string         `json:"effective" doc:"first day on which the notice holds"`
+		Adopted     bool           `json:"adopted,omitempty" doc:"it was public before this region kept versions"`
+		NewNotice   bool           `json:"new_notice"`
+		NewList     bool           `json:"new_list"`
+		Material    bool           `json:"material"`
+		Summary     string         `json:"summary"`
+		Changes     []noticeChange `json:"changes,omitempty"`
+		List        []listChange   `json:"list,omitempty"`
+		AskAgain    []string       `json:"ask_again,omitempty" doc:"purposes whose consents have to be asked for again"`
+		Told        bool           `json:"told" doc:"all messages about it are done"`
+		Ledger      enteredBody    `json:"ledger"`
 	}
 	noticeVersionsBody struct {
 		Versions []noticeVersionBody `json:"versions" nullable:"false"`
@@ -78,10 +80,11 @@ type (
 	}
 	publishedBody struct {
 		noticeVersionBody
-		Queued struct {
-			Mail     int `json:"mail"`
-			Webhooks int `json:"webhooks"`
-		} `json:"queued"`
+		Queued queuedBody `json:"queued" doc:"messages"`
+	}
+	queuedBody struct {
+		Mail     int `json:"mail"`
+		Webhooks int `json:"webhooks"`
 	}
 	toldMessageBody struct {
 		Subscription string     `json:"subscription"`
@@ -138,8 +141,15 @@ type (
 )
 
 func versionOf(v *publish.Version) noticeVersionBody {
-	return noticeVersionBody{Version: v.Name(), Notice: v.Notice, Programme: v.Programme, PublishedAt: v.PublishedAt, Effective: string(v.Effective.Date()), Adopted: v.Adopted, NewNotice: v.NewNotice,
-		NewList: v.NewList, Material: v.Material, Summary: v.Summary, Changes: v.Changes, List: v.List, AskAgain: v.AskAgain, Told: v.Told, Ledger: enteredBody{v.Entry}}
+	b := noticeVersionBody{Version: v.Name(), Notice: v.Notice, Programme: v.Programme, PublishedAt: v.PublishedAt, Effective: string(v.Effective.Date()), Adopted: v.Adopted, NewNotice: v.NewNotice,
+		NewList: v.NewList, Material: v.Material, Summary: v.Summary, AskAgain: v.AskAgain, Told: v.Told, Ledger: enteredBody{v.Entry}}
+	for _, c := range v.Changes {
+		b.Changes = append(b.Changes, noticeChange(c))
+	}
+	for _, c := range v.List {
+		b.List = append(b.List, listChange(c))
+	}
+	return b
 }
 
 func (a *API) noticeVersions(ctx context.Context, _ *tenant.Caller, _ *struct{}) (*out[noticeVersionsBody], error) {
@@ -162,7 +172,7 @@ func (a *API) publishNotice(ctx context.Context, c *tenant.Caller, in *publishIn
 		return nil, err
 	}
 	b := publishedBody{noticeVersionBody: versionOf(&p.Version)}
-	b.Queued.Mail, b.Queued.Webhooks = p.Mail, p.Webhooks
+	b.Queued = queuedBody{p.Mail, p.Webhooks}
 	return &out[publishedBody]{b}, nil
 }
 
