@@ -264,11 +264,10 @@ func (s *Service) parseToken(t string, use byte) (who id.Subject, err error) {
 	if !hmac.Equal(mac, m.Sum(nil)[:macBytes]) {
 		return who, badLink()
 	}
-	copy(who[:], body[1:])
 	if last := binary.BigEndian.Uint32(body[1+len(who):]); last != 0 && int64(s.today()) > int64(last) {
 		return who, badLink()
 	}
-	return who, nil
+	return id.Subject(body[1 : 1+len(who)]), nil
 }
 
 func badLink() error {
