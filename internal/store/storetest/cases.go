@@ -265,6 +265,7 @@ func testUpgrade(t *testing.T, w *world) {
 			`DROP TABLE index_key`, `ALTER TABLE gate DROP COLUMN index_from`, `ALTER TABLE gate DROP COLUMN index_to`,
 			`DROP TABLE thing`, `DROP TABLE refused_link`, `ALTER TABLE identifier DROP COLUMN retired_at`,
 			`INSERT INTO epoch (cell, n, created_at, destroyed_at, kcv) VALUES (1, 1, 5000, 0, '')`,
+			`DROP TABLE publication`, `DROP TABLE announced`, `DROP TABLE recipient_objection`, `DROP TABLE subscriber`, `DROP TABLE outbox`,
 			`DROP TABLE media`, `DROP TABLE media_key`, `DROP TABLE media_fetch`,
 			`INSERT INTO tenant (cell, id, tenant, name, disabled, created_at, version) VALUES (1, 'acme', 1, '', 0, 0, 1)`} {
 			if _, err := c.Exec(s); err != nil {
