@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,12 +22,15 @@ import (
 type pages struct {
 	n     *Node
 	now   atomic.Pointer[centre.Centre]
+	stale atomic.Bool // something that they show has changed, and they couldn't be made anew
+	mu    sync.Mutex  // guards stamp
 	stamp string
 }
 
 // openPublish starts what publishes, and the privacy centre.
 func (n *Node) openPublish(ctx context.Context, opt Options) (err error) {
-	po := publish.Options{Archive: opt.Notices, PrivateWebhooks: n.Config.PrivateWebhooks, Log: n.log, Now: opt.Now}
+	n.pages = &pages{n: n}
+	po := publish.Options{Changed: n.pages.touch, Archive: opt.Notices, PrivateWebhooks: n.Config.PrivateWebhooks, Log: n.log, Now: opt.Now}
 	if m := n.Config.Mail; m != nil {
 		password, err := m.Password()
 		if err != nil {
@@ -40,7 +44,6 @@ func (n *Node) openPublish(ctx context.Context, opt Options) (err error) {
 		Vault: n.vault, Ledger: n.Ledger}, po); err != nil {
 		return fmt.Errorf("open what is published: %w", err)
 	}
-	n.pages = &pages{n: n}
 	return n.pages.refresh(ctx)
 }
 
@@ -59,17 +62,35 @@ func (p *pages) run(ctx context.Context) {
 		case <-time.After(refreshPause):
 		}
 		stamp, err := p.n.Publish.Stamp(ctx)
-		if err == nil && stamp != p.stamp {
+		if err == nil && (p.stale.Swap(false) || stamp != p.shown()) {
 			err = p.refresh(ctx)
 		}
 		if err != nil && ctx.Err() == nil {
+			p.stale.Store(true)
 			p.n.log.Error("the privacy centre can't be made anew, it will be tried again", "error", err)
 		}
 	}
 }
 
-// refresh makes the centre. It is called before run, and then by run alone.
+// touch makes the centre anew: something that it shows has changed. Where it can't, run tries again.
+func (p *pages) touch() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := p.refresh(ctx); err != nil {
+		p.stale.Store(true)
+	}
+}
+
+func (p *pages) shown() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.stamp
+}
+
+// refresh makes the centre.
 func (p *pages) refresh(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	s := p.n.Publish
 	stamp, err := s.Stamp(ctx)
 	if err != nil {

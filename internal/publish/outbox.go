@@ -121,12 +121,7 @@ func (s *Service) attempt(ctx context.Context, m Message) error {
 		if x, err = s.Store.Subscriber(tx, m.Subscriber); err != nil || m.N == 0 {
 			return err
 		}
-		all, err := s.Store.Versions(tx)
-		for i := range all {
-			if all[i].N == m.N {
-				v = &all[i]
-			}
-		}
+		v, err = s.Store.Version(tx, m.N)
 		return err
 	}); err != nil {
 		return err
@@ -190,17 +185,14 @@ func (s *Service) send(ctx context.Context, m Message, x *Subscriber, v *Version
 func (s *Service) finishAll(ctx context.Context) error {
 	var open []int
 	if err := s.DB.View(ctx, func(tx store.Tx) error {
-		all, err := s.Store.Versions(tx)
-		for _, v := range all {
-			if v.Told {
-				continue
-			}
-			left, err := s.Store.Left(tx, v.N)
+		all, err := s.Store.Untold(tx)
+		for _, n := range all {
+			left, err := s.Store.Left(tx, n)
 			if err != nil {
 				return err
 			}
 			if !left {
-				open = append(open, v.N)
+				open = append(open, n)
 			}
 		}
 		return err
@@ -221,14 +213,8 @@ func (s *Service) finishAll(ctx context.Context) error {
 
 // finish enters who was told of version n, once nothing about it is queued.
 func (s *Service) finish(tx store.Tx, n int) error {
-	all, err := s.Store.Versions(tx)
-	if err != nil {
+	if v, err := s.Store.Version(tx, n); err != nil || v == nil || v.Told {
 		return err
-	}
-	for _, v := range all {
-		if v.N == n && v.Told {
-			return nil
-		}
 	}
 	if left, err := s.Store.Left(tx, n); err != nil || left {
 		return err

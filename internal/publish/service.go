@@ -246,16 +246,13 @@ func dateOf(d programme.Day) programme.Date {
 	return d.Date()
 }
 
-// Stamp changes whenever what is shown does: versions, the day, objections and announcements.
+// Stamp changes whenever what pages show does: with a version, and with the day.
 func (s *Service) Stamp(ctx context.Context) (string, error) {
 	var stamp string
 	err := s.DB.View(ctx, func(tx store.Tx) error {
-		all, err := s.Store.Versions(tx)
-		if err != nil {
-			return err
-		}
-		stamp = fmt.Sprintf("%d %d", len(all), s.today())
-		return nil
+		n, err := s.Store.Newest(tx)
+		stamp = fmt.Sprintf("%d %d", n, s.today())
+		return err
 	})
 	return stamp, err
 }

@@ -14,6 +14,12 @@ type Store interface {
 	AddVersion(tx store.Tx, v *Version) error
 	// Versions returns all, the oldest first, without their programmes.
 	Versions(tx store.Tx) ([]Version, error)
+	// Version returns version n, nil when there is none.
+	Version(tx store.Tx, n int) (*Version, error)
+	// Newest returns the number of the newest version, 0 when there is none.
+	Newest(tx store.Tx) (int, error)
+	// Untold returns the versions of which not everybody was told.
+	Untold(tx store.Tx) ([]int, error)
 	// Programme returns the programme of version n, nil when there is none.
 	Programme(tx store.Tx, n int) ([]byte, error)
 	// SetTold enters that everybody was told of version n.

@@ -113,6 +113,37 @@ func (Publications) Versions(tx store.Tx) (all []publish.Version, err error) {
 	return all, err
 }
 
+// Version implements publish.Store.
+func (Publications) Version(tx store.Tx, n int) (v *publish.Version, err error) {
+	var bad error
+	_, err = one(conn(tx), `SELECT body, told FROM publication WHERE cell = 1 AND n = $1`, func(r Row) {
+		v = &publish.Version{}
+		if bad = json.Unmarshal(r.Bytes(0), v); bad != nil {
+			bad = fmt.Errorf("decode version %d: %w", n, bad)
+		}
+		v.Told = r.Int(1) != 0
+	}, n)
+	if err != nil {
+		return nil, err
+	}
+	return v, bad
+}
+
+// Newest implements publish.Store.
+func (Publications) Newest(tx store.Tx) (n int, err error) {
+	_, err = one(conn(tx), `SELECT coalesce(max(n), 0) FROM publication WHERE cell = 1`, func(r Row) { n = int(r.Int(0)) })
+	return n, err
+}
+
+// Untold implements publish.Store.
+func (Publications) Untold(tx store.Tx) (all []int, err error) {
+	err = conn(tx).Query(`SELECT n FROM publication WHERE cell = 1 AND told = 0 ORDER BY n`, func(r Row) error {
+		all = append(all, int(r.Int(0)))
+		return nil
+	})
+	return all, err
+}
+
 // Programme implements publish.Store.
 func (Publications) Programme(tx store.Tx, n int) (src []byte, err error) {
 	_, err = one(conn(tx), `SELECT programme FROM publication WHERE cell = 1 AND n = $1`, func(r Row) { src = r.Bytes(0) }, n)
@@ -209,6 +240,9 @@ func (Publications) CountSubscribers(tx store.Tx) (waiting, confirmed int, err e
 func (Publications) DropSubscriber(tx store.Tx, id id.Subject, at time.Time) error {
 	c := conn(tx)
 	if _, err := c.Exec(`DELETE FROM subscriber WHERE cell = 1 AND subscriber = $1`, id[:]); err != nil {
+		return err
+	}
+	if _, err := c.Exec(`DELETE FROM outbox WHERE cell = 1 AND n = 0 AND subscriber = $1`, id[:]); err != nil {
 		return err
 	}
 	_, err := c.Exec(`UPDATE outbox SET state = 'dropped', done_at = $1 WHERE cell = 1 AND subscriber = $2 AND state = 'queued'`, at.UnixMilli(), id[:])
