@@ -140,7 +140,7 @@ func (p *pages) seen(ctx context.Context, today programme.Day) (map[string]notic
 	}
 	rows := map[string]notice.Row{}
 	for r, a := range announced {
-		rows[r] = notice.Row{Announced: a.On.Date(), Until: a.Until.Date(), Running: a.Withdrawn == 0 && today <= a.Until}
+		rows[r] = notice.Row{Announced: a.Since.Date(), Until: a.Until.Date(), Running: a.Withdrawn == 0 && today <= a.Until}
 	}
 	if reg := p.n.register(); reg != nil {
 		for i := range p.n.rules.p.Recipients {

@@ -47,7 +47,7 @@ type cond struct {
 	op     op
 	subs   []cond
 	key    string // opFact, opTIA (clear); the one word of ops that compare
-	other  string // opTIA: the key when the form isn't clear
+	other  string // opTIA: the key when the form isn't clear; opAnnounced: what a published list is asked
 	maxAge programme.Day
 	day    programme.Day
 	last   programme.Day

@@ -47,6 +47,7 @@ func pause(attempts int) time.Duration {
 // Run sends what is queued, and forgets who never confirmed, until ctx ends.
 func (s *Service) Run(ctx context.Context) {
 	var swept time.Time
+	var waited int
 	for {
 		n, err := s.Deliver(ctx)
 		if err != nil && ctx.Err() == nil {
@@ -57,6 +58,7 @@ func (s *Service) Run(ctx context.Context) {
 			if err := s.forgetUnconfirmed(ctx); err != nil && ctx.Err() == nil {
 				s.opt.Log.Error("unconfirmed subscriptions can't be removed, it will be tried again", "error", err)
 			}
+			waited = s.sayWaiting(ctx, waited)
 		}
 		if n >= batch/2 && err == nil {
 			continue
@@ -68,6 +70,21 @@ func (s *Service) Run(ctx context.Context) {
 		case <-time.After(idlePause):
 		}
 	}
+}
+
+// sayWaiting says that mail waits since there is no relay, when more does than before.
+func (s *Service) sayWaiting(ctx context.Context, before int) (mail int) {
+	if s.CanMail() {
+		return 0
+	}
+	err := s.DB.View(ctx, func(tx store.Tx) (err error) {
+		mail, _, err = s.Store.Waiting(tx)
+		return err
+	})
+	if err == nil && mail > before {
+		s.opt.Log.Warn("letters wait: this node has no relay; give it one under mail in its configuration", "letters", mail)
+	}
+	return mail
 }
 
 // Deliver makes one attempt at each of some messages whose time has come and returns how many those were.

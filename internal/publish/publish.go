@@ -100,6 +100,7 @@ type Announced struct {
 	N         int // of the version that announced it
 	On, Until programme.Day
 	Withdrawn programme.Day // 0 while it is on the list
+	Since     programme.Day // since when it is on the list without a break; only where it was asked for
 }
 
 // Objection is a tenant's.

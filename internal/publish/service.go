@@ -180,12 +180,15 @@ func (s *Service) ProgrammeOf(ctx context.Context, v *Version) (*programme.Progr
 // mostKnown bounds the programmes that are kept loaded.
 const mostKnown = 16
 
-// Announcements returns the last announcement of each recipient, by recipient.
+// Announcements returns the last announcement of each recipient, by recipient, with since when it is on the list.
 func (s *Service) Announcements(ctx context.Context) (map[string]Announced, error) {
 	last := map[string]Announced{}
 	err := s.DB.View(ctx, func(tx store.Tx) error {
 		all, err := s.Store.Announcements(tx)
 		for _, a := range all {
+			if a.Since = a.On; last[a.Recipient].Recipient != "" && last[a.Recipient].Withdrawn == 0 {
+				a.Since = last[a.Recipient].Since
+			}
 			last[a.Recipient] = a
 		}
 		return err

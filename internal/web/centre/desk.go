@@ -42,11 +42,11 @@ const (
 // NewDesk returns the Desk. peer tells clients apart, "" for one that isn't known.
 func NewDesk(s Subscriptions, p *programme.Programme, peer func(*http.Request) string) *Desk {
 	d := &Desk{s: s, frame: notice.Regions(p), csp: csp(), mux: http.NewServeMux(), limit: newLimiter(), cross: http.NewCrossOriginProtection(), peer: peer}
-	d.mux.HandleFunc("GET "+subscriptions, d.page(http.StatusOK, notice.Plain{Title: "Be told of changes", Form: subscribeForm()}))
+	d.mux.HandleFunc("GET "+subscriptions, d.page(notice.Plain{Title: "Be told of changes", Form: subscribeForm()}))
 	d.mux.HandleFunc("POST "+subscriptions, d.subscribe)
-	d.mux.HandleFunc("GET "+subscriptions+"/asked", d.page(http.StatusOK, notice.Plain{Title: "One more step", Text: []string{
+	d.mux.HandleFunc("GET "+subscriptions+"/asked", d.page(notice.Plain{Title: "One more step", Text: []string{
 		"If that is an address that can be written to, a message is on its way to it. It holds a link; nothing is sent before that is followed and confirmed."}}))
-	d.mux.HandleFunc("GET "+subscriptions+"/confirmed", d.page(http.StatusOK, notice.Plain{Title: "Confirmed", Text: []string{"You will be told of changes. Each message says how to end that."}}))
+	d.mux.HandleFunc("GET "+subscriptions+"/confirmed", d.page(notice.Plain{Title: "Confirmed", Text: []string{"You will be told of changes. Each message says how to end that."}}))
 	d.mux.HandleFunc("GET "+subscriptions+"/confirm/{token}", d.confirmPage)
 	d.mux.HandleFunc("POST "+subscriptions+"/confirm/{token}", d.confirm)
 	d.mux.HandleFunc("GET "+subscriptions+"/end/{token}", d.endPage)
@@ -84,8 +84,8 @@ func (d *Desk) show(w http.ResponseWriter, status int, p notice.Plain) {
 	guard.Note(w, err)
 }
 
-func (d *Desk) page(status int, p notice.Plain) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) { d.show(w, status, p) }
+func (d *Desk) page(p notice.Plain) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) { d.show(w, http.StatusOK, p) }
 }
 
 // refuse answers a fault as a page, with the form again where there is one.
