@@ -239,8 +239,8 @@ func (o *office) decide(p *programme.Programme, tenantID string) *decision.Decis
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	facts.Contracts = append(facts.Contracts, register.Contract{ID: "c", Kind: "data_protection", With: "Newcomer Ireland", Signed: "2026-01-01"})
-	return decision.Decide(p, law.Builtin(), facts, decision.Question{Flow: "newcomer", Tenant: tenantID, Service: "messaging", Kind: "message",
+	kept := &register.Register{Version: "sha256:kept", Contracts: []register.Contract{{ID: "c", Kind: "data_protection", With: "Newcomer Ireland", Signed: "2026-01-01"}}}
+	return decision.Decide(p, law.Builtin(), kept.With(facts), decision.Question{Flow: "newcomer", Tenant: tenantID, Service: "messaging", Kind: "message",
 		Categories: decision.NewSet("contact_data"), Subject: decision.Subject{Known: true}}, o.now())
 }
 

@@ -216,3 +216,22 @@ func TestFeedsAreValid(t *testing.T) {
 		}
 	}
 }
+
+func TestAPublishedProgrammeIsReadBack(t *testing.T) {
+	_, p := published(t)
+	b, err := pack(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d bytes", len(b))
+	again, err := unpack(b, p.Hash)
+	if err != nil || again.Hash != p.Hash {
+		t.Errorf("read back: %v", err)
+	}
+	if _, err := unpack(b, "sha256:other"); err == nil {
+		t.Error("another programme is taken for the one that was published")
+	}
+	if _, err := unpack(b[:len(b)/2], p.Hash); err == nil {
+		t.Error("half a programme is read")
+	}
+}

@@ -13,7 +13,7 @@ import (
 func (s *Service) letter(m Message, x *Subscriber, c contact, v *Version) Letter {
 	end := s.endURL(x.ID)
 	l := Letter{To: plain.New([]byte(c.Address)), At: m.MadeAt,
-		ID: fmt.Sprintf("%s.%d.%s.%d@%s", m.Kind, m.N, name(x.ID), m.MadeAt.UnixMilli(), s.host())}
+		ID: fmt.Sprintf("%s.%d.%s.%d@%s", m.Kind, m.N, subscriptionID(x.ID), m.MadeAt.UnixMilli(), s.host())}
 	l.Headers = [][2]string{{"Auto-Submitted", "auto-generated"}, {"List-Id", "Privacy of " + s.Region + " <privacy." + s.host() + ">"}}
 	who := s.Programme.Organisation.Name
 	lists := strings.Join(words(x.Lists), " and ")

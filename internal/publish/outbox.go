@@ -164,7 +164,7 @@ func (s *Service) attempt(ctx context.Context, m Message) error {
 			if refused && f.Kind == fault.Unprocessable || m.Attempts >= maxAttempts {
 				m.State, m.DoneAt = failed, now
 			}
-			s.opt.Log.Warn("a message was not taken", "kind", m.Kind, "version", m.N, "subscription", name(m.Subscriber), "attempt", m.Attempts, "code", m.Code, "state", m.State)
+			s.opt.Log.Warn("a message was not taken", "kind", m.Kind, "version", m.N, "subscription", subscriptionID(m.Subscriber), "attempt", m.Attempts, "code", m.Code, "state", m.State)
 		}
 	}
 	return s.DB.Do(context.WithoutCancel(ctx), func(tx store.Tx) error { return s.Store.SetMessage(tx, m) })
@@ -193,7 +193,7 @@ func (s *Service) send(ctx context.Context, m Message, x *Subscriber, v *Version
 		return err
 	}
 	if m.Channel == Webhook {
-		return s.client.post(ctx, c, "msg_"+m.Kind+"_"+(&Version{N: m.N}).Name()+"_"+name(x.ID), s.opt.Now(), s.event(v))
+		return s.client.post(ctx, c, "msg_"+m.Kind+"_"+(&Version{N: m.N}).Name()+"_"+subscriptionID(x.ID), s.opt.Now(), s.event(v))
 	}
 	return s.opt.Mailer.Send(ctx, s.letter(m, x, c, v))
 }
@@ -278,8 +278,8 @@ type ToldOne struct {
 	Digest                             string
 }
 
-// ToldOf returns who was told of the version that people call name. It is for the operator.
-func (s *Service) ToldOf(ctx context.Context, c *tenant.Caller, name0 string) (t Told, err error) {
+// ToldOf returns who was told of the version that people call so. It is for the operator.
+func (s *Service) ToldOf(ctx context.Context, c *tenant.Caller, called string) (t Told, err error) {
 	if err := operator(c); err != nil {
 		return t, err
 	}
@@ -288,7 +288,7 @@ func (s *Service) ToldOf(ctx context.Context, c *tenant.Caller, name0 string) (t
 		if err != nil {
 			return err
 		}
-		v := Find(all, name0)
+		v := Find(all, called)
 		if v == nil {
 			return fault.New(fault.NotFound, "notice.unknown_version", "there is no such version").WithHint("domicile notice versions lists them")
 		}
@@ -296,7 +296,7 @@ func (s *Service) ToldOf(ctx context.Context, c *tenant.Caller, name0 string) (t
 		sum := sha256.New()
 		err = s.Store.Messages(tx, v.N, func(m Message) error {
 			_, _ = sum.Write(toldLine(m))
-			t.Messages = append(t.Messages, ToldOne{name(m.Subscriber), m.Channel, m.State, m.Code, m.Attempts, m.MadeAt, m.DoneAt, hex.EncodeToString(m.Digest)})
+			t.Messages = append(t.Messages, ToldOne{subscriptionID(m.Subscriber), m.Channel, m.State, m.Code, m.Attempts, m.MadeAt, m.DoneAt, hex.EncodeToString(m.Digest)})
 			return nil
 		})
 		t.Digest = hex.EncodeToString(sum.Sum(nil))

@@ -40,7 +40,7 @@ type Version struct {
 	AskAgain []string `json:"ask_again,omitempty"`
 	Entry    string   `json:"entry"` // in the ledger
 	Told     bool     `json:"-"`     // everybody was told, or can't be
-	Hidden   []byte   `json:"-"`     // the programme, canonical JSON; only where it was asked for
+	Source   []byte   `json:"-"`     // the programme, packed; only on its way to the store
 }
 
 // Name is how people call the version: "v3".

@@ -47,12 +47,12 @@ func (s *Service) Subscribe(ctx context.Context, address plain.Bytes, lists uint
 	blind := s.blind(Mail, 0, canonical)
 	now := s.opt.Now().UTC().Truncate(time.Millisecond)
 	err := s.DB.Do(ctx, func(tx store.Tx) error {
-		known0, err := s.Store.SubscriberByBlind(tx, Mail, 0, blind)
+		there, err := s.Store.SubscriberByBlind(tx, Mail, 0, blind)
 		if err != nil {
 			return err
 		}
-		if known0 != nil {
-			return s.again(tx, known0, lists, now)
+		if there != nil {
+			return s.again(tx, there, lists, now)
 		}
 		if waiting, _, err := s.Store.CountSubscribers(tx); err != nil {
 			return err
@@ -123,7 +123,7 @@ func (s *Service) Confirm(ctx context.Context, token string) error {
 		if err := s.Store.PutSubscriber(tx, x); err != nil {
 			return err
 		}
-		_, err = s.enter(tx, "subscription.confirmed", "", map[string]any{"subscription": name(x.ID), "channel": x.Channel, "lists": ListNames(x.Lists)})
+		_, err = s.enter(tx, "subscription.confirmed", "", map[string]any{"subscription": subscriptionID(x.ID), "channel": x.Channel, "lists": ListNames(x.Lists)})
 		return err
 	})
 	s.Ledger.Committed()
@@ -153,7 +153,7 @@ func (s *Service) end(ctx context.Context, who id.Subject, allowed func(*Subscri
 		if err := s.Store.DropSubscriber(tx, who, s.opt.Now()); err != nil {
 			return err
 		}
-		if _, err := s.enter(tx, "subscription.ended", gone.TenantID, map[string]any{"subscription": name(who), "channel": gone.Channel}); err != nil {
+		if _, err := s.enter(tx, "subscription.ended", gone.TenantID, map[string]any{"subscription": subscriptionID(who), "channel": gone.Channel}); err != nil {
 			return err
 		}
 		return store.Effect(ctx, tx)
@@ -176,11 +176,11 @@ func (s *Service) Known(token string) bool {
 	return false
 }
 
-// name is how a subscription is called outside.
-func name(s id.Subject) string { return "sbr_" + s.String()[len("sub_"):] }
+// subscriptionID is how a subscription is called outside.
+func subscriptionID(s id.Subject) string { return "sbr_" + s.String()[len("sub_"):] }
 
-// parseName is the other way round.
-func parseName(t string) (s id.Subject, err error) {
+// parseSubscription is the other way round.
+func parseSubscription(t string) (s id.Subject, err error) {
 	if len(t) > 4 && t[:4] == "sbr_" {
 		if s, err := id.ParseSubject("sub_" + t[4:]); err == nil {
 			return s, nil
@@ -209,14 +209,14 @@ func (s *Service) sealContact(tx store.Tx, x *Subscriber, c contact) error {
 func (s *Service) openContact(x *Subscriber) (c contact, err error) {
 	key, err := s.Vault.Peek("", x.ID, vault.Wrapped{Epoch: x.Epoch, Bytes: x.Wrapped})
 	if err != nil {
-		return c, fmt.Errorf("subscription %s: %w", name(x.ID), err)
+		return c, fmt.Errorf("subscription %s: %w", subscriptionID(x.ID), err)
 	}
 	b, err := seal.OpenBytes(key, s.contactAD(x.ID), x.Sealed)
 	if err != nil {
-		return c, fmt.Errorf("subscription %s: %w", name(x.ID), err)
+		return c, fmt.Errorf("subscription %s: %w", subscriptionID(x.ID), err)
 	}
 	if err := json.Unmarshal(b, &c); err != nil {
-		return c, fmt.Errorf("subscription %s: what was sealed is no JSON", name(x.ID)) // the cause would quote it
+		return c, fmt.Errorf("subscription %s: what was sealed is no JSON", subscriptionID(x.ID)) // the cause would quote it
 	}
 	return c, nil
 }

@@ -173,7 +173,7 @@ func (s *Service) AddWebhook(ctx context.Context, c *tenant.Caller, address stri
 		if there, err := s.Store.SubscriberByBlind(tx, Webhook, c.Tenant, x.Blind); err != nil {
 			return err
 		} else if there != nil {
-			return fault.New(fault.Conflict, "webhook.there", "that address is subscribed already").WithHint("end " + name(there.ID) + " first")
+			return fault.New(fault.Conflict, "webhook.there", "that address is subscribed already").WithHint("end " + subscriptionID(there.ID) + " first")
 		}
 		if err := s.sealContact(tx, x, to); err != nil {
 			return err
@@ -181,11 +181,11 @@ func (s *Service) AddWebhook(ctx context.Context, c *tenant.Caller, address stri
 		if err := s.Store.PutSubscriber(tx, x); err != nil {
 			return err
 		}
-		entry, err := s.enter(tx, "subscription.confirmed", c.TenantID, map[string]any{"subscription": name(x.ID), "channel": Webhook, "lists": ListNames(lists)})
+		entry, err := s.enter(tx, "subscription.confirmed", c.TenantID, map[string]any{"subscription": subscriptionID(x.ID), "channel": Webhook, "lists": ListNames(lists)})
 		if err != nil {
 			return err
 		}
-		h = Hook{ID: name(x.ID), URL: address, Lists: lists, MadeAt: now, Entry: entry.String(), Secret: "whsec_" + base64.StdEncoding.EncodeToString(secret)}
+		h = Hook{ID: subscriptionID(x.ID), URL: address, Lists: lists, MadeAt: now, Entry: entry.String(), Secret: "whsec_" + base64.StdEncoding.EncodeToString(secret)}
 		return store.Effect(ctx, tx)
 	})
 	s.Ledger.Committed()
@@ -222,20 +222,20 @@ func (s *Service) Webhooks(ctx context.Context, c *tenant.Caller) (out []Hook, e
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, Hook{ID: name(all[i].ID), URL: to.URL, Lists: all[i].Lists, MadeAt: all[i].MadeAt})
+		out = append(out, Hook{ID: subscriptionID(all[i].ID), URL: to.URL, Lists: all[i].Lists, MadeAt: all[i].MadeAt})
 	}
 	return out, nil
 }
 
 // EndWebhook ends one of the caller's; its key is destroyed.
 func (s *Service) EndWebhook(ctx context.Context, c *tenant.Caller, which string) error {
-	who, err := parseName(which)
+	who, err := parseSubscription(which)
 	if err != nil {
 		return err
 	}
 	return s.end(ctx, who, func(x *Subscriber) error {
 		if x == nil || x.Channel != Webhook || x.Tenant != c.Tenant || c.Tenant == 0 {
-			_, err := parseName("")
+			_, err := parseSubscription("")
 			return err
 		}
 		return nil

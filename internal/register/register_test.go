@@ -2,6 +2,7 @@ package register_test
 
 import (
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -152,4 +153,34 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Two registers say together what each says, and no list is left out.
+func TestTwoRegistersTogether(t *testing.T) {
+	one := parse(t, "objections:\n  - {tenant: acme, recipient: r, from: 2026-01-01}\nannouncements:\n  - {recipient: r, announced: 2026-01-01, until: 2026-01-31}")
+	two := parse(t, "pauses:\n  - {flow: f, reason: x, from: 2026-01-01}\nobjections:\n  - {tenant: globex, recipient: r, from: 2026-01-01}")
+	both := one.With(two)
+	f := both.At(on(t, "2026-02-01"))
+	if !f.Paused["f"].Holds || len(f.Tenants["acme"].Objects) != 1 || len(f.Tenants["globex"].Objects) != 1 || !f.ByKey[register.KeyAnnounced("r")].Holds {
+		t.Errorf("%+v", f)
+	}
+	if v := both.Version; v == one.Version || v == two.Version || v == two.With(one).Version || v != one.With(two).Version {
+		t.Errorf("version %s", v)
+	}
+	if one.With(nil) != one || (*register.Register)(nil).With(two) != two {
+		t.Error("nothing changes something")
+	}
+	full := &register.Register{}
+	v := reflect.ValueOf(full).Elem()
+	for i := range v.NumField() {
+		if v.Field(i).Kind() == reflect.Slice {
+			v.Field(i).Set(reflect.MakeSlice(v.Field(i).Type(), 1, 1))
+		}
+	}
+	sum := reflect.ValueOf(full.With(full)).Elem()
+	for i := range sum.NumField() {
+		if sum.Field(i).Kind() == reflect.Slice && sum.Field(i).Len() != 2 {
+			t.Errorf("%s is left out", sum.Type().Field(i).Name)
+		}
+	}
 }

@@ -23,7 +23,7 @@ CREATE TABLE publication (
 	at        bigint  NOT NULL, -- ms
 	told      integer NOT NULL, -- 1 when everybody was told
 	body      bytea   NOT NULL, -- publish.Version, JSON
-	programme bytea   NOT NULL, -- canonical JSON
+	programme bytea   NOT NULL, -- canonical JSON, zstd
 	PRIMARY KEY (cell, n)
 ) /*sqlite: WITHOUT ROWID */;
 
@@ -95,7 +95,7 @@ func (Publications) AddVersion(tx store.Tx, v *publish.Version) error {
 		return fmt.Errorf("encode version %d: %w", v.N, err)
 	}
 	_, err = conn(tx).Exec(`INSERT INTO publication (cell, n, at, told, body, programme) VALUES (1, $1, $2, $3, $4, $5)`,
-		v.N, v.PublishedAt.UnixMilli(), v.Told, body, v.Hidden)
+		v.N, v.PublishedAt.UnixMilli(), v.Told, body, v.Source)
 	return err
 }
 
