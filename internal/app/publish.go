@@ -104,8 +104,14 @@ func (p *pages) refresh(ctx context.Context) error {
 	today := programme.DayOf(s.Now())
 	for i := range all {
 		v := &all[i]
-		opt.Versions = append(opt.Versions, centre.Version{Name: v.Name(), Notice: v.Notice, Updated: programme.Date(v.Updated), Effective: v.Effective.Date(), NewNotice: v.NewNotice, NewList: v.NewList,
-			Programme: func() (*programme.Programme, error) { return s.ProgrammeOf(context.WithoutCancel(ctx), v) }})
+		shown := centre.Version{Name: v.Name(), Notice: v.Notice, Updated: programme.Date(v.Updated), Effective: v.Effective.Date(), NewNotice: v.NewNotice, NewList: v.NewList,
+			Programme: func() (*programme.Programme, error) { return s.ProgrammeOf(context.WithoutCancel(ctx), v) }}
+		for _, x := range v.List {
+			if !v.Adopted { // what was adopted is the list itself
+				shown.Changes = append(shown.Changes, x.Text)
+			}
+		}
+		opt.Versions = append(opt.Versions, shown)
 		if v == publish.InEffect(all, today) {
 			opt.Current = i
 		}

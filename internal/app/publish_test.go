@@ -369,6 +369,9 @@ func wayIn(t *testing.T, o *office) {
 	}
 	checkHook(t, h, made.Secret)
 	checkTold(t, o, "v3", 3)
+	if _, page := o.get("/privacy/sub-processors/v3"); !strings.Contains(page, "What changed with this version") || !strings.Contains(page, "Newcomer Ireland is new on the list") {
+		t.Error("the version's page doesn't say what changed")
+	}
 
 	// One tenant objects in time; the page says until when one may.
 	list, err := o.client(tokens["acme"]).SubProcessors(ctx)

@@ -53,7 +53,9 @@ type Version struct {
 	Name, Notice       string // "v3", the id of its notice
 	Updated, Effective programme.Date
 	NewNotice, NewList bool
-	Programme          func() (*programme.Programme, error)
+	// Changes are what differs in the list from the version before, a line each.
+	Changes   []string
+	Programme func() (*programme.Programme, error)
 }
 
 // Options say what is shown. Running and Versions are needed.
@@ -217,7 +219,7 @@ func (c *Centre) lists(all []Version) (index []notice.Link) {
 	for _, v := range all {
 		if v.NewList {
 			path := path + "/" + v.Name
-			c.put(path, func() (document, error) { return ofProgramme(v, notice.SubProcessors) })
+			c.put(path, func() (document, error) { return listOf(v) })
 			index = append(index, notice.Link{Path: path, Name: "Sub-processors, " + v.Name})
 		}
 	}
@@ -232,6 +234,19 @@ func (c *Centre) lists(all []Version) (index []notice.Link) {
 		index = append(index, notice.Link{Path: "/privacy/subscriptions", Name: "Be told of changes by e-mail"})
 	}
 	return index
+}
+
+// listOf is the list of a version, with what changed before it.
+func listOf(v Version) (document, error) {
+	p, err := v.Programme()
+	if err != nil {
+		return nil, err
+	}
+	d := notice.SubProcessors(p)
+	if len(v.Changes) > 0 {
+		d.Sections = append([]notice.Section{{ID: "changes", Title: "What changed with this version", Text: v.Changes}}, d.Sections...)
+	}
+	return d, nil
 }
 
 func (c *Centre) put(path string, make func() (document, error)) {
