@@ -39,6 +39,18 @@ func TestAMaterialChangeHoldsAfterItsAdvanceNotice(t *testing.T) {
 		if err != nil || !v.Material || v.Effective != "2026-12-25" || !v.NewNotice || v.NewList || len(v.AskAgain) != 2 {
 			t.Fatalf("%+v, %v", v, err)
 		}
+		again, err := o.n.Publish.AskAgain(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, purpose := range v.AskAgain {
+			if got := again[purpose].Date(); got != "2026-12-25" {
+				t.Errorf("consents for %s are asked again that were given before %s", purpose, got)
+			}
+		}
+		if len(again) <= len(v.AskAgain) { // those of 2026-04-09 stay marked
+			t.Errorf("%d purposes are marked", len(again))
+		}
 		_, text, _ := o.letters(2)
 		if !strings.Contains(text, "holds from 2026-12-25") || !strings.Contains(text, "/privacy/notice/notice-2026-11") {
 			t.Errorf("the news: %s", text)
