@@ -3,6 +3,7 @@ package e2e
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -13,7 +14,8 @@ func TestThePrivacyCentreIsLegible(t *testing.T) {
 	w := newWorld(t, "sqlite")
 	ie1 := w.region("ie1")
 	pages := []string{"/privacy/", "/privacy/notice", "/privacy/notice/notice-2025-08-14", "/privacy/notice/notice-2026-04-09", "/privacy/notice/diff/notice-2025-08-14/notice-2026-04-09",
-		"/privacy/notice/diff/notice-2026-04-09/notice-2025-08-14", "/privacy/sub-processors", "/privacy/regions"}
+		"/privacy/notice/diff/notice-2026-04-09/notice-2025-08-14", "/privacy/sub-processors", "/privacy/sub-processors/v2", "/privacy/regions",
+		"/privacy/subscriptions", "/privacy/subscriptions/asked", "/privacy/subscriptions/confirmed"}
 	var looks []struct {
 		Path, ColorScheme, Heading string
 		Width, Wide, Status        int
@@ -43,4 +45,27 @@ func TestThePrivacyCentreIsLegible(t *testing.T) {
 			t.Errorf("%s has %d bytes, want at most 100 kB", path, n)
 		}
 	}
+}
+
+// A reader subscribes in a browser, with and without JavaScript. There is no relay: the letters wait, and the
+// operator is told so.
+func TestAReaderSubscribes(t *testing.T) {
+	onBothStores(t, func(t *testing.T, store string) {
+		w := newWorld(t, store)
+		ie1 := w.region("ie1")
+		var visits []struct {
+			JavaScriptEnabled         bool
+			Wrong, Heading, At, Error string
+			Faults                    []string
+		}
+		node(t, &visits, "subscribe.mjs", "URL="+ie1.URL)
+		if len(visits) != 2 {
+			t.Fatalf("%d visits", len(visits))
+		}
+		for _, v := range visits {
+			if v.Heading != "One more step" || !strings.HasSuffix(v.At, "/privacy/subscriptions/asked") || v.Wrong != "That didn't work" || len(v.Faults) > 0 {
+				t.Errorf("%+v", v)
+			}
+		}
+	})
 }

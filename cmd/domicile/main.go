@@ -32,7 +32,7 @@ type commands struct {
 	Source    sourceCmd    `cmd:"" help:"Create, list, rotate, disable and enable sources." group:"access"`
 	Keys      keysCmd      `cmd:"" help:"Show the region's keys, without secrets, and rotate the index key." group:"access"`
 	Programme programmeCmd `cmd:"" help:"Check and show the declared programme." group:"proof"`
-	Notice    noticeCmd    `cmd:"" help:"Render the privacy notice from a programme, and compare two versions." group:"proof"`
+	Notice    noticeCmd    `cmd:"" help:"Render the privacy notice from a programme, compare two versions, publish, and object." group:"proof"`
 	Decide    decideCmd    `cmd:"" help:"Ask whether data may leave, and why or why not; exit 3 when it may not." group:"proof"`
 	Register  registerCmd  `cmd:"" help:"Show and change what the region has observed: look-ups, contracts, assessments, choices." group:"proof"`
 	Ledger    ledgerCmd    `cmd:"" help:"Verify the ledger and prove entries." group:"proof"`

@@ -9,10 +9,16 @@ import (
 	"domicile.dev/internal/programme"
 )
 
-// noticeCmd makes the public documents of programmes without a node.
+// noticeCmd makes the public documents of programmes, and publishes them on a node.
 type noticeCmd struct {
 	Render noticeRenderCmd `cmd:"" help:"Print the notice that a programme declares."`
 	Diff   noticeDiffCmd   `cmd:"" help:"Say what changed between the notices of two programmes, and what of it is material."`
+
+	Publish       noticePublishCmd       `cmd:"" help:"Publish the running programme's notice and list of sub-processors; subscribers are told."`
+	Versions      noticeVersionsCmd      `cmd:"" help:"List what was published."`
+	Told          noticeToldCmd          `cmd:"" help:"List who was told of a version, and when."`
+	SubProcessors noticeSubProcessorsCmd `cmd:"" help:"List sub-processors that were announced, and until when one may object."`
+	Object        noticeObjectCmd        `cmd:"" help:"Object to a sub-processor, or withdraw that."`
 }
 
 type noticeRenderCmd struct {

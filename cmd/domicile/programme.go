@@ -14,6 +14,7 @@ import (
 	"domicile.dev/internal/form"
 	"domicile.dev/internal/plan"
 	"domicile.dev/internal/programme"
+	"domicile.dev/internal/subprocessor"
 )
 
 // programmeCmd looks at programmes without a node.
@@ -44,8 +45,8 @@ type checkAnswer struct {
 	OK     bool             `json:"ok"`
 	Hash   string           `json:"hash,omitempty"`
 	Faults programme.Faults `json:"faults"`
-
-	Warnings programme.Faults `json:"warnings,omitempty"`
+	// Warnings are contradictions that may be what a source prints; or what is surely not meant; they are no faults.
+	Warnings []subprocessor.Warning `json:"warnings,omitempty"`
 }
 
 // Run loads the programme. A faulty one is an answer, not a failure: it goes to stdout.
@@ -62,12 +63,15 @@ func (c *programmeCheckCmd) Run(e *env) error {
 	if besideErr != nil {
 		return besideErr
 	}
-	var warnings programme.Faults // of what is sound and surely not meant
-	if p != nil {
-		warnings = form.Check(p)
-	}
 	if faults = append(faults, beside...); len(faults) > 0 && err == nil {
 		err = faults
+	}
+	var warnings []subprocessor.Warning
+	if p != nil {
+		warnings = contradictions(c.Dir, p)
+		for _, f := range form.Check(p) {
+			warnings = append(warnings, subprocessor.Warning{File: f.File, Line: f.Line, Column: f.Column, Code: f.Code, ID: f.Path, Message: f.Message, Hint: f.Suggestion})
+		}
 	}
 	if e.json {
 		answer := checkAnswer{OK: err == nil, Faults: faults, Warnings: warnings}

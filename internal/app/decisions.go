@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"domicile.dev/internal/decision"
@@ -21,16 +22,18 @@ import (
 // decisions answers from the node's programme, laws and policies, and the newest register. It is safe
 // for concurrent use.
 type decisions struct {
-	p        *programme.Programme
-	book     *law.Book
-	policies *decision.Policies
-	facts    *register.Service
-	tenants  *tenant.Service
-	closed   *decision.Engine // denies everything, since the register can't be read
+	p         *programme.Programme
+	book      *law.Book
+	policies  *decision.Policies
+	facts     *register.Service
+	tenants   *tenant.Service
+	published *atomic.Pointer[published]
+	closed    *decision.Engine // denies everything, since the register can't be read
 
 	mu     sync.Mutex // guards what follows
 	engine *decision.Engine
 	of     *register.Register // as it was read, that engine is of
+	with   *published         // the same of what is published
 	pins   int64              // version of the tenants whose pins are in it
 }
 
@@ -38,8 +41,8 @@ type decisions struct {
 const unreadWait = 2 * time.Second
 
 // openDecisions reads the laws and policies beside the programme; folder may be nil.
-func openDecisions(p *programme.Programme, folder fs.FS, facts *register.Service, tenants *tenant.Service) (*decisions, error) {
-	d := &decisions{p: p, book: law.Builtin(), facts: facts, tenants: tenants}
+func openDecisions(p *programme.Programme, folder fs.FS, facts *register.Service, tenants *tenant.Service, public *atomic.Pointer[published]) (*decisions, error) {
+	d := &decisions{p: p, book: law.Builtin(), facts: facts, tenants: tenants, published: public}
 	if folder != nil {
 		var err error
 		if d.book, err = law.Load(folder); err != nil {
@@ -60,14 +63,16 @@ func (d *decisions) Engine() *decision.Engine {
 	ctx, stop := context.WithTimeout(context.Background(), unreadWait)
 	defer stop()
 	now, err := d.facts.Current(ctx)
-	if err != nil {
+	public := d.published.Load()
+	if err != nil || public == nil {
 		return d.closed
 	}
 	pins := d.tenants.Version() // before they are read, so that a change between is seen next time
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.engine == nil || d.of != now.Register || d.pins != pins {
-		d.engine, d.of, d.pins = decision.New(d.p, d.book, d.pinned(now.Register), d.policies), now.Register, pins
+	if d.engine == nil || d.of != now.Register || d.with != public || d.pins != pins {
+		d.engine = decision.New(d.p, d.book, d.pinned(now.Register.With(public.facts)), d.policies)
+		d.of, d.with, d.pins = now.Register, public, pins
 	}
 	return d.engine
 }
@@ -103,10 +108,11 @@ func (d *decisions) Without(without []string) (*decision.Engine, error) {
 	ctx, stop := context.WithTimeout(context.Background(), unreadWait)
 	defer stop()
 	now, err := d.facts.Current(ctx)
-	if err != nil {
+	public := d.published.Load()
+	if err != nil || public == nil {
 		return d.closed, nil
 	}
-	return decision.NewWithout(d.p, d.book, d.pinned(now.Register), d.policies, without)
+	return decision.NewWithout(d.p, d.book, d.pinned(now.Register.With(public.facts)), d.policies, without)
 }
 
 // due returns what lapses within so many days of today, what has lapsed first.

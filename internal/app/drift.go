@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"domicile.dev/internal/drift"
+	"domicile.dev/internal/fault"
 	"domicile.dev/internal/plane"
 	"domicile.dev/internal/programme"
 	"domicile.dev/internal/store"
@@ -48,6 +49,9 @@ func (w *watch) Drift(ctx context.Context, c *tenant.Caller) (api.DriftReport, e
 		}
 	}
 	running, published := w.n.rules.p, w.published()
+	if published == nil {
+		return api.DriftReport{}, fault.New(fault.Unavailable, "drift.unpublished", "what is published can't be read at the moment")
+	}
 	return api.DriftReport{Region: w.n.Config.Region, Programme: running.Hash, Published: published.Hash, Notice: published.Notice.ID,
 		Findings: drift.Find(published, running, w.n.Config.Region, o)}, nil
 }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,6 +25,7 @@ import (
 	"domicile.dev/internal/media"
 	"domicile.dev/internal/plane"
 	"domicile.dev/internal/programme"
+	"domicile.dev/internal/publish"
 	"domicile.dev/internal/record"
 	"domicile.dev/internal/register"
 	"domicile.dev/internal/store"
@@ -34,7 +36,6 @@ import (
 	"domicile.dev/internal/vault"
 	"domicile.dev/internal/vault/keyring"
 	"domicile.dev/internal/web/api"
-	"domicile.dev/internal/web/centre"
 	"domicile.dev/internal/web/guard"
 	"domicile.dev/internal/web/tiles"
 )
@@ -45,6 +46,7 @@ type Node struct {
 	Tenants  *tenant.Service
 	Plane    *plane.Plane
 	Ledger   *ledger.Ledger
+	Publish  *publish.Service
 	Operator string // the operator's token
 
 	db       store.DB
@@ -58,9 +60,11 @@ type Node struct {
 	certs    *certificates
 	sinkFile *os.File
 	rules    *rules
+	pages    *pages // the privacy centre
 
 	register  *register.Service
 	decisions *decisions
+	published atomic.Pointer[published]
 
 	cancel  context.CancelFunc
 	workers sync.WaitGroup
@@ -80,6 +84,8 @@ type Options struct {
 	Keys vault.Keyring
 	// OTLP is where traces go; "" sends none.
 	OTLP string
+	// Now is the clock of what is published. Default time.Now.
+	Now func() time.Time
 }
 
 // OpenKeyring opens the keyring of a node.
@@ -145,7 +151,7 @@ func Open(ctx context.Context, c *config.Node, opt Options) (n *Node, err error)
 		return n, err
 	}
 	n.register = register.Open(n.db, sqlstore.Registers{}, enterer{n.Ledger}, register.Options{Log: n.log})
-	if n.decisions, err = openDecisions(opt.Programme, opt.Folder, n.register, n.Tenants); err != nil {
+	if n.decisions, err = openDecisions(opt.Programme, opt.Folder, n.register, n.Tenants, &n.published); err != nil {
 		return n, err
 	}
 	if err := n.openBlobs(ctx); err != nil {
@@ -162,6 +168,9 @@ func Open(ctx context.Context, c *config.Node, opt Options) (n *Node, err error)
 		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{}, Moves: sqlstore.Moves{}, Pseudonyms: sqlstore.Pseudonyms{},
 		Media: sqlstore.Medias{}, Blobs: n.blobs, Trust: n.Tenants.Trust,
 		Consents: sqlstore.Consents{}, Choices: n.rules.choices, Purpose: n.rules.purpose}, po)
+	if err := n.openPublish(ctx, opt); err != nil {
+		return n, err
+	}
 	if err := n.serveWeb(n.rules, opt); err != nil {
 		return n, err
 	}
@@ -226,10 +235,10 @@ func (n *Node) serveWeb(r *rules, opt Options) error {
 	if err != nil {
 		return fmt.Errorf("derive the key of idempotency digests: %w", err)
 	}
-	w := &watch{n: n, published: func() *programme.Programme { return r.p }}
+	w := &watch{n: n, published: n.Published}
 	if n.api, err = api.New(n.Plane, n.Tenants, api.Options{Region: n.Config.Region, Programme: r.Hash, Version: opt.Version,
 		DB: n.db, Answers: sqlstore.Idempotency{}, Secret: answers, Moves: n.Plane, Drift: w,
-		Register: n.register, Decider: &decider{n.decisions, n.db, states{}}}); err != nil {
+		Register: n.register, Decider: &decider{n.decisions, n.db, states{}}, Publisher: n.Publish}); err != nil {
 		return fmt.Errorf("make the API: %w", err)
 	}
 	n.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -237,12 +246,8 @@ func (n *Node) serveWeb(r *rules, opt Options) error {
 	n.metrics.MustRegister(ledgerMetrics(n.Ledger)...)
 	n.metrics.MustRegister(w)
 	n.metrics.MustRegister(dueMetric{n.decisions})
-	pages, err := centre.New(r.p, opt.Notices, n.Config.URL)
-	if err != nil {
-		return fmt.Errorf("render the privacy centre: %w", err)
-	}
 	g := guard.New(n.log, n.metrics, guard.Options{TLS: n.Config.TLS != nil})
-	n.handler = g.Wrap(n.routes(r, tiles.New(n.Ledger), pages))
+	n.handler = g.Wrap(n.routes(r, tiles.New(n.Ledger), n.pages))
 	if Endpoint(opt.OTLP) != "" {
 		n.handler = traced(n.handler)
 	}
@@ -253,7 +258,7 @@ func (n *Node) serveWeb(r *rules, opt Options) error {
 func (n *Node) startWorkers() {
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel = cancel
-	for _, run := range []func(context.Context){n.vault.Run, n.records.Run, n.Ledger.Run, n.Tenants.Run, n.register.Run, n.api.Run, n.Plane.Sweep, n.Plane.Reindex, n.Plane.RunFetch, n.tellMoves} {
+	for _, run := range []func(context.Context){n.vault.Run, n.records.Run, n.Ledger.Run, n.Tenants.Run, n.register.Run, n.api.Run, n.Plane.Sweep, n.Plane.Reindex, n.Plane.RunFetch, n.tellMoves, n.Publish.Run, n.watchPublished, n.pages.run} {
 		n.workers.Add(1)
 		go func() {
 			defer n.workers.Done()

@@ -48,6 +48,9 @@ func (n *Node) routes(r *rules, ledgerPages, privacyPages http.Handler) http.Han
 		mux.ServeHTTP(w, r)
 	})
 	in := api.NewIngest(n.Tenants, n.Plane, r, api.IngestOptions{Region: n.Config.Region, URL: n.Config.URL, ClientIP: n.Config.ClientIP, TrustedProxies: n.Config.Proxies(), Tokens: n.Tenants, Media: n.Plane, Log: n.log, Planned: r.planned})
+	desk := n.desk(in.Peer)
+	mux.Handle("/privacy/subscriptions", desk)
+	mux.Handle("/privacy/subscriptions/", desk)
 	return api.NewWebhooks(in, n.Tenants, vendors...).First(in.First(rest))
 }
 

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"domicile.dev/internal/config"
 	"domicile.dev/internal/fault"
@@ -41,6 +42,8 @@ type UpOptions struct {
 	Destinations []string
 	Log          *slog.Logger
 	Version      string
+	Now          func() time.Time // the clock of what is published; default time.Now
+	Mail         *config.Mail     // default: messages wait
 }
 
 // UpFile is up.json: where everything is, and the credentials to use it.
@@ -151,7 +154,7 @@ func StartUp(ctx context.Context, o UpOptions) (up *Up, err error) {
 	}
 	before := readUpFile(filepath.Join(o.Dir, "up.json"))
 	for i, c := range configs {
-		n, err := Open(ctx, c, Options{Programme: o.Programme, Folder: o.Folder, Notices: o.Notices, Log: o.Log, Version: o.Version, Keys: keys[i]})
+		n, err := Open(ctx, c, Options{Programme: o.Programme, Folder: o.Folder, Notices: o.Notices, Log: o.Log, Version: o.Version, Keys: keys[i], Now: o.Now})
 		if err != nil {
 			return up, fmt.Errorf("open region %s: %w", c.Region, err)
 		}
@@ -187,7 +190,7 @@ func (u *Up) listen(ctx context.Context, o UpOptions) ([]*config.Node, error) {
 				WithHint("stop what uses it, or give three free ports in a row with --listen 127.0.0.1:9080").Because(err)
 		}
 		u.listeners = append(u.listeners, l)
-		c := &config.Node{Region: region, Listen: l.Addr().String(), Data: filepath.Join(o.Dir, region), SharedServer: true}
+		c := &config.Node{Region: region, Listen: l.Addr().String(), Data: filepath.Join(o.Dir, region), SharedServer: true, PrivateWebhooks: true, Mail: o.Mail}
 		if o.Store != "" {
 			if c.Store, err = postgres.EnsureDatabase(ctx, o.Store, "domicile_"+region); err != nil {
 				return nil, err

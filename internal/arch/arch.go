@@ -27,6 +27,8 @@ var Levels = map[string]int{
 	"internal/plan":     2, // tracking plans: what is planned, invalid, and where it might belong
 	"internal/register": 2, // observed, dated facts
 
+	"internal/subprocessor": 2, // what changed in the list of sub-processors, and what in it contradicts itself
+
 	"internal/decision": 3, // Decide; compiles to Cedar; pure
 
 	"internal/media":  3, // recordings and attachments: blobs, streamed; port of their store
@@ -51,6 +53,9 @@ var Levels = map[string]int{
 	"internal/flow/region":  8,
 	"internal/flow/webhook": 8,
 
+	"internal/publish": 7, // versions, announcements, subscriptions, feeds
+
+	"internal/mail":               8, // SMTP
 	"internal/config":             8, // a node's configuration
 	"internal/ingest/cloudevents": 8, // adapters and keyrings import only the port they implement
 	"internal/ingest/native":      8,
@@ -86,6 +91,7 @@ var Levels = map[string]int{
 	"testkit/seal":                        12,
 	"internal/flow/flowtest":              6, // the contract of connectors, a suite
 	"internal/media/mediatest":            4, // the suite that both stores of blobs pass
+	"internal/mail/mailtest":              0, // a server that speaks SMTP
 	"internal/ingest/ingesttest":          2, // what tests of adapters share
 	"internal/ingest/segment/segmenttest": 8, // requests as SDKs send them
 	"internal/store/storetest":            9, // the suite that both engines pass
@@ -93,4 +99,13 @@ var Levels = map[string]int{
 }
 
 // TestOnly names the packages that only tests, and other packages named here, may import.
-var TestOnly = map[string]bool{}
+var TestOnly = map[string]bool{
+	"bench":                           true,
+	"e2e":                             true,
+	"internal/arch":                   true,
+	"internal/flow/flowtest":          true,
+	"internal/mail/mailtest":          true,
+	"internal/media/mediatest":        true,
+	"internal/store/storetest":        true,
+	"internal/store/storetest/pgtest": true,
+}

@@ -44,6 +44,10 @@ type Node struct {
 	Fetch Fetch `yaml:"fetch"`
 	// Destinations are where recipients take their deliveries, by the recipient's id in the programme.
 	Destinations map[string]Destination `yaml:"destinations"`
+	// Mail is where mail is sent through. Without it messages wait.
+	Mail *Mail `yaml:"mail"`
+	// PrivateWebhooks lets tenants' webhooks be at addresses that are not public, and speak http.
+	PrivateWebhooks bool `yaml:"private_webhooks"`
 	// TLS holds the certificate; files are read again when they change.
 	TLS *TLS `yaml:"tls"`
 	// Peers are the other regions, by id.
@@ -188,6 +192,9 @@ func Load(path string) (*Node, error) {
 			n.Notices[i] = filepath.Join(base, p)
 		}
 	}
+	if m := n.Mail; m != nil && m.PasswordFile != "" && !filepath.IsAbs(m.PasswordFile) {
+		m.PasswordFile = filepath.Join(base, m.PasswordFile)
+	}
 	if n.TLS != nil {
 		for _, p := range []*string{&n.TLS.Cert, &n.TLS.Key} {
 			if *p != "" && !filepath.IsAbs(*p) {
@@ -253,6 +260,9 @@ func (n *Node) Check() error {
 	n.Blobs.check(bad)
 	n.Fetch.check(n.Region, bad)
 	n.checkDestinations(bad)
+	if n.Mail != nil {
+		n.Mail.check(bad)
+	}
 	for region, p := range n.Peers {
 		if u, err := url.Parse(p.URL); err != nil || u.Host == "" {
 			bad("peers."+region+".url", "give the region's address")

@@ -9,6 +9,7 @@ import (
 
 	"domicile.dev/internal/law"
 	"domicile.dev/internal/programme"
+	"domicile.dev/internal/register"
 )
 
 // Compile prints the programme's flows as Cedar policies: one permit a flow, and one forbid for each
@@ -160,6 +161,8 @@ func expression(c *cond) string {
 		return none("context.subject.opt_outs", OptOutNames, c.bits)
 	case opNotObjecting:
 		return "!context.subject.objects"
+	case opAnnounced:
+		return fmt.Sprintf("(if context.facts has %s then %s else context.day >= %d)", text(register.KeyPublished), fact(c.key, 0), c.day)
 	case opConsent:
 		return "context.subject.consents"
 	}

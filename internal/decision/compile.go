@@ -10,6 +10,7 @@ import (
 
 	"domicile.dev/internal/law"
 	"domicile.dev/internal/programme"
+	"domicile.dev/internal/register"
 )
 
 // gate is one thing that must hold for a flow; as a policy, it forbids unless it does.
@@ -177,7 +178,10 @@ func (c *compiler) recipients() (g []gate) {
 		x := c.gate(name+"contract", WholeFlow, cond{op: opFact, key: contractKey(i), at: i.at, code: "contract", says: "a contract with " + i.name + " is in force"})
 		x.ok = Reason{Code: "contract.in_force", Says: "a contract with " + i.name + " is in force", At: i.at}
 		g = append(g, x, c.gate(name+"objection", OneTenant, cond{op: opNoObjection, key: i.r.ID, at: i.at, code: "recipient.objected", says: "the customer has not objected to " + i.r.ID}))
-		if day, ok := c.noticeOver(i.r); ok {
+		if day, ok := c.noticeOver(i.r); i.r.SubProcessor != nil {
+			g = append(g, c.gate(name+"notice", WholeFlow, cond{op: opAnnounced, key: register.KeyAnnounced(i.r.ID), day: day, at: i.at, code: "notice.running",
+				says: "customers were told of " + i.r.ID + " and the time to object is over", other: i.r.ID + " is on the published list of sub-processors"}))
+		} else if ok {
 			g = append(g, c.gate(name+"notice", WholeFlow, cond{op: opFrom, day: day, at: i.at, code: "notice.running", says: "customers could object to " + i.r.ID + " until " + string((day - 1).Date()) + " and that is over"}))
 		}
 	}
@@ -201,20 +205,5 @@ func (c *compiler) noticeOver(r *programme.Recipient) (programme.Day, bool) {
 	if announced == "" {
 		return 0, false
 	}
-	t, n := announced.Time(), page.NoticePeriod.N
-	switch page.NoticePeriod.Unit {
-	case programme.Days:
-		t = t.AddDate(0, 0, n)
-	case programme.BusinessDays: // without a calendar of holidays: weeks of five days, rounded up
-		t = t.AddDate(0, 0, (n+4)/5*7)
-	case programme.Weeks:
-		t = t.AddDate(0, 0, 7*n)
-	case programme.Months:
-		t = t.AddDate(0, n, 0)
-	case programme.Years:
-		t = t.AddDate(n, 0, 0)
-	case programme.Unlimited:
-		return programme.Never, true
-	}
-	return programme.DayOf(t), true
+	return page.NoticePeriod.Over(programme.DayOf(announced.Time())), true
 }

@@ -25,6 +25,7 @@ const (
 	opClassified // none of them is unclassified
 	opAsked      // there is one at least
 	opNoCategory // none of them is in set
+	opAnnounced  // on the published list, and the time to object is over; where none is published, from day on
 	opRecipient
 	opPurpose
 	opRegion
@@ -46,7 +47,7 @@ type cond struct {
 	op     op
 	subs   []cond
 	key    string // opFact, opTIA (clear); the one word of ops that compare
-	other  string // opTIA: the key when the form isn't clear
+	other  string // opTIA: the key when the form isn't clear; opAnnounced: what a published list is asked
 	maxAge programme.Day
 	day    programme.Day
 	last   programme.Day
@@ -127,6 +128,8 @@ func (c *cond) holds(w *world, t *trace) bool {
 			t.lasts(c.day - 1)
 			return true
 		}
+	case opAnnounced:
+		return c.announced(w, t)
 	default:
 		if c.simple(w) {
 			return true
@@ -190,6 +193,22 @@ func (c *cond) fact(w *world, t *trace) bool {
 	}
 	t.tls13 = t.tls13 || f.TLS13
 	t.drop = append(t.drop, f.Drop...)
+	return true
+}
+
+// announced judges by the published list where there is one, and by what the programme declares where not.
+func (c *cond) announced(w *world, t *trace) bool {
+	if !w.facts.ByKey[register.KeyPublished].Holds {
+		return w.day >= c.day || t.fail(c, c.code, "declared: until "+string((c.day-1).Date()))
+	}
+	switch f, said := w.facts.ByKey[c.key]; {
+	case !said || !f.Holds:
+		missing := *c
+		missing.says = c.other
+		return t.fail(&missing, "recipient.unpublished", f.Says)
+	case w.day < f.From:
+		return t.fail(c, c.code, f.Says)
+	}
 	return true
 }
 

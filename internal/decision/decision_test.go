@@ -334,3 +334,42 @@ func TestTheNoticePeriod(t *testing.T) {
 		}
 	}
 }
+
+// Where lists are published, a sub-processor gets nothing before it is on one and the time to object is over; what the
+// programme declares no longer counts.
+func TestThePublishedList(t *testing.T) {
+	src, _ := os.ReadFile("testdata/base/programme.yaml")
+	text := strings.Replace(string(src), "name: Dublin Hosting,", "name: Dublin Hosting, announced: 2026-01-01, sub_processor: {services: [all], subject_matter: x, nature: x, region_selectable: none, group_company: false, section: third_party},", 1) +
+		"  sub_processor_page: {last_updated: 2026-11-01, notice_period: 30 days}\n"
+	dir := t.TempDir()
+	if err := os.WriteFile(dir+"/p.yaml", []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, err := programme.Load(os.DirFS(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := "announcements: {recipient: another, announced: 2026-01-01, until: 2026-01-31}"
+	for _, tt := range []struct {
+		name, day string
+		lines     []string
+		code      string
+	}{
+		{"no list is published", "2026-11-25", nil, ""},
+		{"it is on none", "2026-11-25", []string{other}, "recipient.unpublished"},
+		{"the last day to object", "2026-12-20", []string{other, "announcements: {recipient: dublin, announced: 2026-11-20, until: 2026-12-20}"}, "notice.running"},
+		{"the day after", "2026-12-21", []string{other, "announcements: {recipient: dublin, announced: 2026-11-20, until: 2026-12-20}"}, ""},
+		{"announced tomorrow", "2026-11-19", []string{other, "announcements: {recipient: dublin, announced: 2026-11-20, until: 2026-11-20}"}, "recipient.unpublished"},
+		{"it left the list", "2026-12-21", []string{"announcements: {recipient: dublin, announced: 2026-11-01, until: 2026-11-02, withdrawn: 2026-12-21}"}, "recipient.unpublished"},
+		{"the day before it leaves", "2026-12-20", []string{"announcements: {recipient: dublin, announced: 2026-11-01, until: 2026-11-02, withdrawn: 2026-12-21}"}, ""},
+		{"announced anew", "2026-12-21", []string{"announcements: {recipient: dublin, announced: 2026-12-01, until: 2026-12-31}", "announcements: {recipient: dublin, announced: 2026-11-01, until: 2026-11-02}"}, "notice.running"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			at, _ := time.Parse(time.DateOnly, tt.day)
+			d := decision.Decide(p, law.Builtin(), registered(t, tt.lines...), ask("home"), at)
+			if d.Allowed != (tt.code == "") || tt.code != "" && (!d.Has(tt.code) || d.Scope != decision.WholeFlow) {
+				t.Errorf("%v %s %+v", d.Allowed, d.Scope, d.Denials())
+			}
+		})
+	}
+}

@@ -65,11 +65,12 @@ func randomProgramme(t *rapid.T, base string) *programme.Programme {
 		if i == 0 {
 			onward = maybe(t, "onward", ", onward: [r1]")
 		}
-		fmt.Fprintf(&b, "  - {id: %s, name: R%d, class: vendors, legal_entity: %q, locations: %s%s%s%s%s%s%s%s}\n", id, i, of(t, "entity", someEntities),
+		fmt.Fprintf(&b, "  - {id: %s, name: R%d, class: vendors, legal_entity: %q, locations: %s%s%s%s%s%s%s%s%s}\n", id, i, of(t, "entity", someEntities),
 			list(t, "places", someCountries[:6], 1), mostly(t, "role", ", roles: ["+of(t, "role", []string{"processor", "processor", "independent_controller", "conduit"})+"]"),
 			maybe(t, "ours", ", entity: ex_us"), seldom(t, "remote", ", remote_access: "+list(t, "remote access", someCountries, 1)),
 			onward, seldom(t, "enabled", ", customer_enabled: true"),
-			maybe(t, "its order", ", mechanisms: "+list(t, "order", []string{"dpf", "scc", "bcr", "cbpr", "art49"}, 1)), seldom(t, "announced", ", announced: "+of(t, "day", someDays)))
+			maybe(t, "its order", ", mechanisms: "+list(t, "order", []string{"dpf", "scc", "bcr", "cbpr", "art49"}, 1)), seldom(t, "announced", ", announced: "+of(t, "day", someDays)),
+			maybe(t, "listed", ", sub_processor: {services: [all], subject_matter: x, nature: x, region_selectable: none, group_company: false, section: third_party}"))
 	}
 	b.WriteString("flows:\n")
 	for i := range 2 {
@@ -148,6 +149,13 @@ func randomRegister(t *rapid.T) *register.Register {
 	})
 	many("enablements", 3, func() {
 		r.Enablements = append(r.Enablements, register.Enablement{Tenant: of(t, "tenant", someTenants), Recipient: of(t, "recipient", someRecipients), From: date("from")})
+	})
+	many("announcements", 4, func() {
+		a := register.Announcement{Recipient: of(t, "recipient", someRecipients), Announced: date("announced"), Until: date("until")}
+		if rapid.IntRange(0, 4).Draw(t, "withdrawn") == 0 {
+			a.Withdrawn = date("withdrawn")
+		}
+		r.Announcements = append(r.Announcements, a)
 	})
 	many("objections", 1, func() {
 		r.Objections = append(r.Objections, register.Objection{Tenant: of(t, "tenant", someTenants), Recipient: of(t, "recipient", someRecipients), From: date("from")})

@@ -39,13 +39,14 @@ var body = template.Must(template.New("notice").Parse(`{{define "facts"}}{{with 
 <h1>{{.Title}}</h1>
 <p>Last updated <time datetime="{{.LastUpdated}}">{{.LastUpdated}}</time></p>
 <nav aria-label="Contents"><ul>{{range .Sections}}
-<li><a href="#section-{{.ID}}">{{.Title}}</a></li>{{end}}
+<li><a href="#section-{{.ID}}">{{.Title}}</a></li>{{end}}{{with .Form}}
+<li><a href="#section-form">{{.Title}}</a></li>{{end}}
 </ul></nav>
 {{range .Sections}}<section id="section-{{.ID}}"><h2>{{.Title}}</h2>{{range .Text}}
 <p>{{.}}</p>{{end}}{{template "facts" .Facts}}{{if .Entries}}<h3 class="quiet">{{.Title}}: one by one</h3>{{end}}{{template "entries" .Entries}}{{range .Sections}}
 <section id="section-{{.ID}}"><h3>{{.Title}}</h3>{{range .Text}}<p>{{.}}</p>{{end}}{{template "facts" .Facts}}{{template "entries" .Entries}}</section>{{end}}
 </section>
-{{end}}`))
+{{end}}{{with .Form}}{{template "form" .}}{{end}}` + formText))
 
 // shell is what surrounds a page's body.
 type shell struct {

@@ -23,6 +23,9 @@ type Document struct {
 	Statement   string    `json:"statement,omitempty"`
 	Programme   string    `json:"programme"` // hash of the programme that it was rendered from
 	Sections    []Section `json:"sections"`
+
+	// Form, when there is one, stands under the page's sections, and in no other form of the document.
+	Form *Form `json:"-"`
 }
 
 // Section is a part of the notice with a heading.

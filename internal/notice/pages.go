@@ -17,19 +17,27 @@ func other(p *programme.Programme, id, title string, updated programme.Date) *Do
 
 // SubProcessors makes the page of sub-processors, one entry for each row of the list, in its order and
 // in the tables that the source prints them in.
-func SubProcessors(p *programme.Programme) *Document {
+func SubProcessors(p *programme.Programme) *Document { return SubProcessorsSeen(p, nil) }
+
+// Row is what was seen of a row of the list, beside what is declared.
+type Row struct {
+	Announced, Until programme.Date // when customers were told, and the last day to object
+	Running          bool           // they still may
+	Assessment       string         // what a register says of its transfer impact assessment
+}
+
+// SubProcessorsSeen is SubProcessors with what was seen of rows, by id.
+func SubProcessorsSeen(p *programme.Programme, seen map[string]Row) *Document {
 	page := p.Notice.SubProcessorPage
 	if page == nil {
 		page = &programme.SubProcessorPage{LastUpdated: p.Notice.LastUpdated}
 	}
 	d := other(p, "sub-processors", "Sub-processors", page.LastUpdated)
-	// What the page promises beyond its rows (notice in time, subscriptions) is not printed: nothing
-	// here keeps it yet.
 	for _, table := range []struct{ id, title string }{{"third_party", "Third parties"}, {"group", "Printed as companies of the group"}} {
 		s := Section{ID: table.id, Title: table.title}
 		for i := range p.Recipients {
 			if r := &p.Recipients[i]; r.SubProcessor != nil && r.SubProcessor.Section == table.id {
-				s.Entries = append(s.Entries, Entry{ID: r.ID, Name: r.Name, Facts: subProcessor(p, page, r)})
+				s.Entries = append(s.Entries, Entry{ID: r.ID, Name: r.Name, Facts: subProcessor(p, page, r, seen[r.ID])})
 			}
 		}
 		if len(s.Entries) > 0 {
@@ -42,7 +50,7 @@ func SubProcessors(p *programme.Programme) *Document {
 // selectable says who chooses the region.
 var selectable = map[string]string{"none": "nobody", "customer_choice": "the customer", "regional_product": "the regional product"}
 
-func subProcessor(p *programme.Programme, page *programme.SubProcessorPage, r *programme.Recipient) facts {
+func subProcessor(p *programme.Programme, page *programme.SubProcessorPage, r *programme.Recipient, seen Row) facts {
 	s := r.SubProcessor
 	var f facts
 	f.add("Services", printed(p, s)...)
@@ -65,10 +73,29 @@ func subProcessor(p *programme.Programme, page *programme.SubProcessorPage, r *p
 		f.add("When "+s.Condition.When, s.Condition.Then, s.Condition.Example)
 	}
 	f.add("More", append(append([]string{}, s.Links...), page.LinkSets[s.LinkSet]...)...)
-	f.add("Since", string(r.Announced))
+	f.add("Since", string(or(seen.Announced, r.Announced)))
+	if seen.Running {
+		f.add("Notice until", string(seen.Until)+"; customers may object, and nothing flows before it is over")
+	}
+	f.add("Transfer impact assessment", assessment(&r.TIA), seen.Assessment)
 	f.add("Oddity of the source", r.Quirk)
 	f.add("How the source was read", s.Interpretation)
 	return f
+}
+
+// assessment is what the programme states of one.
+func assessment(t *programme.TIA) string {
+	if !t.Stated {
+		return ""
+	}
+	text := "stated"
+	if t.Assessed != "" {
+		text += ", of " + string(t.Assessed)
+	}
+	if t.Due != "" {
+		text += ", due again on " + string(t.Due)
+	}
+	return text
 }
 
 func printed(p *programme.Programme, s *programme.SubProcessor) []string {
@@ -100,7 +127,7 @@ func places(r *programme.Recipient) (out []string) {
 
 // csvColumns are the columns of the list as CSV, the first ones an entry's own.
 var csvColumns = []string{"Services", "Subject matter", "Nature and purpose", "Tools", "Places", "Region chosen by", "Transfer mechanism",
-	"Company", "Belongs to", "Artificial intelligence", "Gets data", "Since", "Oddity of the source"}
+	"Company", "Belongs to", "Artificial intelligence", "Gets data", "Since", "Notice until", "Transfer impact assessment", "Oddity of the source"}
 
 // SubProcessorsCSV writes the rows of SubProcessors as CSV, RFC 4180. A value that a spreadsheet would
 // take for a formula is led by an apostrophe.
@@ -176,7 +203,7 @@ func since(a programme.Availability) string {
 	return text
 }
 
-func or(s, otherwise string) string {
+func or[T ~string](s, otherwise T) T {
 	if s == "" {
 		return otherwise
 	}

@@ -54,3 +54,24 @@ func (d Day) Date() Date {
 	}
 	return Date(time.Unix(int64(d)*86400, 0).UTC().Format(time.DateOnly))
 }
+
+// Over returns the first day after a period that begins on day from; without a period it is that day
+// itself, and Never when it is unlimited. Hours are no days and count as none.
+func (p Period) Over(from Day) Day {
+	t := time.Unix(int64(from)*86400, 0).UTC()
+	switch p.Unit {
+	case Days:
+		t = t.AddDate(0, 0, p.N)
+	case BusinessDays: // without a calendar of holidays: weeks of five days, rounded up
+		t = t.AddDate(0, 0, (p.N+4)/5*7)
+	case Weeks:
+		t = t.AddDate(0, 0, 7*p.N)
+	case Months:
+		t = t.AddDate(0, p.N, 0)
+	case Years:
+		t = t.AddDate(p.N, 0, 0)
+	case Unlimited:
+		return Never
+	}
+	return DayOf(t)
+}

@@ -1,8 +1,10 @@
 package programme
 
 import (
+	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -40,6 +42,33 @@ func Load(fsys fs.FS) (*Programme, error) {
 	if len(files) == 0 && len(faults) == 0 {
 		faults = append(faults, Fault{File: ".", Code: CodeEmpty, Message: "there is no .yaml file in this folder", Suggestion: "copy one of the folders under examples/"})
 	}
+	return assemble(roots, faults)
+}
+
+// FromJSON reads a programme back from its canonical JSON, a section at a time: each is as large as a file may be.
+// Errors are Load's.
+func FromJSON(src []byte) (*Programme, error) {
+	var sections map[string]json.RawMessage
+	if err := json.Unmarshal(src, &sections); err != nil {
+		return nil, fmt.Errorf("read a programme's JSON: %w", err)
+	}
+	var roots []*node
+	var faults Faults
+	for _, key := range slices.Sorted(maps.Keys(sections)) {
+		one, err := json.Marshal(map[string]json.RawMessage{key: sections[key]})
+		if err != nil {
+			return nil, fmt.Errorf("read a programme's JSON: %w", err)
+		}
+		root, fs := parseFile(key+".json", one)
+		if faults = append(faults, fs...); root != nil {
+			roots = append(roots, root)
+		}
+	}
+	return assemble(roots, faults)
+}
+
+// assemble makes a programme of its files.
+func assemble(roots []*node, faults Faults) (*Programme, error) {
 	if len(roots) == 0 {
 		return nil, faults
 	}

@@ -204,6 +204,7 @@ type Changes struct {
 // SignificantChange says what happens when a change matters.
 type SignificantChange struct {
 	AdvanceNoticeVia []string `yaml:"advance_notice_via" is:"required" doc:"How people are told before."`
+	AdvanceNotice    Period   `yaml:"advance_notice" doc:"How long before it takes effect a material change is published: days, weeks, months or years. 30 days when left out."`
 	Consent          string   `yaml:"consent" doc:"When they are asked."`
 }
 

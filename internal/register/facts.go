@@ -81,6 +81,13 @@ func KeyTIA(form, entity, country string) string {
 // KeyCase is a one-off transfer.
 func KeyCase(id, recipient string) string { return "case/" + id + "/" + recipient }
 
+// KeyPublished holds where lists of sub-processors are published and announced: then one that never
+// was gets nothing.
+const KeyPublished = "published"
+
+// KeyAnnounced is a recipient of the published list, from the day after customers could object.
+func KeyAnnounced(recipient string) string { return "announced/" + recipient }
+
 // At returns the facts as they stood on a day: what is dated later isn't known yet.
 func (r *Register) At(day programme.Day) *Facts {
 	f := &Facts{Day: day, ByKey: map[string]Fact{}, Tenants: map[string]Tenant{}, Paused: map[string]Fact{}}
@@ -91,6 +98,7 @@ func (r *Register) At(day programme.Day) *Facts {
 	f.checks(r.Checks)
 	f.contracts(r.Contracts)
 	f.assessments(r.Assessments)
+	f.announcements(r.Announcements)
 	for _, a := range r.Attestations {
 		f.any(KeyLimit(a.Limit, a.Entity), Fact{Holds: true, From: programme.FirstDay(a.Dated), Until: programme.LastDay(a.ValidUntil), Says: "attested on " + string(a.Dated)})
 	}
@@ -99,6 +107,25 @@ func (r *Register) At(day programme.Day) *Facts {
 	}
 	f.stops(r)
 	return f
+}
+
+// announcements keeps the last one about each recipient. Its first day may lie ahead.
+func (f *Facts) announcements(all []Announcement) {
+	since := map[string]programme.Day{}
+	for _, a := range all {
+		day, key := programme.FirstDay(a.Announced), KeyAnnounced(a.Recipient)
+		if last, ok := since[key]; day > f.Day || ok && day < last {
+			continue
+		}
+		since[key] = day
+		n := Fact{Holds: true, From: programme.LastDay(a.Until) + 1, Until: programme.Never,
+			Says: fmt.Sprintf("announced on %s, and customers may object until %s", a.Announced, a.Until)}
+		if a.Withdrawn != "" && programme.FirstDay(a.Withdrawn) <= f.Day {
+			n.Holds, n.Says = false, fmt.Sprintf("it left the published list on %s", a.Withdrawn)
+		}
+		f.ByKey[key] = n
+		f.ByKey[KeyPublished] = Fact{Holds: true, Until: programme.Never, Says: "lists are published here"}
+	}
 }
 
 func (f *Facts) stops(r *Register) {

@@ -59,6 +59,11 @@ func (r *Register) checkTerms(fault func(v any, key, message, hint string)) {
 	for i := range r.Enablements {
 		ordered(fault, &r.Enablements[i], "until", r.Enablements[i].From, r.Enablements[i].Until, true)
 	}
+	for i := range r.Announcements {
+		a := &r.Announcements[i]
+		ordered(fault, a, "until", a.Announced, a.Until, true)
+		ordered(fault, a, "withdrawn", a.Announced, a.Withdrawn, true)
+	}
 	for i := range r.Objections {
 		ordered(fault, &r.Objections[i], "until", r.Objections[i].From, r.Objections[i].Until, true)
 	}

@@ -22,16 +22,17 @@ type Register struct {
 	// Unread says why the facts couldn't be read, "" when they were: then everything is denied.
 	Unread string `yaml:"-"`
 
-	Format       string        `yaml:"format" is:"required;const=domicile.register/v1" doc:"The version of this format."`
-	Checks       []Check       `yaml:"checks" doc:"Look-ups in public directories. The last one about an entity and row counts."`
-	Contracts    []Contract    `yaml:"contracts" doc:"Contracts with recipients."`
-	Assessments  []Assessment  `yaml:"assessments" doc:"Transfer impact assessments and UK data protection tests. The last one counts."`
-	Attestations []Attestation `yaml:"attestations" doc:"Recipients within the scope of an adequacy decision that has a limit."`
-	Enablements  []Enablement  `yaml:"enablements" doc:"Recipients that a customer enabled."`
-	Objections   []Objection   `yaml:"objections" doc:"Customers' objections to recipients."`
-	Pins         []Pin         `yaml:"pins" doc:"Customers' residency pins. The last one of a customer counts."`
-	Pauses       []Pause       `yaml:"pauses" doc:"Flows that somebody stopped."`
-	Cases        []Case        `yaml:"cases" doc:"One-off transfers under a derogation."`
+	Format        string         `yaml:"format" is:"required;const=domicile.register/v1" doc:"The version of this format."`
+	Checks        []Check        `yaml:"checks" doc:"Look-ups in public directories. The last one about an entity and row counts."`
+	Contracts     []Contract     `yaml:"contracts" doc:"Contracts with recipients."`
+	Assessments   []Assessment   `yaml:"assessments" doc:"Transfer impact assessments and UK data protection tests. The last one counts."`
+	Attestations  []Attestation  `yaml:"attestations" doc:"Recipients within the scope of an adequacy decision that has a limit."`
+	Enablements   []Enablement   `yaml:"enablements" doc:"Recipients that a customer enabled."`
+	Announcements []Announcement `yaml:"announcements" doc:"Sub-processors that were announced. The last one about a recipient counts."`
+	Objections    []Objection    `yaml:"objections" doc:"Customers' objections to recipients."`
+	Pins          []Pin          `yaml:"pins" doc:"Customers' residency pins. The last one of a customer counts."`
+	Pauses        []Pause        `yaml:"pauses" doc:"Flows that somebody stopped."`
+	Cases         []Case         `yaml:"cases" doc:"One-off transfers under a derogation."`
 }
 
 // Check is one look-up in a public directory.
@@ -76,6 +77,27 @@ type Assessment struct {
 	Assessed programme.Date `yaml:"assessed" is:"required" doc:"The day it was finished."`
 	Due      programme.Date `yaml:"due" is:"required" doc:"The last day it is good for."`
 	Document string         `yaml:"document" doc:"Where it is kept."`
+	Steps    Steps          `yaml:"steps" doc:"What was found in each of the six steps of the EDPB's Recommendations 01/2020."`
+}
+
+// Steps are the six steps of EDPB Recommendations 01/2020, in their order, in words and without personal data.
+type Steps struct {
+	Transfers  string `yaml:"transfers" doc:"1: what is transferred, to whom, where, and on to whom."`
+	Tool       string `yaml:"tool" doc:"2: the transfer tool that is relied on."`
+	Law        string `yaml:"law" doc:"3: whether the tool is effective given the law and practices of the country."`
+	Measures   string `yaml:"measures" doc:"4: the supplementary measures that were adopted."`
+	Procedure  string `yaml:"procedure" doc:"5: the procedural steps that they need."`
+	Evaluation string `yaml:"evaluation" doc:"6: how and when it is evaluated again."`
+}
+
+// Done returns how many of the six steps say something.
+func (s *Steps) Done() (n int) {
+	for _, x := range []string{s.Transfers, s.Tool, s.Law, s.Measures, s.Procedure, s.Evaluation} {
+		if x != "" {
+			n++
+		}
+	}
+	return n
 }
 
 // Attestation says that an entity is within the limit of an adequacy decision.
@@ -92,6 +114,14 @@ type Enablement struct {
 	Recipient string         `yaml:"recipient" is:"required;word" doc:"The recipient's id in the programme."`
 	From      programme.Date `yaml:"from" is:"required" doc:"First day."`
 	Until     programme.Date `yaml:"until" doc:"Last day."`
+}
+
+// Announcement is a recipient's way onto the published list of sub-processors, or off it.
+type Announcement struct {
+	Recipient string         `yaml:"recipient" is:"required;word" doc:"The recipient's id in the programme."`
+	Announced programme.Date `yaml:"announced" is:"required" doc:"The day on which customers were told."`
+	Until     programme.Date `yaml:"until" is:"required" doc:"The last day on which they may object; nothing flows before it is over."`
+	Withdrawn programme.Date `yaml:"withdrawn" doc:"The day on which it left the list."`
 }
 
 // Objection is a customer's objection to a recipient.

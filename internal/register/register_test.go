@@ -2,6 +2,7 @@ package register_test
 
 import (
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -32,21 +33,24 @@ func on(t testing.TB, day string) programme.Day {
 
 func TestAFaultyRegisterNamesLineAndColumn(t *testing.T) {
 	for name, src := range map[string]string{
-		"an unknown key":                 "checks:\n  - {directory: dpf, entity: E, row: eu-us, status: active, data: [hr], checked: 2026-01-01, colour: red}",
-		"a look-up about no row":         "checks:\n  - {directory: dpf, entity: E, status: active, data: [hr], checked: 2026-01-01}",
-		"a listing that covers nothing":  "checks:\n  - {directory: dpf, entity: E, row: eu-us, status: active, checked: 2026-01-01}",
-		"a look-up about no certificate": "checks:\n  - {directory: cbpr, entity: E, status: active, checked: 2026-01-01}",
-		"a look-up of no day":            "checks:\n  - {directory: cbpr, entity: E, scheme: apec_prp, status: active}",
-		"a certificate that had ended":   "checks:\n  - {directory: cbpr, entity: E, scheme: apec_prp, status: active, checked: 2026-02-01, valid_until: 2026-01-01}",
-		"clauses without a module":       "contracts:\n  - {id: c, kind: scc, with: E, set: 2021/914, signed: 2026-01-01}",
-		"clauses of no set":              "contracts:\n  - {id: c, kind: scc, with: E, modules: [c2p], signed: 2026-01-01}",
-		"a contract that names no place": "contracts:\n  - {id: c, kind: comparable, with: E, signed: 2026-01-01}",
-		"measures that aren't named":     "assessments:\n  - {kind: tia, entity: E, country: US, outcome: proceed_with_measures, assessed: 2026-01-01, due: 2027-01-01}",
-		"measures that aren't asked for": "assessments:\n  - {kind: tia, entity: E, country: US, outcome: proceed, measures: [tls_1_3], assessed: 2026-01-01, due: 2027-01-01}",
-		"an assessment without an end":   "assessments:\n  - {kind: tia, entity: E, country: US, outcome: proceed, assessed: 2026-01-01}",
-		"a case without an end":          "cases:\n  - {id: c, recipient: r, ground: legal_claims, from: 2026-01-01}",
-		"a pin that ends first":          "pins:\n  - {tenant: t, places: [EU], from: 2026-02-01, until: 2026-01-01}",
-		"a pin on no country":            "pins:\n  - {tenant: t, places: [Europe], from: 2026-02-01}",
+		"an unknown key":                  "checks:\n  - {directory: dpf, entity: E, row: eu-us, status: active, data: [hr], checked: 2026-01-01, colour: red}",
+		"a look-up about no row":          "checks:\n  - {directory: dpf, entity: E, status: active, data: [hr], checked: 2026-01-01}",
+		"a listing that covers nothing":   "checks:\n  - {directory: dpf, entity: E, row: eu-us, status: active, checked: 2026-01-01}",
+		"a look-up about no certificate":  "checks:\n  - {directory: cbpr, entity: E, status: active, checked: 2026-01-01}",
+		"a look-up of no day":             "checks:\n  - {directory: cbpr, entity: E, scheme: apec_prp, status: active}",
+		"a certificate that had ended":    "checks:\n  - {directory: cbpr, entity: E, scheme: apec_prp, status: active, checked: 2026-02-01, valid_until: 2026-01-01}",
+		"clauses without a module":        "contracts:\n  - {id: c, kind: scc, with: E, set: 2021/914, signed: 2026-01-01}",
+		"clauses of no set":               "contracts:\n  - {id: c, kind: scc, with: E, modules: [c2p], signed: 2026-01-01}",
+		"a contract that names no place":  "contracts:\n  - {id: c, kind: comparable, with: E, signed: 2026-01-01}",
+		"measures that aren't named":      "assessments:\n  - {kind: tia, entity: E, country: US, outcome: proceed_with_measures, assessed: 2026-01-01, due: 2027-01-01}",
+		"measures that aren't asked for":  "assessments:\n  - {kind: tia, entity: E, country: US, outcome: proceed, measures: [tls_1_3], assessed: 2026-01-01, due: 2027-01-01}",
+		"an assessment without an end":    "assessments:\n  - {kind: tia, entity: E, country: US, outcome: proceed, assessed: 2026-01-01}",
+		"a case without an end":           "cases:\n  - {id: c, recipient: r, ground: legal_claims, from: 2026-01-01}",
+		"an announcement that ends first": "announcements:\n  - {recipient: r, announced: 2026-02-01, until: 2026-01-01}",
+		"an announcement without an end":  "announcements:\n  - {recipient: r, announced: 2026-02-01}",
+		"a step that doesn't exist":       "assessments:\n  - {kind: tia, entity: E, country: US, outcome: proceed, assessed: 2026-01-01, due: 2027-01-01, steps: {seventh: x}}",
+		"a pin that ends first":           "pins:\n  - {tenant: t, places: [EU], from: 2026-02-01, until: 2026-01-01}",
+		"a pin on no country":             "pins:\n  - {tenant: t, places: [Europe], from: 2026-02-01}",
 	} {
 		r, err := register.Parse("r.yaml", []byte(head+src))
 		var faults programme.Faults
@@ -149,4 +153,34 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Two registers say together what each says, and no list is left out.
+func TestTwoRegistersTogether(t *testing.T) {
+	one := parse(t, "objections:\n  - {tenant: acme, recipient: r, from: 2026-01-01}\nannouncements:\n  - {recipient: r, announced: 2026-01-01, until: 2026-01-31}")
+	two := parse(t, "pauses:\n  - {flow: f, reason: x, from: 2026-01-01}\nobjections:\n  - {tenant: globex, recipient: r, from: 2026-01-01}")
+	both := one.With(two)
+	f := both.At(on(t, "2026-02-01"))
+	if !f.Paused["f"].Holds || len(f.Tenants["acme"].Objects) != 1 || len(f.Tenants["globex"].Objects) != 1 || !f.ByKey[register.KeyAnnounced("r")].Holds {
+		t.Errorf("%+v", f)
+	}
+	if v := both.Version; v == one.Version || v == two.Version || v == two.With(one).Version || v != one.With(two).Version {
+		t.Errorf("version %s", v)
+	}
+	if one.With(nil) != one || (*register.Register)(nil).With(two) != two {
+		t.Error("nothing changes something")
+	}
+	full := &register.Register{}
+	v := reflect.ValueOf(full).Elem()
+	for i := range v.NumField() {
+		if v.Field(i).Kind() == reflect.Slice {
+			v.Field(i).Set(reflect.MakeSlice(v.Field(i).Type(), 1, 1))
+		}
+	}
+	sum := reflect.ValueOf(full.With(full)).Elem()
+	for i := range sum.NumField() {
+		if sum.Field(i).Kind() == reflect.Slice && sum.Field(i).Len() != 2 {
+			t.Errorf("%s is left out", sum.Type().Field(i).Name)
+		}
+	}
 }

@@ -22,7 +22,8 @@ CREATE TABLE epoch (
 ) /*sqlite: WITHOUT ROWID */;
 `
 
-// Vaults implements vault.Store. Persons' wrapped keys are in the rows of table subject.
+// Vaults implements vault.Store. Persons' wrapped keys are in the rows of table subject, and those of
+// subscribers in table subscriber; to the vault these are persons of tenant 0, which nobody is.
 type Vaults struct {
 	Metas
 	Leases
@@ -68,6 +69,20 @@ func (Vaults) MarkDestroyed(tx store.Tx, n uint32, at time.Time) error {
 // epoch is not asked of the database: it would walk on until it had found limit of them.
 func (Vaults) KeysBefore(tx store.Tx, epoch uint32, afterTenant int, after id.Subject, limit int) (p vault.KeyPage, err error) {
 	n := 0
+	if afterTenant == 0 {
+		err = conn(tx).Query(`SELECT subscriber, key_epoch, wrapped FROM subscriber WHERE cell = 1 AND subscriber > $1 ORDER BY subscriber LIMIT $2`, func(r Row) error {
+			n++
+			copy(p.Subject[:], r.Bytes(0))
+			if e := uint32(r.Int(1)); e < epoch {
+				p.Rows = append(p.Rows, vault.KeyRow{Subject: p.Subject, Wrapped: vault.Wrapped{Epoch: e, Bytes: r.Bytes(2)}})
+			}
+			return nil
+		}, after[:], limit)
+		if err != nil || n == limit {
+			p.More = true
+			return p, err
+		}
+	}
 	err = conn(tx).Query(`SELECT tenant, (SELECT t.id FROM tenant t WHERE t.cell = 1 AND t.tenant = subject.tenant), subject, key_epoch, wrapped
 		FROM subject WHERE (tenant, subject) > ($1, $2) ORDER BY tenant, subject LIMIT $3`, func(r Row) error {
 		n++
@@ -77,23 +92,30 @@ func (Vaults) KeysBefore(tx store.Tx, epoch uint32, afterTenant int, after id.Su
 			p.Rows = append(p.Rows, vault.KeyRow{Tenant: p.Tenant, TenantID: r.Text(1), Subject: p.Subject, Wrapped: vault.Wrapped{Epoch: e, Bytes: r.Bytes(4)}})
 		}
 		return nil
-	}, afterTenant, after[:], limit)
+	}, afterTenant, after[:], limit-n)
 	p.More = n == limit
 	return p, err
 }
 
 // PutKeys implements vault.Store. A person who was erased has no row, and gets none.
 func (Vaults) PutKeys(tx store.Tx, rows []vault.KeyRow) error {
-	args := make([][]any, len(rows))
+	args := make([][]any, 0, len(rows))
 	for i := range rows {
 		k := &rows[i]
-		args[i] = []any{k.Wrapped.Epoch, k.Wrapped.Bytes, k.Tenant, k.Subject[:]}
+		if k.Tenant != 0 {
+			args = append(args, []any{k.Wrapped.Epoch, k.Wrapped.Bytes, k.Tenant, k.Subject[:]})
+			continue
+		}
+		if _, err := conn(tx).Exec(`UPDATE subscriber SET key_epoch = $1, wrapped = $2 WHERE cell = 1 AND subscriber = $3 AND key_epoch < $1`,
+			k.Wrapped.Epoch, k.Wrapped.Bytes, k.Subject[:]); err != nil {
+			return err
+		}
 	}
 	return conn(tx).ExecEach(`UPDATE subject SET key_epoch = $1, wrapped = $2 WHERE tenant = $3 AND subject = $4 AND key_epoch < $1`, args)
 }
 
 // CountBefore implements vault.Store.
 func (Vaults) CountBefore(tx store.Tx, epoch uint32) (n int, err error) {
-	_, err = one(conn(tx), `SELECT count(*) FROM subject WHERE key_epoch < $1`, func(r Row) { n = int(r.Int(0)) }, epoch)
+	_, err = one(conn(tx), `SELECT (SELECT count(*) FROM subject WHERE key_epoch < $1) + (SELECT count(*) FROM subscriber WHERE cell = 1 AND key_epoch < $1)`, func(r Row) { n = int(r.Int(0)) }, epoch)
 	return n, err
 }

@@ -42,7 +42,7 @@ func (a *API) addAccounts() {
 }
 
 // secretMembers are left out of answers that are kept for a retry.
-var secretMembers = []string{"api_token", "write_key", "verify_token"}
+var secretMembers = []string{"secret", "api_token", "write_key", "verify_token"}
 
 // out is an answer with one body.
 type out[T any] struct{ Body T }

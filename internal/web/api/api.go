@@ -41,6 +41,8 @@ type Options struct {
 	// Register keeps what was observed, Decider decides by it. Default: there are no such calls.
 	Register *register.Service
 	Decider  Decider
+	// Publisher keeps what is published. Default: nothing is.
+	Publisher Publisher
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 }
@@ -89,6 +91,7 @@ func New(s Service, accounts *tenant.Service, opt Options) (*API, error) {
 	a.addKeys()
 	a.describeIngest()
 	a.addRegister()
+	a.addPublish()
 	return a, a.addDocument()
 }
 

@@ -27,7 +27,7 @@ type (
 		Value string `json:"value"`
 		Role  string `json:"role,omitempty" enum:"subject,sender,recipient,participant,own" doc:"default: subject; own is the tenant's side, nobody's"`
 	}
-	toldBody struct {
+	takenBody struct {
 		Accepted  int           `json:"accepted"`
 		Duplicate int           `json:"duplicate" doc:"were there already"`
 		Refused   []refusedBody `json:"refused" nullable:"false" doc:"were not kept; all others were"`
@@ -50,7 +50,7 @@ func (a *API) describeIngest() {
 	doc.Components.SecuritySchemes[sourceScheme] = &huma.SecurityScheme{Type: "http", Scheme: "bearer", Description: "dwk_…, the key of a server source"}
 	doc.Components.SecuritySchemes[writeScheme] = &huma.SecurityScheme{Type: "http", Scheme: "basic", Description: "a source's key as user, no password"}
 
-	records := operation{id: "send-records", method: http.MethodPost, path: "/v1/records", tag: tagSend, answer: toldBody{}, errors: []int{400, 401, 413, 421, 429, 503},
+	records := operation{id: "send-records", method: http.MethodPost, path: "/v1/records", tag: tagSend, answer: takenBody{}, errors: []int{400, 401, 413, 421, 429, 503},
 		summary: "Send records", doc: "Records of any service, as a JSON array or as NDJSON, at most 8 MiB. What can't be kept is refused by its index, and costs the others nothing. " +
 			"When it answers 200, what was accepted is durable. Send the same again after 429, 503 or no answer: nothing is stored twice."}
 	op := a.describeOnly(records)
@@ -64,7 +64,7 @@ func (a *API) describeIngest() {
 	op = a.describeOnly(put)
 	op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"*/*": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}}
 
-	event := operation{id: "send-cloudevents", method: http.MethodPost, path: "/cloudevents/{source}", tag: tagSend, answer: toldBody{}, errors: []int{400, 401, 413, 415, 421, 429, 503},
+	event := operation{id: "send-cloudevents", method: http.MethodPost, path: "/cloudevents/{source}", tag: tagSend, answer: takenBody{}, errors: []int{400, 401, 413, 415, 421, 429, 503},
 		summary: "Send CloudEvents 1.0", doc: "In binary, structured or batched content mode."}
 	op = a.describeOnly(event)
 	any := &huma.Schema{Type: huma.TypeObject, Description: "CloudEvents 1.0, JSON event format"}

@@ -28,6 +28,9 @@ func (in *Ingest) peer(r *http.Request) string {
 	return ip.String()
 }
 
+// Peer is peer, for whoever else has to tell clients apart.
+func (in *Ingest) Peer(r *http.Request) string { return in.peer(r) }
+
 func (in *Ingest) trusts(ip netip.Addr) bool {
 	for _, p := range in.opt.TrustedProxies {
 		if p.Contains(ip) {

@@ -1,5 +1,5 @@
-// Package centre serves the privacy centre: the public documents of a region, without sign-in. Pages are
-// rendered when the centre is made, as HTML, Markdown and JSON, and don't depend on who asks.
+// Package centre serves the privacy centre: the public documents of a region, without sign-in, as HTML,
+// Markdown and JSON. They don't depend on who asks. The Desk takes subscriptions.
 package centre
 
 import (
@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"domicile.dev/internal/fault"
@@ -36,13 +37,51 @@ func newForm(media string, body []byte) form {
 	return form{media, `"` + hex.EncodeToString(sum[:16]) + `"`, body}
 }
 
-// Centre is the privacy centre of one node. It is a handler of /privacy/ and of security.txt.
+// page is made when it is first asked for, and kept.
+type page func() ([]form, error)
+
+// Centre is the privacy centre of one node, as of one moment: whoever publishes makes another. It is a
+// handler of /privacy/ and of security.txt.
 type Centre struct {
-	pages map[string][]form // by path; the first form is what is sent when nothing is asked for
+	pages map[string]page // by path; the first form is what is sent when nothing is asked for
 	csp   string
-	p     *programme.Programme
-	url   string
-	now   func() time.Time
+	opt   Options
+}
+
+// Version is one publication.
+type Version struct {
+	Name, Notice       string // "v3", the id of its notice
+	Updated, Effective programme.Date
+	NewNotice, NewList bool
+	// Changes are what differs in the list from the version before, a line each.
+	Changes   []string
+	Programme func() (*programme.Programme, error)
+}
+
+// Options say what is shown. Running and Versions are needed.
+type Options struct {
+	// Running is the programme that the node enforces.
+	Running *programme.Programme
+	// Versions are what was published, the oldest first.
+	Versions []Version
+	// Current is the version whose notice holds, an index.
+	Current int
+	// Seen is what was seen of rows of the list, by id.
+	Seen map[string]notice.Row
+	// Feeds by path.
+	Feeds map[string]Feed
+	// Subscribe says that there is a form to subscribe.
+	Subscribe bool
+	// URL is the region's own address.
+	URL string
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
+}
+
+// Feed is written already.
+type Feed struct {
+	Media string
+	Body  []byte
 }
 
 // links are the pages that every page leads to.
@@ -56,66 +95,181 @@ type document interface {
 	JSON() ([]byte, error)
 }
 
-// New renders the pages of the running programme p and of the versions in archive. A version that
-// stands twice is shown as first given, p before all. url is the region's own address.
-func New(p *programme.Programme, archive []*programme.Programme, url string) (*Centre, error) {
+// New makes the pages of what was published.
+func New(opt Options) *Centre {
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	c := &Centre{pages: map[string]page{}, opt: opt, csp: csp()}
+	var index []notice.Link
+	index = append(index, links[1:]...)
+	current := opt.Versions[opt.Current]
+	c.put("/privacy/notice", func() (document, error) { return ofProgramme(current, notice.New) })
+	c.put("/privacy/regions", func() (document, error) { return notice.Regions(opt.Running), nil })
+	index = append(index, c.notices(opt.Versions, current)...)
+	index = append(index, c.lists(opt.Versions)...)
+	for path, f := range opt.Feeds {
+		forms := []form{newForm(f.Media, f.Body)}
+		c.pages[path] = func() ([]form, error) { return forms, nil }
+	}
+	c.put("/privacy/", func() (document, error) { return notice.NewIndex(opt.Running, "Privacy centre", index), nil })
+	return c
+}
+
+func csp() string {
 	style := sha256.Sum256([]byte(notice.CSS()))
-	c := &Centre{pages: map[string][]form{}, p: p, url: url, now: time.Now,
-		csp: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(style[:]) +
-			"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"}
-	var versions []*programme.Programme
-	seen := map[string]bool{}
-	for _, v := range append([]*programme.Programme{p}, archive...) {
-		if !seen[v.Notice.ID] {
-			seen[v.Notice.ID], versions = true, append(versions, v)
-		}
-	}
-	docs := map[string]document{"/privacy/notice": notice.New(p), "/privacy/regions": notice.Regions(p)}
-	here := append([]notice.Link{}, links[1:]...)
-	for _, v := range versions {
-		path := "/privacy/notice/" + v.Notice.ID
-		docs[path] = notice.New(v)
-		here = append(here, notice.Link{Path: path, Name: "Notice of " + string(v.Notice.LastUpdated)})
-		for _, w := range versions {
-			if v == w {
-				continue
-			}
-			path := "/privacy/notice/diff/" + v.Notice.ID + "/" + w.Notice.ID
-			docs[path] = notice.Compare(v, w)
-			if v.Notice.LastUpdated < w.Notice.LastUpdated {
-				here = append(here, notice.Link{Path: path, Name: fmt.Sprintf("What changed from %s to %s", v.Notice.LastUpdated, w.Notice.LastUpdated)})
-			}
-		}
-	}
-	subs := notice.SubProcessors(p)
-	docs["/privacy/sub-processors"] = subs
-	docs["/privacy/"] = notice.NewIndex(p, "Privacy centre", here)
-	for path, d := range docs {
-		if err := c.put(path, d); err != nil {
-			return nil, err
-		}
-	}
-	list, err := notice.SubProcessorsCSV(subs)
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(style[:]) + "'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+}
+
+func ofProgramme(v Version, render func(*programme.Programme) *notice.Document) (document, error) {
+	p, err := v.Programme()
 	if err != nil {
 		return nil, err
 	}
-	asCSV := newForm(typeCSV, list)
-	c.pages["/privacy/sub-processors.csv"] = []form{asCSV}
-	c.pages["/privacy/sub-processors"] = append(c.pages["/privacy/sub-processors"], asCSV)
-	return c, nil
+	return render(p), nil
 }
 
-func (c *Centre) put(path string, d document) error {
+// notices adds a page for each version of the notice and for each two what differs, and returns links.
+func (c *Centre) notices(all []Version, current Version) (index []notice.Link) {
+	for i, v := range all {
+		if !v.NewNotice {
+			continue
+		}
+		path := "/privacy/notice/" + v.Notice
+		c.put(path, func() (document, error) { return ofProgramme(v, notice.New) })
+		name := "Notice of " + string(v.Updated)
+		if v.Effective > current.Effective {
+			name += ", which holds from " + string(v.Effective)
+		}
+		index = append(index, notice.Link{Path: path, Name: name})
+		for j, w := range all {
+			if i == j || !w.NewNotice {
+				continue
+			}
+			path := "/privacy/notice/diff/" + v.Notice + "/" + w.Notice
+			c.put(path, func() (document, error) { return between(v, w) })
+			if i < j {
+				index = append(index, notice.Link{Path: path, Name: fmt.Sprintf("What changed from %s to %s", v.Updated, w.Updated)})
+			}
+		}
+	}
+	return index
+}
+
+func between(v, w Version) (document, error) {
+	before, err := v.Programme()
+	if err != nil {
+		return nil, err
+	}
+	after, err := w.Programme()
+	if err != nil {
+		return nil, err
+	}
+	return notice.Compare(before, after), nil
+}
+
+// lists adds the list of sub-processors as it is, with its forms, and each list that was.
+func (c *Centre) lists(all []Version) (index []notice.Link) {
+	newest := all[len(all)-1]
+	const path = "/privacy/sub-processors"
+	list := func() (*notice.Document, error) {
+		p, err := newest.Programme()
+		if err != nil {
+			return nil, err
+		}
+		d := notice.SubProcessorsSeen(p, c.opt.Seen)
+		if c.opt.Subscribe {
+			d.Form = subscribeForm()
+		}
+		return d, nil
+	}
+	asCSV := func() (form, error) {
+		d, err := list()
+		if err != nil {
+			return form{}, err
+		}
+		b, err := notice.SubProcessorsCSV(d)
+		return newForm(typeCSV, b), err
+	}
+	c.pages[path] = sync.OnceValues(func() ([]form, error) {
+		d, err := list()
+		if err != nil {
+			return nil, err
+		}
+		forms, err := written(d)
+		if err != nil {
+			return nil, err
+		}
+		f, err := asCSV()
+		if err != nil {
+			return nil, err
+		}
+		forms = append(forms, f)
+		for _, suffix := range []string{".atom", ".feed.json"} {
+			if x, ok := c.opt.Feeds[path+suffix]; ok {
+				forms = append(forms, newForm(x.Media, x.Body))
+			}
+		}
+		return forms, nil
+	})
+	c.pages[path+".csv"] = sync.OnceValues(func() ([]form, error) {
+		f, err := asCSV()
+		return []form{f}, err
+	})
+	for _, v := range all {
+		if v.NewList {
+			path := path + "/" + v.Name
+			c.put(path, func() (document, error) { return listOf(v) })
+			index = append(index, notice.Link{Path: path, Name: "Sub-processors, " + v.Name})
+		}
+	}
+	for _, x := range []notice.Link{{Path: path + ".csv", Name: "Sub-processors as CSV"}, {Path: path + ".atom", Name: "Changes of sub-processors as a feed (Atom)"},
+		{Path: path + ".feed.json", Name: "Changes of sub-processors as a feed (JSON)"}, {Path: "/privacy/notice.atom", Name: "Changes of the notice as a feed (Atom)"},
+		{Path: "/privacy/notice.feed.json", Name: "Changes of the notice as a feed (JSON)"}} {
+		if _, ok := c.opt.Feeds[x.Path]; ok || x.Path == path+".csv" {
+			index = append(index, x)
+		}
+	}
+	if c.opt.Subscribe {
+		index = append(index, notice.Link{Path: "/privacy/subscriptions", Name: "Be told of changes by e-mail"})
+	}
+	return index
+}
+
+// listOf is the list of a version, with what changed before it.
+func listOf(v Version) (document, error) {
+	p, err := v.Programme()
+	if err != nil {
+		return nil, err
+	}
+	d := notice.SubProcessors(p)
+	if len(v.Changes) > 0 {
+		d.Sections = append([]notice.Section{{ID: "changes", Title: "What changed with this version", Text: v.Changes}}, d.Sections...)
+	}
+	return d, nil
+}
+
+func (c *Centre) put(path string, make func() (document, error)) {
+	c.pages[path] = sync.OnceValues(func() ([]form, error) {
+		d, err := make()
+		if err != nil {
+			return nil, err
+		}
+		return written(d)
+	})
+}
+
+// written is a document in each form.
+func written(d document) ([]form, error) {
 	h, err := d.Page(links)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	j, err := d.JSON()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	c.pages[path] = []form{newForm(typeHTML, h), newForm(typeMarkdown, d.Markdown()), newForm(typeJSON, j)}
-	return nil
+	return []form{newForm(typeHTML, h), newForm(typeMarkdown, d.Markdown()), newForm(typeJSON, j)}, nil
 }
 
 // ServeHTTP answers GET and HEAD.
@@ -129,9 +283,14 @@ func (c *Centre) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.security(w)
 		return
 	}
-	forms, ok := c.pages[r.URL.Path]
+	make, ok := c.pages[r.URL.Path]
 	if !ok {
 		guard.Fail(w, fault.New(fault.NotFound, "privacy.unknown_page", "the privacy centre has no such page").WithHint("GET /privacy/ lists its pages"))
+		return
+	}
+	forms, err := make()
+	if err != nil {
+		guard.Fail(w, err)
 		return
 	}
 	f := choose(forms, r.Header.Values("Accept"))
@@ -149,14 +308,14 @@ const securityTxtDays = 180
 
 // security answers RFC 9116: whom to tell of a weakness.
 func (c *Centre) security(w http.ResponseWriter) {
-	at := c.p.Organisation.Contacts
+	at := c.opt.Running.Organisation.Contacts
 	mail := at.PrivacyEmail
 	if mail == "" {
 		mail = at.DPOEmail
 	}
-	expires := c.now().UTC().Truncate(24*time.Hour).AddDate(0, 0, securityTxtDays)
+	expires := c.opt.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, securityTxtDays)
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "public, max-age=300")
 	_, _ = fmt.Fprintf(w, "Contact: mailto:%s\r\nExpires: %s\r\nPreferred-Languages: %s\r\nCanonical: %s/.well-known/security.txt\r\n",
-		mail, expires.Format(time.RFC3339), c.p.Notice.Language, c.url)
+		mail, expires.Format(time.RFC3339), c.opt.Running.Notice.Language, c.opt.URL)
 }

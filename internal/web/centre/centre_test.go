@@ -24,11 +24,17 @@ func open(t *testing.T) *Centre {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := New(p, []*programme.Programme{old, p}, "https://ie1.example.com")
-	if err != nil {
-		t.Fatal(err)
+	return New(options(old, p))
+}
+
+// options are those of two adopted versions.
+func options(old, p *programme.Programme) Options {
+	of := func(name string, p *programme.Programme) Version {
+		return Version{Name: name, Notice: p.Notice.ID, Updated: p.Notice.LastUpdated, Effective: p.Notice.LastUpdated, NewNotice: true, NewList: true,
+			Programme: func() (*programme.Programme, error) { return p, nil }}
 	}
-	return c
+	feed := Feed{Media: "application/atom+xml", Body: []byte("<feed/>")}
+	return Options{Running: p, Versions: []Version{of("v1", old), of("v2", p)}, Current: 1, URL: "https://ie1.example.com", Feeds: map[string]Feed{"/privacy/sub-processors.atom": feed}}
 }
 
 func get(c *Centre, path string, headers ...string) *httptest.ResponseRecorder {
@@ -44,8 +50,8 @@ func get(c *Centre, path string, headers ...string) *httptest.ResponseRecorder {
 // Every page is there in each form, small, and leads only to pages that are there.
 func TestEveryPage(t *testing.T) {
 	c := open(t)
-	if len(c.pages) != 9 {
-		t.Errorf("%d pages, want index, notice, two versions, two differences, sub-processors, its CSV and regions", len(c.pages))
+	if len(c.pages) != 12 {
+		t.Errorf("%d pages, want index, notice, two versions, two differences, sub-processors, two lists, its CSV, a feed and regions", len(c.pages))
 	}
 	for path := range c.pages {
 		w := get(c, path, "Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
@@ -61,7 +67,7 @@ func TestEveryPage(t *testing.T) {
 				t.Errorf("%s leads to /%s, which is not there", path, to)
 			}
 		}
-		if strings.HasSuffix(path, ".csv") {
+		if strings.HasSuffix(path, ".csv") || strings.HasSuffix(path, ".atom") {
 			continue
 		}
 		if strings.Contains(w.Body.String(), "<script") {
@@ -108,7 +114,7 @@ func TestNegotiation(t *testing.T) {
 
 func TestSecurityTxt(t *testing.T) {
 	c := open(t)
-	c.now = func() time.Time { return time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC) }
+	c.opt.Now = func() time.Time { return time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC) }
 	want := "Contact: mailto:privacy@example.com\r\nExpires: 2026-10-31T00:00:00Z\r\nPreferred-Languages: en\r\nCanonical: https://ie1.example.com/.well-known/security.txt\r\n"
 	if got := get(c, "/.well-known/security.txt").Body.String(); got != want {
 		t.Errorf("got %q", got)

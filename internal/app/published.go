@@ -1,0 +1,88 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"domicile.dev/internal/programme"
+	"domicile.dev/internal/publish"
+	"domicile.dev/internal/register"
+)
+
+// published is what the region has published, as decisions and drift have to know it.
+type published struct {
+	facts     *register.Register   // who was announced until when, and who objected
+	programme *programme.Programme // whose notice is in effect
+}
+
+// lookPublished reads it anew. When it can't, nothing is known to be published, and everything is denied.
+func (n *Node) lookPublished(ctx context.Context) error {
+	p, err := n.readPublished(ctx)
+	if err != nil {
+		n.published.Store(nil)
+		return err
+	}
+	if old := n.published.Load(); old != nil && old.facts.Version == p.facts.Version && old.programme == p.programme {
+		return nil // so that the engine isn't made anew
+	}
+	n.published.Store(p)
+	return nil
+}
+
+func (n *Node) readPublished(ctx context.Context) (*published, error) {
+	facts, err := n.Publish.Register(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := n.Publish.Versions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := &published{facts: facts, programme: n.rules.p}
+	v := publish.InEffect(all, programme.DayOf(n.Publish.Now()))
+	if v == nil || v.Programme == n.rules.p.Hash {
+		return p, nil
+	}
+	if old := n.published.Load(); old != nil && old.programme.Hash == v.Programme {
+		p.programme = old.programme
+		return p, nil
+	}
+	p.programme, err = n.Publish.ProgrammeOf(ctx, v)
+	return p, err
+}
+
+// watchPublished looks for what other nodes published, and for objections made there, until ctx ends.
+func (n *Node) watchPublished(ctx context.Context) {
+	tick := time.NewTicker(refreshPause)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		look, stop := context.WithTimeout(ctx, 5*time.Second)
+		if err := n.lookPublished(look); err != nil && ctx.Err() == nil {
+			n.log.Error("what is published can't be read: everything is denied until it can", "error", err)
+		}
+		stop()
+	}
+}
+
+// changedPublished is called when this node published something, or somebody objected.
+func (n *Node) changedPublished() {
+	ctx, stop := context.WithTimeout(context.Background(), 5*time.Second)
+	defer stop()
+	if err := n.lookPublished(ctx); err != nil {
+		n.log.Error("what is published can't be read: everything is denied until it can", "error", err)
+	}
+	n.pages.touch()
+}
+
+// Published is the programme whose notice is in effect, nil while that can't be told.
+func (n *Node) Published() *programme.Programme {
+	if p := n.published.Load(); p != nil {
+		return p.programme
+	}
+	return nil
+}

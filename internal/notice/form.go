@@ -1,0 +1,48 @@
+package notice
+
+import "html/template"
+
+// Form is what a reader may send. It needs no script.
+type Form struct {
+	Title  string
+	Text   []string
+	Action string // where it is posted
+	Email  bool   // it asks for an address
+	Lists  []Choice
+	Button string
+	Hidden []Choice // sent along
+}
+
+// Choice is a box to tick, or a value that is sent along.
+type Choice struct {
+	Name, Value, Label string
+	Ticked             bool
+}
+
+// formText is the template of a Form.
+const formText = `{{define "form"}}
+<section id="section-form"><h2>{{.Title}}</h2>{{range .Text}}
+<p>{{.}}</p>{{end}}
+<form method="post" action="{{.Action}}">{{range .Hidden}}
+<input type="hidden" name="{{.Name}}" value="{{.Value}}">{{end}}{{if .Email}}
+<p><label for="address">E-mail address</label><br><input id="address" name="address" type="email" autocomplete="email" required maxlength="254"></p>{{end}}{{with .Lists}}
+<fieldset><legend>Tell me of</legend>{{range .}}
+<p><label><input type="checkbox" name="{{.Name}}" value="{{.Value}}"{{if .Ticked}} checked{{end}}> {{.Label}}</label></p>{{end}}
+</fieldset>{{end}}
+<p><button type="submit">{{.Button}}</button></p>
+</form></section>{{end}}`
+
+// Plain is a page of a few sentences, perhaps with a form.
+type Plain struct {
+	Title string
+	Text  []string
+	Form  *Form
+}
+
+var plainBody = template.Must(template.New("plain").Parse(`<h1>{{.Title}}</h1>{{range .Text}}
+<p>{{.}}</p>{{end}}{{with .Form}}{{template "form" .}}{{end}}` + formText))
+
+// Page writes it in the frame of d's documents, with the links nav at its top.
+func (x *Plain) Page(d *Document, nav []Link) ([]byte, error) {
+	return wrap(d, x.Title, nav, plainBody, x)
+}

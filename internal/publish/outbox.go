@@ -1,0 +1,306 @@
+package publish
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"time"
+
+	"domicile.dev/internal/fault"
+	"domicile.dev/internal/plain"
+	"domicile.dev/internal/store"
+	"domicile.dev/internal/tenant"
+)
+
+// Mailer sends mail. It is safe for concurrent use.
+type Mailer interface {
+	// Send returns nil once the server has taken the letter. Errors: Unprocessable when it refuses it for
+	// good, with the code under "code"; any other kind is tried again. No error holds the address.
+	Send(ctx context.Context, l Letter) error
+}
+
+// Letter is one mail, plain text.
+type Letter struct {
+	ID      string // of the message, without angle brackets; the same for every attempt
+	To      plain.Bytes
+	Subject string
+	Text    string
+	At      time.Time
+	Headers [][2]string
+}
+
+// Sending, bounded.
+const (
+	batch       = 20
+	maxAttempts = 14 // over two days, see pause
+	sendTimeout = time.Minute
+	idlePause   = time.Second
+)
+
+// pause is how long a message waits after an attempt: two minutes at first, which is more than an
+// attempt may take, so that no two nodes are at the same one; twelve hours at most.
+func pause(attempts int) time.Duration {
+	return min(2*time.Minute<<max(min(attempts-2, 16), 0), 12*time.Hour)
+}
+
+// Run sends what is queued, and forgets who never confirmed, until ctx ends.
+func (s *Service) Run(ctx context.Context) {
+	var swept time.Time
+	var waited int
+	for {
+		n, err := s.Deliver(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.opt.Log.Error("the outbox can't be worked on, it will be tried again", "error", err)
+		}
+		if now := time.Now(); now.Sub(swept) > time.Minute {
+			swept = now
+			if err := s.forgetUnconfirmed(ctx); err != nil && ctx.Err() == nil {
+				s.opt.Log.Error("unconfirmed subscriptions can't be removed, it will be tried again", "error", err)
+			}
+			waited = s.sayWaiting(ctx, waited)
+		}
+		if n >= batch/2 && err == nil {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.nudge:
+		case <-time.After(idlePause):
+		}
+	}
+}
+
+// sayWaiting says that mail waits since there is no relay, when more does than before.
+func (s *Service) sayWaiting(ctx context.Context, before int) (mail int) {
+	if s.CanMail() {
+		return 0
+	}
+	err := s.DB.View(ctx, func(tx store.Tx) (err error) {
+		mail, _, err = s.Store.Waiting(tx)
+		return err
+	})
+	if err == nil && mail > before {
+		s.opt.Log.Warn("letters wait: this node has no relay; give it one under mail in its configuration", "letters", mail)
+	}
+	return mail
+}
+
+// Deliver makes one attempt at each of some messages whose time has come and returns how many those were.
+func (s *Service) Deliver(ctx context.Context) (int, error) {
+	due, err := s.claim(ctx)
+	for _, m := range due {
+		if err := s.attempt(ctx, m); err != nil {
+			return len(due), err
+		}
+	}
+	if err != nil {
+		return len(due), err
+	}
+	return len(due), s.finishAll(ctx)
+}
+
+// claim takes messages for this node: their next attempt moves ahead of this one, whatever becomes of it.
+func (s *Service) claim(ctx context.Context) (due []Message, err error) {
+	look := func(tx store.Tx) error {
+		due, err = s.Store.Due(tx, s.opt.Now(), s.CanMail(), batch/2) // of each channel, so that none keeps the other waiting
+		return err
+	}
+	if err := s.DB.View(ctx, look); err != nil || len(due) == 0 {
+		return nil, err
+	}
+	err = s.DB.Do(ctx, func(tx store.Tx) error {
+		if err := look(tx); err != nil {
+			return err
+		}
+		for i := range due {
+			m := &due[i]
+			m.Attempts++
+			m.Next = s.opt.Now().Add(pause(m.Attempts + 1))
+			if err := s.Store.SetMessage(tx, *m); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return due, nil
+}
+
+// attempt sends one message and enters what became of it. Its own error is the store's.
+func (s *Service) attempt(ctx context.Context, m Message) error {
+	var x *Subscriber
+	var v *Version
+	if err := s.DB.View(ctx, func(tx store.Tx) (err error) {
+		if x, err = s.Store.Subscriber(tx, m.Subscriber); err != nil || m.N == 0 {
+			return err
+		}
+		v, err = s.Store.Version(tx, m.N)
+		return err
+	}); err != nil {
+		return err
+	}
+	now := s.opt.Now().UTC().Truncate(time.Millisecond)
+	switch {
+	case x == nil || m.N > 0 && v == nil:
+		m.State, m.DoneAt = dropped, now
+	default:
+		trying, cancel := context.WithTimeout(ctx, sendTimeout)
+		err := s.send(trying, m, x, v)
+		cancel()
+		if ctx.Err() != nil {
+			return ctx.Err() // the claim stands; it is tried again when that is over
+		}
+		m.Digest = digest(x)
+		m.Code = ""
+		switch f, refused := fault.As(err); {
+		case err == nil:
+			m.State, m.DoneAt = sent, now
+		default:
+			m.Code = code(err)
+			if refused && f.Kind == fault.Unprocessable || m.Attempts >= maxAttempts {
+				m.State, m.DoneAt = failed, now
+			}
+			s.opt.Log.Warn("a message was not taken", "kind", m.Kind, "version", m.N, "subscription", subscriptionID(m.Subscriber), "attempt", m.Attempts, "code", m.Code, "state", m.State)
+		}
+	}
+	return s.DB.Do(context.WithoutCancel(ctx), func(tx store.Tx) error { return s.Store.SetMessage(tx, m) })
+}
+
+// code is what may be kept of an error.
+func code(err error) string {
+	if f, ok := fault.As(err); ok {
+		return f.Reason
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "timeout"
+	}
+	return "internal"
+}
+
+// digest stands for whom a message went to: it is over sealed bytes, so nobody can guess at it.
+func digest(x *Subscriber) []byte {
+	sum := sha256.Sum256(append(append([]byte{}, x.ID[:]...), x.Sealed...))
+	return sum[:16]
+}
+
+func (s *Service) send(ctx context.Context, m Message, x *Subscriber, v *Version) error {
+	c, err := s.openContact(x)
+	if err != nil {
+		return err
+	}
+	if m.Channel == Webhook {
+		return s.client.post(ctx, c, "msg_"+m.Kind+"_"+(&Version{N: m.N}).Name()+"_"+subscriptionID(x.ID), s.opt.Now(), s.event(v))
+	}
+	return s.opt.Mailer.Send(ctx, s.letter(m, x, c, v))
+}
+
+// finishAll enters, of versions whose messages are all done, who was told.
+func (s *Service) finishAll(ctx context.Context) error {
+	var open []int
+	if err := s.DB.View(ctx, func(tx store.Tx) error {
+		all, err := s.Store.Untold(tx)
+		for _, n := range all {
+			left, err := s.Store.Left(tx, n)
+			if err != nil {
+				return err
+			}
+			if !left {
+				open = append(open, n)
+			}
+		}
+		return err
+	}); err != nil || len(open) == 0 {
+		return err
+	}
+	err := s.DB.Do(ctx, func(tx store.Tx) error {
+		for _, n := range open {
+			if err := s.finish(tx, n); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	s.Ledger.Committed()
+	return err
+}
+
+// finish enters who was told of version n, once nothing about it is queued.
+func (s *Service) finish(tx store.Tx, n int) error {
+	if v, err := s.Store.Version(tx, n); err != nil || v == nil || v.Told {
+		return err
+	}
+	if left, err := s.Store.Left(tx, n); err != nil || left {
+		return err
+	}
+	count := map[string]int{}
+	sum := sha256.New()
+	if err := s.Store.Messages(tx, n, func(m Message) error {
+		count[m.Channel+" "+m.State]++
+		_, _ = sum.Write(toldLine(m))
+		return nil
+	}); err != nil {
+		return err
+	}
+	of := func(channel string) map[string]int {
+		return map[string]int{"sent": count[channel+" "+sent], "failed": count[channel+" "+failed], "dropped": count[channel+" "+dropped]}
+	}
+	if _, err := s.enter(tx, "notice.told", "", map[string]any{"version": n, "mail": of(Mail), "webhooks": of(Webhook), "digest": hex.EncodeToString(sum.Sum(nil))}); err != nil {
+		return err
+	}
+	return s.Store.SetTold(tx, n)
+}
+
+// toldLine is what the entry's digest is over, a message at a time in order of subscriptions: the
+// subscription (12), the state, a zero byte, the digest (16, or none where nothing was tried).
+func toldLine(m Message) []byte {
+	b := append([]byte{}, m.Subscriber[:]...)
+	return append(append(b, m.State...), append([]byte{0}, m.Digest...)...)
+}
+
+// Told is who was told of a version.
+type Told struct {
+	Version  string
+	Complete bool // all messages are done; the ledger has an entry notice.told
+	CanMail  bool
+	Digest   string // of the entry, computed anew
+	Messages []ToldOne
+}
+
+// ToldOne is one message.
+type ToldOne struct {
+	Subscription, Channel, State, Code string
+	Attempts                           int
+	QueuedAt, DoneAt                   time.Time
+	Digest                             string
+}
+
+// ToldOf returns who was told of the version that people call so. It is for the operator.
+func (s *Service) ToldOf(ctx context.Context, c *tenant.Caller, called string) (t Told, err error) {
+	if err := operator(c); err != nil {
+		return t, err
+	}
+	err = s.DB.View(ctx, func(tx store.Tx) error {
+		all, err := s.Store.Versions(tx)
+		if err != nil {
+			return err
+		}
+		v := Find(all, called)
+		if v == nil {
+			return fault.New(fault.NotFound, "notice.unknown_version", "there is no such version").WithHint("domicile notice versions lists them")
+		}
+		t = Told{Version: v.Name(), Complete: v.Told, CanMail: s.CanMail(), Messages: []ToldOne{}}
+		sum := sha256.New()
+		err = s.Store.Messages(tx, v.N, func(m Message) error {
+			_, _ = sum.Write(toldLine(m))
+			t.Messages = append(t.Messages, ToldOne{subscriptionID(m.Subscriber), m.Channel, m.State, m.Code, m.Attempts, m.MadeAt, m.DoneAt, hex.EncodeToString(m.Digest)})
+			return nil
+		})
+		t.Digest = hex.EncodeToString(sum.Sum(nil))
+		return err
+	})
+	return t, err
+}
