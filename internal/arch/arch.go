@@ -29,6 +29,8 @@ var Levels = map[string]int{
 
 	"internal/decision": 3, // Decide; compiles to Cedar; pure
 
+	"internal/form": 3, // what leaves, in its form; pure
+
 	"internal/media":  3, // recordings and attachments: blobs, streamed; port of their store
 	"internal/ledger": 3, // append, prove, verify
 	"internal/record": 3, // the record log, its index and cursors
@@ -37,6 +39,7 @@ var Levels = map[string]int{
 	"internal/subject": 4, // identifiers → subject
 	"internal/tenant":  4, // tenants, sources, tokens
 
+	"internal/flow":  5, // cursor → decide → transform → deliver
 	"internal/plane": 5, // ingest, read, erase, export: one file each
 
 	"internal/config":             8, // a node's configuration

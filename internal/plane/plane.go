@@ -107,6 +107,15 @@ type Parts struct {
 	// Trust says how far a source's word goes, by its id. Nil: every source's word counts.
 	Trust func(source string) term.Trust
 	Moves MoveStore // nil: nobody moves
+	// Attempts are the deliveries of flows that are on their way. Nil: nothing leaves.
+	Attempts Attempts
+}
+
+// Attempts are deliveries on their way out of the region.
+type Attempts interface {
+	// Cut ends those that hold one of the subjects, who were erased, and returns when none is on its
+	// way any more. Without subjects it is about everybody who is erased.
+	Cut(ctx context.Context, tenant uint32, gone []id.Subject) error
 }
 
 // Plane is the data path of one region on one node. It is safe for concurrent use.
