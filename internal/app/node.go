@@ -18,6 +18,7 @@ import (
 
 	"domicile.dev/internal/config"
 	"domicile.dev/internal/fault"
+	"domicile.dev/internal/flow"
 	"domicile.dev/internal/id"
 	"domicile.dev/internal/ledger"
 	"domicile.dev/internal/media"
@@ -42,6 +43,7 @@ type Node struct {
 	Config   *config.Node
 	Tenants  *tenant.Service
 	Plane    *plane.Plane
+	Flows    *flow.Runner
 	Ledger   *ledger.Ledger
 	Operator string // the operator's token
 
@@ -72,6 +74,8 @@ type Options struct {
 	Keys vault.Keyring
 	// OTLP is where traces go; "" sends none.
 	OTLP string
+	// Flows are what flows need beside the node's own rooms.
+	Flows FlowParts
 }
 
 // OpenKeyring opens the keyring of a node.
@@ -143,9 +147,10 @@ func Open(ctx context.Context, c *config.Node, opt Options) (n *Node, err error)
 			return n, err
 		}
 	}
+	n.openFlows(opt)
 	n.Plane = plane.New(plane.Parts{Region: c.Region, DB: n.db, Rules: n.rules, Vault: n.vault, Log: n.records, Ledger: n.Ledger,
 		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{}, Moves: sqlstore.Moves{},
-		Media: sqlstore.Medias{}, Blobs: n.blobs, Trust: n.Tenants.Trust}, po)
+		Media: sqlstore.Medias{}, Blobs: n.blobs, Trust: n.Tenants.Trust, Attempts: n.Flows}, po)
 	if err := n.serveWeb(n.rules, opt); err != nil {
 		return n, err
 	}
@@ -211,11 +216,12 @@ func (n *Node) serveWeb(r *rules, opt Options) error {
 		return fmt.Errorf("derive the key of idempotency digests: %w", err)
 	}
 	if n.api, err = api.New(n.Plane, n.Tenants, api.Options{Region: n.Config.Region, Programme: r.Hash, Version: opt.Version,
-		DB: n.db, Answers: sqlstore.Idempotency{}, Secret: answers, Moves: n.Plane}); err != nil {
+		DB: n.db, Answers: sqlstore.Idempotency{}, Secret: answers, Moves: n.Plane, Flows: n.Flows}); err != nil {
 		return fmt.Errorf("make the API: %w", err)
 	}
 	n.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	n.metrics.MustRegister(n.Plane.Collectors()...)
+	n.metrics.MustRegister(n.Flows.Collectors()...)
 	n.metrics.MustRegister(ledgerMetrics(n.Ledger)...)
 	pages, err := centre.New(r.p, opt.Notices, n.Config.URL)
 	if err != nil {
@@ -233,7 +239,7 @@ func (n *Node) serveWeb(r *rules, opt Options) error {
 func (n *Node) startWorkers() {
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel = cancel
-	for _, run := range []func(context.Context){n.vault.Run, n.records.Run, n.Ledger.Run, n.Tenants.Run, n.api.Run, n.Plane.Sweep, n.Plane.Reindex, n.Plane.RunFetch, n.tellMoves} {
+	for _, run := range []func(context.Context){n.vault.Run, n.records.Run, n.Ledger.Run, n.Tenants.Run, n.api.Run, n.Plane.Sweep, n.Plane.Reindex, n.Plane.RunFetch, n.tellMoves, n.Flows.Run} {
 		n.workers.Add(1)
 		go func() {
 			defer n.workers.Done()

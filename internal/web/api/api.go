@@ -35,6 +35,8 @@ type Options struct {
 	Secret  []byte
 	// Moves moves people between regions. Default: nobody moves.
 	Moves Moves
+	// Flows runs the region's flows. Default: there are none.
+	Flows Flows
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 }
@@ -78,6 +80,7 @@ func New(s Service, accounts *tenant.Service, opt Options) (*API, error) {
 	a.addAccounts()
 	a.addMoves()
 	a.addKeys()
+	a.addFlows()
 	return a, a.addDocument()
 }
 
