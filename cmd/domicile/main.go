@@ -34,6 +34,7 @@ type commands struct {
 	Programme programmeCmd `cmd:"" help:"Check and show the declared programme." group:"proof"`
 	Notice    noticeCmd    `cmd:"" help:"Render the privacy notice from a programme, and compare two versions." group:"proof"`
 	Decide    decideCmd    `cmd:"" help:"Ask whether data may leave, and why or why not; exit 3 when it may not." group:"proof"`
+	Flow      flowCmd      `cmd:"" help:"Show what leaves the region, and start, pause or replay it." group:"proof"`
 	Ledger    ledgerCmd    `cmd:"" help:"Verify the ledger and prove entries." group:"proof"`
 
 	Stats    statsCmd    `cmd:"" help:"Count what came in, by service, kind and outcome." group:"look"`

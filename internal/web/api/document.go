@@ -43,6 +43,7 @@ func newHuma(a *API, opt Options) huma.API {
 				{Name: tagRecords, Description: "What was recorded about somebody."},
 				{Name: tagProof, Description: "What came in, what was refused, and what the ledger says."},
 				{Name: tagAccess, Description: "Who may bring data and who may ask. Sources: the tenant or the operator; all else: the operator."},
+				{Name: tagFlows, Description: "What leaves the region, to whom, and how far it is. To start and stop it is the operator's."},
 				{Name: tagMoves, Description: "A person's way to another region, step by step. domicile subject move does it."}},
 			Components: &huma.Components{
 				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),

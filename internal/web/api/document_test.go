@@ -104,13 +104,21 @@ func calls(w *world, tenantSource string) map[string][][2]string {
 		"rotate-token":     {{"/api/v1/tenants/acme/tokens/-:rotate", `{"grace_seconds":60}`}},
 		"get-keys":         {{"/api/v1/keys", ""}},
 		"rotate-index-key": {{"/api/v1/keys:rotate-index", ""}},
+		"list-flows":       {{"/api/v1/flows", ""}},
+		"get-flow":         {{"/api/v1/flows/counts", ""}},
+		"start-flow":       {{"/api/v1/flows/counts:start", ""}, {"/api/v1/flows/counts:start", `{"tenant":"acme","from":"2026-11-25"}`}},
+		"pause-flow":       {{"/api/v1/flows/counts:pause", ""}},
+		"resume-flow":      {{"/api/v1/flows/counts:resume", ""}},
+		"replay-flow":      {{"/api/v1/flows/counts:replay", `{"from":"7"}`}},
+		"retry-flow":       {{"/api/v1/flows/counts:retry", ""}},
+		"skip-flow":        {{"/api/v1/flows/counts:skip", `{"tenant":"acme"}`}},
 		"disable-token":    {}, // needs an id, see TestTokensAreTheOperators
 		"enable-token":     {},
 	}
 }
 
 // forOperator says that an operation is the operator's.
-var forOperator = regexp.MustCompile(`-(tenants?|tokens?|keys?)$`)
+var forOperator = regexp.MustCompile(`-(tenants?|tokens?|keys?)$|^(start|pause|resume|replay|retry|skip)-flow$`)
 
 func TestDocumentAndHandlersAreInStep(t *testing.T) {
 	w := newWorld(t)
