@@ -36,17 +36,16 @@ func (r *Runner) send(ctx context.Context, q *question, st *stream, s *Stream, u
 		Entry: entry.String(), Programme: q.engine.Programme().Hash, Seq: batch.Seq, Attempt: batch.Attempt, Count: b.lines, DecidedAt: q.now.UTC(),
 		MinimumTLS: minimumTLS(b), Body: b.body}
 	err = a.deliver(conn, d, r.opt.Timeout)
-	late := context.WithoutCancel(ctx)
 	switch {
 	case err == nil:
 		r.metrics.delivered(st.Flow, b)
-		return outcome{again: true}, r.done(late, st, batch, b)
+		return outcome{again: true}, r.done(ctx, st, batch, b)
 	case a.wasCut() || ctx.Err() != nil:
 		r.metrics.attempts.WithLabelValues(st.Flow, "cut").Inc()
-		return outcome{again: true}, r.cutShort(late, st.Key, batch)
+		return outcome{again: true}, r.cutShort(ctx, st.Key, batch)
 	}
 	r.metrics.attempts.WithLabelValues(st.Flow, "failed").Inc()
-	return r.fail(late, st, batch, b, err)
+	return r.fail(ctx, st, batch, b, err)
 }
 
 // entryBody is the ledger's entry on one attempt at a batch.
@@ -201,9 +200,10 @@ func (r *Runner) done(ctx context.Context, st *stream, batch *Batch, b *built) e
 	})
 }
 
-// finish changes the stream of a batch whose attempt has ended, unless the operator set it back.
-func (r *Runner) finish(ctx context.Context, batch *Batch, edit func(tx store.Tx, s *Stream) error) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+// finish changes the stream of a batch whose attempt has ended, unless the operator set it back. A node
+// that stops writes it all the same; it doesn't wait for a store that is away.
+func (r *Runner) finish(stopping context.Context, batch *Batch, edit func(tx store.Tx, s *Stream) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(stopping), patience)
 	defer cancel()
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		err := r.DB.Do(ctx, func(tx store.Tx) error {
@@ -227,11 +227,11 @@ func (r *Runner) finish(ctx context.Context, batch *Batch, edit func(tx store.Tx
 			r.Ledger.Committed()
 			return nil
 		}
-		if fault.KindOf(err) != fault.Unavailable || ctx.Err() != nil {
+		if fault.KindOf(err) != fault.Unavailable || ctx.Err() != nil || stopping.Err() != nil {
 			return err
 		}
 		select {
-		case <-ctx.Done():
+		case <-stopping.Done():
 			return err
 		case <-time.After(pause):
 		}

@@ -13,7 +13,6 @@ import (
 
 	"domicile.dev/examples"
 	"domicile.dev/internal/decision"
-	"domicile.dev/internal/fault"
 	"domicile.dev/internal/flow"
 	"domicile.dev/internal/form"
 	"domicile.dev/internal/id"
@@ -104,6 +103,7 @@ type node struct {
 	plane  *plane.Plane
 	log    *record.Log
 	led    *ledger.Ledger
+	vault  *vault.Vault
 	runner *flow.Runner
 	stop   context.CancelFunc
 	ended  chan struct{}
@@ -334,17 +334,24 @@ func (r *region) open(wrap func(store.DB) store.DB) *node {
 	must(n.db.Do(ctx, func(tx store.Tx) error {
 		return sqlstore.Tenants{}.PutTenant(tx, tenant.Tenant{No: 1, ID: "acme", Name: "Acme", CreatedAt: today})
 	}))
+	n.vault = v
 	fdb := n.db
 	if wrap != nil {
 		fdb = wrap(n.db)
 	}
-	n.runner = flow.New(flow.Parts{Region: "ie1", DB: fdb, Store: sqlstore.Flows{}, Subjects: sqlstore.Subjects{}, Records: n.log, Ledger: n.led, Vault: v,
-		Rules: r, Say: says{r}, Forms: plainForms{}, Tenants: r.who, Connect: func(context.Context, string) (flow.Connector, error) { return r.to, nil }},
-		flow.Options{Now: r.now, Poll: 10 * time.Millisecond, BackOff: 20 * time.Millisecond, MostBackOff: 100 * time.Millisecond, BatchRecords: 4, Streams: 4})
+	n.runner = n.newRunner(fdb)
 	n.plane = plane.New(plane.Parts{Region: "ie1", DB: n.db, Rules: example().kinds, Vault: v, Log: n.log, Ledger: n.led, Subjects: sqlstore.Subjects{},
 		Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{}, Moves: sqlstore.Moves{}, Media: sqlstore.Medias{}, Attempts: n.runner}, plane.Options{Now: r.now})
 	r.t.Cleanup(n.close)
 	return n
+}
+
+// newRunner returns another runner on the node's store, as another node would have.
+func (n *node) newRunner(db store.DB) *flow.Runner {
+	r := n.region
+	return flow.New(flow.Parts{Region: "ie1", DB: db, Store: sqlstore.Flows{}, Subjects: sqlstore.Subjects{}, Records: n.log, Ledger: n.led, Vault: n.vault,
+		Rules: r, Say: says{r}, Forms: plainForms{}, Tenants: r.who, Connect: func(context.Context, string) (flow.Connector, error) { return r.to, nil }},
+		flow.Options{Now: r.now, Poll: 10 * time.Millisecond, BackOff: 20 * time.Millisecond, MostBackOff: 100 * time.Millisecond, BatchRecords: 4, Streams: 4})
 }
 
 // run starts the node's flows.
@@ -381,9 +388,14 @@ func (n *node) close() {
 // message brings one message between two people.
 func (n *node) message(number, from, to string) {
 	n.t.Helper()
+	n.bring(fmt.Sprintf(`{"id":%q,"kind":"message","service":"messaging","subjects":[{"type":"phone","value":%q,"role":"sender"},{"type":"phone","value":%q,"role":"recipient"}],`+
+		`"data":{"from":%q,"to":%q,"body":"text %s","message_id":"SM%s"}}`, number, from, to, from, to, number, number))
+}
+
+// bring stores one native record.
+func (n *node) bring(body string) {
+	n.t.Helper()
 	src := &tenant.Source{Tenant: 1, TenantID: "acme", ID: "src_ie1_native", Adapter: term.AdapterNative, Trust: term.Server}
-	body := fmt.Sprintf(`{"id":%q,"kind":"message","service":"messaging","subjects":[{"type":"phone","value":%q,"role":"sender"},{"type":"phone","value":%q,"role":"recipient"}],`+
-		`"data":{"from":%q,"to":%q,"body":"text %s","message_id":"SM%s"}}`, number, from, to, from, to, number, number)
 	b, err := native.Decode("", []byte(body), ingest.Env{ReceivedAt: n.now(), Kinds: example().kinds})
 	if err != nil {
 		n.t.Fatal(err)
@@ -391,7 +403,7 @@ func (n *node) message(number, from, to string) {
 	defer b.Release()
 	r, err := n.plane.Ingest(context.Background(), src, b)
 	if err != nil || r.Accepted != 1 {
-		n.t.Fatalf("message %s: %+v, %v", number, r, err)
+		n.t.Fatalf("%s: %+v, %v", body, r, err)
 	}
 }
 
@@ -435,6 +447,12 @@ func (r *region) until(what string, is func() bool) {
 		}
 	}
 	r.t.Fatalf("in 20 s it did not happen that %s", what)
+}
+
+// soon is until while time leaps, so that nobody waits for leases and pauses.
+func (r *region) soon(what string, is func() bool) {
+	r.t.Helper()
+	r.until(what, func() bool { r.leap(40 * time.Millisecond); return is() })
 }
 
 // texts are the numbers of the messages in lines, in order.
@@ -488,5 +506,3 @@ func (n *node) mustBeEntered() {
 		}
 	}
 }
-
-var _ = fault.Invalid
