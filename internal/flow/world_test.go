@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -170,23 +171,22 @@ type says struct{ r *region }
 
 // Of implements flow.Say.
 func (s says) Of(tx store.Tx, tenant uint32, people [][]id.Subject) ([]decision.Subject, error) {
-	out := make([]decision.Subject, len(people))
+	out, keys, at := make([]decision.Subject, len(people)), make([]subject.Key, len(people)), map[id.Subject]int{}
+	s.r.mu.Lock()
 	for i, p := range people {
 		out[i] = decision.Subject{Known: true, Consents: []string{"personalization_optimization"}}
-		if err := (sqlstore.Subjects{}).Rows(tx, []subject.Key{{Tenant: tenant, Subject: p[0]}}, func(row subject.Row) {
-			if row.State&subject.Restricted != 0 {
-				out[i].States |= decision.Restricted
-			}
-		}); err != nil {
-			return nil, err
-		}
-		s.r.mu.Lock()
 		if s.r.refused[p[0]] {
 			out[i].Consents, out[i].Objects = nil, []string{"platform_security_fraud_prevention"}
 		}
-		s.r.mu.Unlock()
+		keys[i], at[p[0]] = subject.Key{Tenant: tenant, Subject: p[0]}, i
 	}
-	return out, nil
+	s.r.mu.Unlock()
+	err := sqlstore.Subjects{}.Rows(tx, keys, func(row subject.Row) {
+		if row.State&subject.Restricted != 0 {
+			out[at[row.Subject]].States |= decision.Restricted
+		}
+	})
+	return out, err
 }
 
 // plainForms write lines of few words, and count by kind.
@@ -253,6 +253,9 @@ func (w *plainWindow) Lines(dst []byte, head func(id.Subject) (id.Subject, bool)
 
 // recipient keeps every delivery whole.
 type recipient struct {
+	null  bool // keeps nothing but a count
+	count atomic.Int64
+
 	mu   sync.Mutex // guards what follows
 	got  []flow.Delivery
 	tell func(ctx context.Context, d *flow.Delivery) error // what it answers after it has kept one; nil: yes
@@ -260,6 +263,10 @@ type recipient struct {
 
 // Deliver implements flow.Connector.
 func (c *recipient) Deliver(ctx context.Context, d *flow.Delivery) error {
+	if c.null {
+		c.count.Add(int64(d.Count))
+		return nil
+	}
 	c.mu.Lock()
 	kept := *d
 	kept.Body = append([]byte(nil), d.Body...)
@@ -348,10 +355,13 @@ func (r *region) open(wrap func(store.DB) store.DB) *node {
 
 // newRunner returns another runner on the node's store, as another node would have.
 func (n *node) newRunner(db store.DB) *flow.Runner {
+	return n.newRunnerWith(db, flow.Options{Now: n.now, Poll: 10 * time.Millisecond, BackOff: 20 * time.Millisecond, MostBackOff: 100 * time.Millisecond, BatchRecords: 4, Streams: 4})
+}
+
+func (n *node) newRunnerWith(db store.DB, opt flow.Options) *flow.Runner {
 	r := n.region
 	return flow.New(flow.Parts{Region: "ie1", DB: db, Store: sqlstore.Flows{}, Subjects: sqlstore.Subjects{}, Records: n.log, Ledger: n.led, Vault: n.vault,
-		Rules: r, Say: says{r}, Forms: plainForms{}, Tenants: r.who, Connect: func(context.Context, string) (flow.Connector, error) { return r.to, nil }},
-		flow.Options{Now: r.now, Poll: 10 * time.Millisecond, BackOff: 20 * time.Millisecond, MostBackOff: 100 * time.Millisecond, BatchRecords: 4, Streams: 4})
+		Rules: r, Say: says{r}, Forms: plainForms{}, Tenants: r.who, Connect: func(context.Context, string) (flow.Connector, error) { return r.to, nil }}, opt)
 }
 
 // run starts the node's flows.
