@@ -22,6 +22,7 @@ type attempt struct {
 
 	mu      sync.Mutex // guards what follows
 	cut     bool
+	seq     int64     // changes up to here were looked at when it was entered; 0 before
 	renewed time.Time // when its lease last began
 	over    bool      // Deliver has returned
 }
@@ -43,10 +44,10 @@ func (r *Runner) end(a *attempt) {
 	r.mu.Unlock()
 }
 
-// entered says that the attempt's lease is in the store.
-func (a *attempt) entered(now time.Time) {
+// entered says that the attempt's lease is in the store, and which changes its transaction looked at.
+func (a *attempt) entered(now time.Time, seq int64) {
 	a.mu.Lock()
-	a.renewed = now
+	a.renewed, a.seq = now, seq
 	a.mu.Unlock()
 }
 
@@ -114,33 +115,38 @@ func (r *Runner) watch(ctx context.Context) {
 }
 
 // lookForErasures cuts what holds somebody who is gone since seen, and returns up to which change it
-// looked. Of what was there before the first look the entries' own transactions took care.
+// looked. What changed before an attempt was entered its own transaction took care of.
 func (r *Runner) lookForErasures(ctx context.Context, live []*attempt, seen int64) int64 {
+	first := int64(-1)
+	for _, a := range live {
+		a.mu.Lock()
+		if a.seq > 0 && (first < 0 || a.seq < first) {
+			first = a.seq
+		}
+		a.mu.Unlock()
+	}
+	if first < 0 {
+		return seen
+	}
 	var changes []Change
-	whole, at := true, seen
+	whole, at := true, int64(0)
 	ctx, cancel := context.WithTimeout(ctx, renewAfter)
 	defer cancel()
 	err := r.DB.View(ctx, func(tx store.Tx) (err error) {
 		at = r.Store.ChangeSeq(tx)
-		if from := max(seen, at-mostLooked); seen < 0 || at > seen {
-			changes, whole, err = r.Store.Changed(tx, from)
-		}
+		changes, whole, err = r.Store.Changed(tx, max(seen, first-1))
 		return err
 	})
 	if err != nil {
 		return seen
 	}
 	for _, a := range live {
-		if !whole && seen >= 0 || a.lost(changes) {
+		if !whole || a.lost(changes) {
 			a.stop()
 		}
 	}
 	return at
 }
-
-// mostLooked is how many changes the first look goes back: those since the oldest attempt was entered
-// are among them.
-const mostLooked = 10_000
 
 // lost says whether somebody whom a holds is gone.
 func (a *attempt) lost(changes []Change) bool {

@@ -158,6 +158,7 @@ type Runner struct {
 	metrics *metrics
 	wake    chan struct{}
 	work    sync.WaitGroup
+	looks   uint // Run's own
 
 	mu         sync.Mutex // guards what follows
 	streams    map[Key]*stream

@@ -295,3 +295,23 @@ func TestAPausedFlowStandsStillAndGoesOn(t *testing.T) {
 	n.order(flow.Resume, "")
 	r.until("it goes on", func() bool { return len(r.to.lines()) == 1 })
 }
+
+func TestRecordsOfACallThatNameNobodyLeaveOnlyIfAllItsPeopleMay(t *testing.T) {
+	eachStore(t, func(t *testing.T, r *region) {
+		n := r.open(nil).run()
+		n.message("0", ann, bob)
+		// What a thing's records are sealed under is a subject of its own: here it stands in for Ann.
+		n.standIn(n.find(bob), n.find(ann))
+		r.mu.Lock()
+		for _, s := range []string{ann} {
+			r.refused[n.find(s)] = true
+		}
+		r.mu.Unlock()
+		n.message("1", bob, bob)
+		n.order(flow.Start, "0")
+		r.until("it is passed over", func() bool { return n.at().Stream.State == flow.Running && n.at().LagRows == 0 })
+		if got := r.to.lines(); len(got) != 0 {
+			t.Errorf("sent %v, though one who takes part objects", got)
+		}
+	})
+}

@@ -3,6 +3,8 @@ package flow
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime"
 	"slices"
 	"time"
 
@@ -106,8 +108,10 @@ func (r *Runner) look(ctx context.Context, last *uint64, whole bool) error {
 		return nil
 	}
 	r.observe(&s)
+	first := int(r.looks) % len(s.streams) // so that none waits for those before it
+	r.looks++
 	for i := range s.streams {
-		x := &s.streams[i]
+		x := &s.streams[(first+i)%len(s.streams)]
 		t, here := tenants[x.Tenant]
 		if !here || t.Disabled || s.elsewhere[x.lease()] || x.State != Running && x.State != Halted {
 			continue
@@ -231,6 +235,26 @@ func (r *Runner) take(x *Stream, s *scene, whole bool) *stream {
 	return st
 }
 
+// tryStep is step, whose panics are errors: what one record does must not end the node.
+func (r *Runner) tryStep(ctx context.Context, st *stream, t Tenant) (out outcome, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			var pc [24]uintptr
+			var calls []string
+			for list := runtime.CallersFrames(pc[:runtime.Callers(3, pc[:])]); ; { // without arguments, which could be ids
+				f, more := list.Next()
+				calls = append(calls, fmt.Sprintf("%s:%d", f.Function, f.Line))
+				if !more {
+					break
+				}
+			}
+			r.log.Error("a flow panicked", "flow", st.Flow, "at", calls)
+			out, err = outcome{}, errors.New("a flow panicked")
+		}
+	}()
+	return r.step(ctx, st, t)
+}
+
 // turn takes a stream further until it has nothing to do, something is in the way, or others wait.
 func (r *Runner) turn(ctx context.Context, st *stream, t Tenant) {
 	began := time.Now()
@@ -238,7 +262,7 @@ func (r *Runner) turn(ctx context.Context, st *stream, t Tenant) {
 	var err error
 	engine, day := r.Rules.Engine(), r.now().UTC().Format(time.DateOnly)
 	for {
-		out, err = r.step(ctx, st, t)
+		out, err = r.tryStep(ctx, st, t)
 		if err != nil || !out.again || ctx.Err() != nil || time.Since(began) >= turn {
 			break
 		}

@@ -23,7 +23,7 @@ func (r *Runner) send(ctx context.Context, q *question, st *stream, s *Stream, u
 	a := r.begin(ctx, st.Key, b.subjects)
 	defer r.end(a)
 	reach := st.unmet(r, q, b)
-	batch, entry, err := r.enter(ctx, q, st, s, unfinished, b, reach)
+	batch, entry, seq, err := r.enter(ctx, q, st, s, unfinished, b, reach)
 	if errors.Is(err, errAgain) {
 		return outcome{again: true}, nil
 	} else if err != nil {
@@ -31,7 +31,7 @@ func (r *Runner) send(ctx context.Context, q *question, st *stream, s *Stream, u
 	}
 	st.met(r, b)
 	r.Ledger.Committed()
-	a.entered(r.now())
+	a.entered(r.now(), seq+1)
 	d := &Delivery{ID: batch.ID, Flow: st.Flow, Tenant: q.tenant.ID, Region: r.Region, Recipient: q.f.To, Purpose: q.f.Purpose, Form: b.form.String(),
 		Entry: entry.String(), Programme: q.engine.Programme().Hash, Seq: batch.Seq, Attempt: batch.Attempt, Count: b.lines, DecidedAt: q.now.UTC(),
 		MinimumTLS: minimumTLS(b), Body: b.body}
@@ -122,7 +122,7 @@ func minimumTLS(b *built) string {
 // enter writes, in one transaction, the decision into the ledger, the batch with whom its attempt holds,
 // and whom the recipient has something of from now on. It is errAgain when somebody whom the batch is
 // about was erased, moved, merged or restricted since it was built.
-func (r *Runner) enter(ctx context.Context, q *question, st *stream, was *Stream, unfinished *Batch, b *built, reach []Reach) (batch *Batch, entry id.Entry, err error) {
+func (r *Runner) enter(ctx context.Context, q *question, st *stream, was *Stream, unfinished *Batch, b *built, reach []Reach) (batch *Batch, entry id.Entry, seq int64, err error) {
 	fresh := id.New("dlv", 15)
 	err = r.DB.Do(ctx, func(tx store.Tx) error {
 		s, err := r.lead(tx, st.Key)
@@ -158,7 +158,7 @@ func (r *Runner) enter(ctx context.Context, q *question, st *stream, was *Stream
 		if err != nil {
 			return fmt.Errorf("enter the decision on %s: %w", batch.ID, err)
 		}
-		entry = refs[0].Entry
+		entry, seq = refs[0].Entry, r.Store.ChangeSeq(tx)
 		batch.Entry, s.Entry = entry, entry
 		if len(reach) > 0 {
 			if err := r.Store.PutReach(tx, reach); err != nil {
@@ -167,7 +167,7 @@ func (r *Runner) enter(ctx context.Context, q *question, st *stream, was *Stream
 		}
 		return errors.Join(r.Store.PutBatch(tx, batch), r.Store.PutStream(tx, s))
 	})
-	return batch, entry, err
+	return batch, entry, seq, err
 }
 
 // unchanged is errAgain when somebody whom the batch is about changed since it was built.

@@ -516,3 +516,14 @@ func (n *node) mustBeEntered() {
 		}
 	}
 }
+
+// standIn makes s stand in for a person in a thing of many.
+func (n *node) standIn(s, person id.Subject) {
+	n.t.Helper()
+	thing := subject.BindingKey{Tenant: 1, Digest: subject.Digest{1}}
+	if err := n.db.Do(context.Background(), func(tx store.Tx) error {
+		return sqlstore.Subjects{}.InsertLinks(tx, []subject.Link{{Thing: thing, Subject: s, StandIn: true, Many: true}, {Thing: thing, Subject: person, Many: true}})
+	}); err != nil {
+		n.t.Fatal(err)
+	}
+}
