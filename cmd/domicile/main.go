@@ -35,6 +35,7 @@ type commands struct {
 	Notice    noticeCmd    `cmd:"" help:"Render the privacy notice from a programme, compare two versions, publish, and object." group:"proof"`
 	Decide    decideCmd    `cmd:"" help:"Ask whether data may leave, and why or why not; exit 3 when it may not." group:"proof"`
 	Register  registerCmd  `cmd:"" help:"Show and change what the region has observed: look-ups, contracts, assessments, choices." group:"proof"`
+	Flow      flowCmd      `cmd:"" help:"Show what leaves the region, and start, pause or replay it." group:"proof"`
 	Ledger    ledgerCmd    `cmd:"" help:"Verify the ledger and prove entries." group:"proof"`
 
 	Stats    statsCmd    `cmd:"" help:"Count what came in, by service, kind and outcome." group:"look"`

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"domicile.dev/internal/decision"
@@ -19,30 +18,6 @@ import (
 // people says what persons have said, each given as the ids that are one person, head first.
 type people interface {
 	Of(tx store.Tx, tenant uint32, people [][]id.Subject) ([]decision.Subject, error)
-}
-
-// states knows of a person what the subject's row says, and of no consent and no opt-out.
-type states struct{ subjects sqlstore.Subjects }
-
-// Of implements people.
-func (s states) Of(tx store.Tx, tenantNo uint32, all [][]id.Subject) ([]decision.Subject, error) {
-	out := make([]decision.Subject, len(all))
-	keys, at := []subject.Key{}, map[subject.Key]int{}
-	for i, p := range all {
-		k := subject.Key{Tenant: tenantNo, Subject: p[0]}
-		keys, at[k] = append(keys, k), i
-	}
-	err := s.subjects.Rows(tx, keys, func(r subject.Row) {
-		d := &out[at[r.Key]]
-		d.Known = r.State&subject.Arriving == 0
-		if r.State&subject.Restricted != 0 {
-			d.States |= decision.Restricted
-		}
-	})
-	if err != nil {
-		return nil, fmt.Errorf("load what stands against people: %w", err)
-	}
-	return out, nil
 }
 
 // decider answers the API's questions.

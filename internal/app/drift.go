@@ -115,3 +115,16 @@ func (w *watch) Collect(to chan<- prometheus.Metric) {
 		to <- prometheus.MustNewConstMetric(driftDesc, prometheus.GaugeValue, float64(n), code)
 	}
 }
+
+// drifts are the codes of what a flow would do that the published notice doesn't say; one of its own
+// while nobody can tell what is published.
+func (n *Node) drifts(flow string) (codes []string) {
+	public := n.Published()
+	if public == nil {
+		return []string{"drift.unpublished"}
+	}
+	for _, c := range drift.Codes(drift.Flow(public, n.rules.p, flow)) {
+		codes = append(codes, "drift."+c)
+	}
+	return codes
+}

@@ -19,7 +19,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"domicile.dev/internal/config"
+	"domicile.dev/internal/consent"
 	"domicile.dev/internal/fault"
+	"domicile.dev/internal/flow"
 	"domicile.dev/internal/id"
 	"domicile.dev/internal/ledger"
 	"domicile.dev/internal/media"
@@ -45,6 +47,7 @@ type Node struct {
 	Config   *config.Node
 	Tenants  *tenant.Service
 	Plane    *plane.Plane
+	Flows    *flow.Runner
 	Ledger   *ledger.Ledger
 	Publish  *publish.Service
 	Operator string // the operator's token
@@ -64,6 +67,7 @@ type Node struct {
 
 	register  *register.Service
 	decisions *decisions
+	say       *consent.Service
 	published atomic.Pointer[published]
 
 	cancel  context.CancelFunc
@@ -86,6 +90,8 @@ type Options struct {
 	OTLP string
 	// Now is the clock of what is published. Default time.Now.
 	Now func() time.Time
+	// Connect, when not nil, opens the ways to recipients in place of the configured destinations.
+	Connect func(ctx context.Context, recipient string) (flow.Connector, error)
 }
 
 // OpenKeyring opens the keyring of a node.
@@ -164,10 +170,12 @@ func Open(ctx context.Context, c *config.Node, opt Options) (n *Node, err error)
 			return n, err
 		}
 	}
+	n.say = consent.New(sqlstore.Consents{})
+	n.openFlows(opt)
 	n.Plane = plane.New(plane.Parts{Region: c.Region, DB: n.db, Rules: n.rules, Vault: n.vault, Log: n.records, Ledger: n.Ledger,
 		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{}, Moves: sqlstore.Moves{}, Pseudonyms: sqlstore.Pseudonyms{},
 		Media: sqlstore.Medias{}, Blobs: n.blobs, Trust: n.Tenants.Trust,
-		Consents: sqlstore.Consents{}, Choices: n.rules.choices, Purpose: n.rules.purpose}, po)
+		Consents: sqlstore.Consents{}, Choices: n.rules.choices, Purpose: n.rules.purpose, Attempts: n.Flows}, po)
 	if err := n.openPublish(ctx, opt); err != nil {
 		return n, err
 	}
@@ -238,11 +246,12 @@ func (n *Node) serveWeb(r *rules, opt Options) error {
 	w := &watch{n: n, published: n.Published}
 	if n.api, err = api.New(n.Plane, n.Tenants, api.Options{Region: n.Config.Region, Programme: r.Hash, Version: opt.Version,
 		DB: n.db, Answers: sqlstore.Idempotency{}, Secret: answers, Moves: n.Plane, Drift: w,
-		Register: n.register, Decider: &decider{n.decisions, n.db, states{}}, Publisher: n.Publish}); err != nil {
+		Register: n.register, Decider: &decider{n.decisions, n.db, n.say}, Publisher: n.Publish, Flows: n.Flows}); err != nil {
 		return fmt.Errorf("make the API: %w", err)
 	}
 	n.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	n.metrics.MustRegister(n.Plane.Collectors()...)
+	n.metrics.MustRegister(n.Flows.Collectors()...)
 	n.metrics.MustRegister(ledgerMetrics(n.Ledger)...)
 	n.metrics.MustRegister(w)
 	n.metrics.MustRegister(dueMetric{n.decisions})
@@ -258,7 +267,7 @@ func (n *Node) serveWeb(r *rules, opt Options) error {
 func (n *Node) startWorkers() {
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel = cancel
-	for _, run := range []func(context.Context){n.vault.Run, n.records.Run, n.Ledger.Run, n.Tenants.Run, n.register.Run, n.api.Run, n.Plane.Sweep, n.Plane.Reindex, n.Plane.RunFetch, n.tellMoves, n.Publish.Run, n.watchPublished, n.pages.run} {
+	for _, run := range []func(context.Context){n.vault.Run, n.records.Run, n.Ledger.Run, n.Tenants.Run, n.register.Run, n.api.Run, n.Plane.Sweep, n.Plane.Reindex, n.Plane.RunFetch, n.tellMoves, n.Flows.Run, n.Publish.Run, n.watchPublished, n.pages.run} {
 		n.workers.Add(1)
 		go func() {
 			defer n.workers.Done()

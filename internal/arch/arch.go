@@ -39,13 +39,14 @@ var Levels = map[string]int{
 	"internal/consent":   4, // the person's say
 	"internal/subject":   4, // identifiers → subject
 	"internal/tenant":    4, // tenants, sources, tokens
-	"internal/form":      4, // what leaves, in which form; pure
 	"internal/pseudonym": 4, // the map back from what recipients call people
+
+	"internal/flow": 5, // cursor → decide → transform → deliver
+	"internal/form": 4, // what leaves, in which form; pure
 
 	"internal/plane": 5, // ingest, read, erase, export: one file each
 
 	"internal/drift": 6, // what a region does that its published notice doesn't say
-	"internal/flow":  5, // outbound streams; port of their connectors
 
 	"internal/flow/wire": 6, // how connectors speak HTTP
 

@@ -1,5 +1,3 @@
-// Package flow moves data out of a region along declared flows, each batch on a decision that was
-// entered in the ledger before a byte left.
 package flow
 
 import (

@@ -41,18 +41,26 @@ type eraseOp struct {
 	req     EraseRequest
 	chunk   id.Chunk // names the key of the sealed reason
 	receipt Receipt
+	gone    []id.Subject // all subjects that were the person; nil when they had been erased before
 }
 
 // Erase destroys the key of the person whom s belongs to, in one transaction for all subjects that
 // are that person, with the ledger entry. When it returns, no read, flow or export opens anything
-// of theirs; it takes no longer for a person with many records.
+// of theirs, and no delivery that held something of them is on its way; it takes no longer for a person
+// with many records.
 //
-// Errors: NotFound; Conflict hold.in_force.
+// Errors: NotFound; Conflict hold.in_force; Unavailable erase.in_flight: they are erased, and it isn't
+// known whether a delivery has ended.
 func (p *Plane) Erase(ctx context.Context, c *tenant.Caller, s id.Subject, req EraseRequest) (Receipt, error) {
 	p.name(c.Tenant, c.TenantID)
 	e := &eraseOp{caller: c, subject: s, req: req, chunk: id.NewChunk()}
 	if err := p.submit(ctx, &op{erase: e}); err != nil {
 		return Receipt{}, err
+	}
+	if p.Attempts != nil {
+		if err := p.Attempts.Cut(ctx, c.Tenant, e.gone); err != nil {
+			return Receipt{}, err
+		}
 	}
 	return e.receipt, nil
 }
@@ -224,7 +232,7 @@ func (g *group) erasePeople(people map[subject.Key]*erasure) error {
 		receipts[i].Ledger = refs[i]
 		tombs = append(tombs, g.tombs(e, receipts[i])...)
 		for n, o := range e.ops {
-			o.erase.receipt = receipts[i]
+			o.erase.receipt, o.erase.gone = receipts[i], idsOf(e.rows)
 			o.erase.receipt.Already = n > 0
 		}
 	}

@@ -358,12 +358,10 @@ func (g *group) keepRefused() error {
 	return nil
 }
 
-// tell marks k as changed for this node's cache and, where other nodes share the store, for theirs.
+// tell marks k as changed for this node's cache, for those of other nodes, and for flows, which look
+// whether somebody changed while they built a batch.
 func (g *group) tell(kind string, k subject.Key) error {
 	g.dead[k] = true
-	if g.p.DB.Engine() == "sqlite" { // the process holds the store alone
-		return nil
-	}
 	_, err := g.p.Changes.Change(g.tx, kind, k.Tenant, k.Subject[:], g.now)
 	return err
 }

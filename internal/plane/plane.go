@@ -124,6 +124,15 @@ type Parts struct {
 	Purpose func(id string) bool
 	// Pseudonyms is the map back from what recipients call people. Nil: none is turned back.
 	Pseudonyms pseudonym.Store
+	// Attempts are the deliveries of flows that are on their way. Nil: nothing leaves.
+	Attempts Attempts
+}
+
+// Attempts are deliveries on their way out of the region.
+type Attempts interface {
+	// Cut ends those that hold one of the subjects, who were erased, and returns when none is on its
+	// way any more. Without subjects it is about everybody who is erased.
+	Cut(ctx context.Context, tenant uint32, gone []id.Subject) error
 }
 
 // Plane is the data path of one region on one node. It is safe for concurrent use.

@@ -113,6 +113,11 @@ func (g *group) changeState(o *op) error {
 	if err := g.keepReason(s, head); err != nil {
 		return err
 	}
+	if (s.set|s.unset)&subject.Restricted != 0 {
+		if err := g.tell("restrict", head.Key); err != nil { // a batch that is being built must not miss it
+			return err
+		}
+	}
 	s.answer = StateChange{Subject: head.Subject, States: statesOf(head, g.now), HoldUntil: holdUntil(head, g.now)}
 	refs, err := g.enter(ledger.Draft{Kind: s.verb, Tenant: s.caller.TenantID, At: g.now, Body: stateChanged{Subject: head.Subject,
 		States: s.answer.States, Until: s.answer.HoldUntil, Token: s.caller.Token}})

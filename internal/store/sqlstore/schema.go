@@ -43,6 +43,7 @@ func migrations() []migration {
 		{version: 11, name: "the register", ddl: []string{registerDDL}},
 		{version: 12, name: "what people say", ddl: []string{consentDDL}},
 		{version: 13, name: "pseudonyms", ddl: []string{pseudonymDDL}},
+		{version: 14, name: "flows", ddl: []string{flowDDL}},
 		{version: 16, name: "publications and subscribers", ddl: []string{publishDDL}},
 		{version: 17, name: "what was collected, and what nothing maps", ddl: []string{collectionDDL}},
 	}

@@ -263,6 +263,7 @@ func testUpgrade(t *testing.T, w *world) {
 			`ALTER TABLE source DROP COLUMN sealed`, `ALTER TABLE source DROP COLUMN old_sealed`, `DROP TABLE violation`, `ALTER TABLE tenant DROP COLUMN settings`,
 			`DROP TABLE move`, `DROP TABLE moved`, `DROP TABLE arrived`, `ALTER TABLE erased DROP COLUMN moved_to`, `ALTER TABLE erased DROP COLUMN move`,
 			`DROP TABLE index_key`, `ALTER TABLE gate DROP COLUMN index_from`, `ALTER TABLE gate DROP COLUMN index_to`,
+			`DROP TABLE flow_stream`, `DROP TABLE flow_batch`, `DROP TABLE flow_reach`, `DROP TABLE flow_count`,
 			`DROP TABLE thing`, `DROP TABLE refused_link`, `ALTER TABLE identifier DROP COLUMN retired_at`,
 			`INSERT INTO epoch (cell, n, created_at, destroyed_at, kcv) VALUES (1, 1, 5000, 0, '')`,
 			`DROP TABLE media`, `DROP TABLE media_key`, `DROP TABLE media_fetch`, `DROP TABLE register_fact`, `DROP TABLE collected`, `DROP TABLE unmapped`,

@@ -43,6 +43,8 @@ type Options struct {
 	Decider  Decider
 	// Publisher keeps what is published. Default: nothing is.
 	Publisher Publisher
+	// Flows runs the region's flows. Default: there are none.
+	Flows Flows
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 }
@@ -92,6 +94,7 @@ func New(s Service, accounts *tenant.Service, opt Options) (*API, error) {
 	a.describeIngest()
 	a.addRegister()
 	a.addPublish()
+	a.addFlows()
 	return a, a.addDocument()
 }
 

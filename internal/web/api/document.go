@@ -45,6 +45,7 @@ func newHuma(a *API, opt Options) huma.API {
 				{Name: tagAccess, Description: "Who may bring data and who may ask. Sources: the tenant or the operator; all else: the operator."},
 				{Name: tagRegister, Description: "What was observed, what is decided by it, and what lapses. A tenant: its own choices; all else: the operator."},
 				{Name: tagPublish, Description: "Versions of the notice and of the list of sub-processors, objections, and webhooks."},
+				{Name: tagFlows, Description: "What leaves the region, to whom, and how far it is. To start and stop it is the operator's."},
 				{Name: tagMoves, Description: "A person's way to another region, step by step. domicile subject move does it."}},
 			Components: &huma.Components{
 				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),

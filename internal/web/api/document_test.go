@@ -117,13 +117,21 @@ func calls(w *world, tenantSource string) map[string][][2]string {
 		"decide":           {{"/api/v1/decide", `{"flow":"no_such","kind":"track"}`}, {"/api/v1/decide", `{"flow":"no_such","kind":"track","at":"2026-01-01","origins":["DE"],"states":["restricted"]}`}},
 		"list-volumes":     {{"/api/v1/volumes?days=7", ""}},
 		"strike-fact":      {}, // needs an id, see TestATenantsOwnFacts
+		"list-flows":       {{"/api/v1/flows", ""}},
+		"get-flow":         {{"/api/v1/flows/counts", ""}},
+		"start-flow":       {{"/api/v1/flows/counts:start", ""}, {"/api/v1/flows/counts:start", `{"tenant":"acme","from":"2026-11-25"}`}},
+		"pause-flow":       {{"/api/v1/flows/counts:pause", ""}},
+		"resume-flow":      {{"/api/v1/flows/counts:resume", ""}},
+		"replay-flow":      {{"/api/v1/flows/counts:replay", `{"from":"7"}`}},
+		"retry-flow":       {{"/api/v1/flows/counts:retry", ""}},
+		"skip-flow":        {{"/api/v1/flows/counts:skip", `{"tenant":"acme"}`}},
 		"disable-token":    {}, // needs an id, see TestTokensAreTheOperators
 		"enable-token":     {},
 	}
 }
 
 // forOperator says that an operation is the operator's.
-var forOperator = regexp.MustCompile(`-(tenants?|tokens?|keys?|facts?|due)$`)
+var forOperator = regexp.MustCompile(`-(tenants?|tokens?|keys?|facts?|due)$|^(start|pause|resume|replay|retry|skip)-flow$`)
 
 func TestDocumentAndHandlersAreInStep(t *testing.T) {
 	w := newWorld(t)

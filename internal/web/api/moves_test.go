@@ -12,7 +12,10 @@ import (
 )
 
 // mover answers every step of a move with all that there is to answer.
-type mover struct{ asked []string }
+type mover struct {
+	asked []string
+	flows flows
+}
 
 func (m *mover) note(c *tenant.Caller, what string) { m.asked = append(m.asked, c.TenantID+" "+what) }
 

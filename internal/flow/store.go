@@ -1,0 +1,184 @@
+package flow
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"sort"
+	"time"
+
+	"domicile.dev/internal/id"
+	"domicile.dev/internal/store"
+)
+
+// Key names a stream: a flow as it runs for one tenant. Tenant 0 is the flow as such: how it stands
+// for tenants that nobody has seen yet.
+type Key struct {
+	Tenant uint32
+	Flow   string
+}
+
+func (k Key) lease() string { return fmt.Sprintf("flow %d %s", k.Tenant, k.Flow) }
+
+// Stream is how far a flow is for a tenant.
+type Stream struct {
+	Key
+	State    State
+	Pos      uint64 // the cursor: rows of the log up to here are done with
+	Window   int64  // Unix ms: the end of the last window that is done with; 0 for none
+	Seq      uint64 // of the last batch that was begun
+	Since    int64  // Unix ms: of the state
+	Received int64  // Unix ms: when the newest record that is done with was received
+	SentAt   int64  // Unix ms: of the last delivery; 0 for none
+	Reasons  string // codes of what halted it, joined by commas
+	Entry    id.Entry
+}
+
+// Batch is one that was begun and not ended. There is one a stream at most.
+type Batch struct {
+	Key
+	ID                      string // "dlv_…"
+	From, To                uint64 // rows after From, up to To
+	WindowFrom, WindowUntil int64  // Unix ms, of an aggregated one; else 0
+	Seq                     uint64
+	Attempt                 int
+	Count                   int
+	BegunAt                 int64 // Unix ms: of the first attempt
+	NextAt                  int64 // Unix ms: not before
+	Error                   string
+	Entry                   id.Entry
+	Node                    string // whose attempt is in flight; "" for none
+	Until                   int64  // Unix ms: the end of its lease
+	Subjects                []byte // whom the attempt in flight holds: 12 bytes each, sorted
+	Records                 []byte // of a parked one: 16 bytes each, in order
+}
+
+// Reach says that a recipient had something of a person.
+type Reach struct {
+	Tenant          uint32
+	Recipient, Flow string
+	Form            string
+	Subject         id.Subject
+	At              int64 // Unix ms
+}
+
+// Count is how often something happened to a stream on a day.
+type Count struct {
+	Key
+	Day  string // YYYY-MM-DD, UTC
+	What string // "deliveries", "records" or "denied"
+	Of   string // a form, or the code of a denial
+	N    int64
+}
+
+// Change is what somebody did to a person.
+type Change struct {
+	Kind    string
+	Tenant  uint32
+	Subject id.Subject
+}
+
+// Store is what flows need of the region's store.
+type Store interface {
+	// Streams returns all of them.
+	Streams(tx store.Tx) ([]Stream, error)
+	// Stream returns nil when there is none.
+	Stream(tx store.Tx, k Key) (*Stream, error)
+	PutStream(tx store.Tx, s *Stream) error
+	// Batches returns all of them, without subjects and records.
+	Batches(tx store.Tx) ([]Batch, error)
+	// Batch returns nil when there is none.
+	Batch(tx store.Tx, k Key) (*Batch, error)
+	PutBatch(tx store.Tx, b *Batch) error
+	DeleteBatch(tx store.Tx, k Key) error
+	// InFlight returns the batches of a tenant whose attempt is in flight at a time, with subjects.
+	InFlight(tx store.Tx, tenant uint32, now int64) ([]Batch, error)
+	// Renew prolongs the attempts and the streams' leases of a node.
+	Renew(tx store.Tx, node string, until time.Time) error
+
+	PutReach(tx store.Tx, all []Reach) error
+	// ReachOf returns who had something of the subjects.
+	ReachOf(tx store.Tx, tenant uint32, subjects []id.Subject) ([]Reach, error)
+	AddCounts(tx store.Tx, counts []Count) error
+	// Counts returns the sums since a day, of one tenant or with 0 of all, with Day "".
+	Counts(tx store.Tx, tenant uint32, since string) ([]Count, error)
+
+	// Newest returns the last position of each tenant's rows, 0 for none.
+	Newest(tx store.Tx, tenants []uint32) ([]uint64, error)
+	// Last returns the last position of the cell.
+	Last(tx store.Tx) uint64
+	// Before returns the last position before whatever was received from a time on.
+	Before(tx store.Tx, received time.Time) (uint64, error)
+
+	ChangeSeq(tx store.Tx) int64
+	// Changed returns what was done to people after seq; whole is false when not all is known.
+	Changed(tx store.Tx, seq int64) (changes []Change, whole bool, err error)
+
+	// StandsFor calls each for who takes part in what the given subjects stand in for; for most
+	// subjects, which are persons, that is nobody.
+	StandsFor(tx store.Tx, tenant uint32, subjects []id.Subject, each func(standIn, person id.Subject)) error
+
+	Lease(tx store.Tx, name, holder string, now time.Time, ttl time.Duration) (bool, error)
+	Release(tx store.Tx, name, holder string) error
+	// Elsewhere returns the names of leases of streams that other nodes hold.
+	Elsewhere(tx store.Tx, node string, now int64) (map[string]bool, error)
+}
+
+// sizes of packed ids.
+const (
+	subjectBytes = len(id.Subject{})
+	recordBytes  = 16
+)
+
+// packSubjects packs ids so that holds finds them; it sorts list.
+func packSubjects(list []id.Subject) []byte {
+	slices.SortFunc(list, func(a, b id.Subject) int { return bytes.Compare(a[:], b[:]) })
+	list = slices.Compact(list)
+	out := make([]byte, 0, len(list)*subjectBytes)
+	for _, s := range list {
+		out = append(out, s[:]...)
+	}
+	return out
+}
+
+// unpackSubjects returns the ids of a packed list; what isn't one is no list at all.
+func unpackSubjects(packed []byte) ([]id.Subject, error) {
+	if len(packed)%subjectBytes != 0 {
+		return nil, fmt.Errorf("flow: %d bytes are no list of subjects", len(packed))
+	}
+	out := make([]id.Subject, 0, len(packed)/subjectBytes)
+	for at := 0; at < len(packed); at += subjectBytes {
+		out = append(out, id.Subject(packed[at:at+subjectBytes]))
+	}
+	return out, nil
+}
+
+// holds says whether a packed list has s.
+func holds(packed []byte, s id.Subject) bool {
+	n := len(packed) / subjectBytes
+	at := func(i int) []byte { return packed[i*subjectBytes : (i+1)*subjectBytes] }
+	i := sort.Search(n, func(i int) bool { return bytes.Compare(at(i), s[:]) >= 0 })
+	return i < n && bytes.Equal(at(i), s[:])
+}
+
+// packRecords packs ids of records in their order.
+func packRecords(list []id.Record) []byte {
+	out := make([]byte, 0, len(list)*recordBytes)
+	for _, r := range list {
+		b := r.Bytes()
+		out = append(out, b[:]...)
+	}
+	return out
+}
+
+// UnpackRecords returns the ids that a parked batch names.
+func UnpackRecords(packed []byte) ([]id.Record, error) {
+	if len(packed)%recordBytes != 0 {
+		return nil, fmt.Errorf("flow: %d bytes are no list of records", len(packed))
+	}
+	out := make([]id.Record, 0, len(packed)/recordBytes)
+	for at := 0; at < len(packed); at += recordBytes {
+		out = append(out, id.RecordOf([recordBytes]byte(packed[at:at+recordBytes])))
+	}
+	return out, nil
+}
