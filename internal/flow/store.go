@@ -130,7 +130,7 @@ const (
 	recordBytes  = 16
 )
 
-// packSubjects packs ids so that holds finds them; it sorts list.
+// packSubjects packs ids so that holds finds them, each once; list is spoilt.
 func packSubjects(list []id.Subject) []byte {
 	slices.SortFunc(list, func(a, b id.Subject) int { return bytes.Compare(a[:], b[:]) })
 	list = slices.Compact(list)

@@ -37,6 +37,10 @@ type stream struct {
 // mostReach bounds what a stream remembers of whom the recipient had.
 const mostReach = 1 << 16
 
+// passEvery is how often, at most, a cursor is written that passes over what isn't the flow's: records
+// keep coming, and each write goes through the gate.
+const passEvery = time.Second
+
 // Errors that mean: begin again.
 var (
 	errAgain     = errors.New("somebody changed while a batch was built")
@@ -99,7 +103,11 @@ func (r *Runner) step(ctx context.Context, st *stream, t Tenant) (outcome, error
 		return out, err
 	}
 	if b.lines == 0 {
-		return outcome{again: b.to > s.Pos || b.window > s.Window}, r.pass(ctx, st, s, b)
+		out := outcome{again: b.window > s.Window || st.page.more}
+		if !out.again {
+			out.due = r.now().Add(passEvery)
+		}
+		return out, r.pass(ctx, st, s, b)
 	}
 	return r.send(ctx, q, st, s, unfinished, b, conn)
 }
