@@ -6,11 +6,13 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/sdk/resource"
 	"go.opentelemetry.io/otel/sdk/trace"
@@ -80,11 +82,60 @@ func traced(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, span := tracer.Start(r.Context(), "request", oteltrace.WithSpanKind(oteltrace.SpanKindServer),
 			oteltrace.WithAttributes(attribute.String("http.request.method", method(r.Method))))
-		defer span.End()
-		r2 := r.WithContext(ctx)
-		next.ServeHTTP(w, r2)
-		if r2.Pattern != "" {
-			span.SetAttributes(attribute.String("http.route", r2.Pattern))
-		}
+		r2, told := r.WithContext(ctx), &statusWriter{ResponseWriter: w}
+		defer func() { // also of a handler that panics, as those do whose answer is cut off
+			told.note(span)
+			if r2.Pattern != "" {
+				span.SetAttributes(attribute.String("http.route", r2.Pattern))
+			}
+			span.End()
+		}()
+		next.ServeHTTP(told, r2)
+		told.ended = true
 	})
+}
+
+// statusWriter remembers the status of an answer for its span.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+	ended  bool // whether the handler returned
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (s *statusWriter) WriteHeader(status int) {
+	if s.status == 0 && status >= 200 {
+		s.status = status
+	}
+	s.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (s *statusWriter) Write(b []byte) (int, error) {
+	if s.status == 0 {
+		s.status = http.StatusOK
+	}
+	return s.ResponseWriter.Write(b)
+}
+
+// Unwrap is for http.ResponseController.
+func (s *statusWriter) Unwrap() http.ResponseWriter { return s.ResponseWriter }
+
+// note sets what the semantic conventions for HTTP servers want: the status, and an error for 5xx and
+// for an answer that was broken off. What a client did wrong is no error of the server.
+func (s *statusWriter) note(span oteltrace.Span) {
+	if s.status == 0 && s.ended {
+		s.status = http.StatusOK
+	}
+	if s.status > 0 {
+		span.SetAttributes(attribute.Int("http.response.status_code", s.status))
+	}
+	switch {
+	case s.status >= 500:
+		span.SetStatus(codes.Error, "")
+		span.SetAttributes(attribute.String("error.type", strconv.Itoa(s.status)))
+	case !s.ended:
+		span.SetStatus(codes.Error, "")
+		span.SetAttributes(attribute.String("error.type", "aborted"))
+	}
 }
