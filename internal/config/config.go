@@ -3,7 +3,6 @@
 package config
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -12,10 +11,9 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
-
-	"github.com/goccy/go-yaml"
 
 	"domicile.dev/internal/fault"
 )
@@ -175,12 +173,7 @@ func Load(path string) (*Node, error) {
 		return nil, fault.New(fault.Invalid, "config.unreadable", "can't read the configuration file").
 			WithHint("give a file that this process may read: domicile serve --config FILE").Because(err)
 	}
-	var n Node
-	d := yaml.NewDecoder(bytes.NewReader(b), yaml.Strict())
-	if err := d.Decode(&n); err != nil {
-		return nil, fault.New(fault.Invalid, "config.invalid", "%s: %s", path, strings.TrimSpace(yaml.FormatError(err, false, true))).
-			WithHint("docs/configuration.md lists every key")
-	}
+	n, unread, keys := read(b)
 	base := filepath.Dir(path)
 	for _, p := range []*string{&n.Data, &n.Programme} {
 		if *p != "" && !filepath.IsAbs(*p) {
@@ -212,18 +205,41 @@ func Load(path string) (*Node, error) {
 		d.relative(base)
 		n.Destinations[recipient] = d
 	}
-	if err := n.Check(); err != nil {
-		if f, ok := fault.As(err); ok {
-			f.Public = path + ": " + f.Public
+	var faults []string
+	if len(unread) == 0 || len(keys) > 0 { // else there is nothing to judge
+		faults = n.faults()
+	}
+	for _, w := range faults { // but for those of keys that could not be read
+		if key, _, _ := strings.Cut(w, ":"); !slices.Contains(keys, strings.Split(key, ".")[0]) {
+			unread = append(unread, w)
 		}
+	}
+	if err := invalid(unread); err != nil {
+		err.Public = path + ": " + err.Public
 		return nil, err
 	}
-	return &n, nil
+	return n, nil
 }
 
 // Check fills in defaults and says everything that is wrong, one fault a line.
 func (n *Node) Check() error {
-	var wrong []string
+	if err := invalid(n.faults()); err != nil {
+		return err
+	}
+	return nil
+}
+
+// invalid is the fault of a configuration in which so much is wrong, nil when nothing is.
+func invalid(wrong []string) *fault.Error {
+	if len(wrong) == 0 {
+		return nil
+	}
+	return fault.New(fault.Invalid, "config.invalid", "%s", strings.Join(wrong, "\n")).
+		WithHint("docs/configuration.md lists every key").Because(errors.New("bad configuration"))
+}
+
+// faults fills in defaults and returns what is wrong, each beginning with its key and a colon.
+func (n *Node) faults() (wrong []string) {
 	bad := func(key, why string, args ...any) { wrong = append(wrong, key+": "+fmt.Sprintf(why, args...)) }
 	if !regionID.MatchString(n.Region) {
 		bad("region", "give the region's id, such as ie1")
@@ -297,11 +313,7 @@ func (n *Node) Check() error {
 	default:
 		bad("log_level", "give debug, info, warn or error")
 	}
-	if len(wrong) > 0 {
-		return fault.New(fault.Invalid, "config.invalid", "%s", strings.Join(wrong, "\n")).
-			WithHint("docs/configuration.md lists every key").Because(errors.New("bad configuration"))
-	}
-	return nil
+	return wrong
 }
 
 // Proxies returns TrustedProxies, which Check found good.

@@ -223,9 +223,26 @@ func (p *Plane) fetchAs(ctx context.Context, src *tenant.Source, address string,
 		return err
 	}
 	defer func() { _ = got.Body.Close() }()
-	up.Type, up.Length, up.Body = got.Type, got.Length, got.Body
-	_, err = p.putMedia(ctx, src, up)
+	body := &noted{from: got.Body}
+	up.Type, up.Length, up.Body = got.Type, got.Length, body
+	if _, err = p.putMedia(ctx, src, up); fault.ReasonOf(err) == "media.cut_short" && fault.ReasonOf(body.err) != "" {
+		return body.err // a later page said why, and whether it may pass
+	}
 	return err
+}
+
+// noted reads from and keeps the error that ended it.
+type noted struct {
+	from io.Reader
+	err  error
+}
+
+func (n *noted) Read(p []byte) (int, error) {
+	k, err := n.from.Read(p)
+	if err != nil && err != io.EOF {
+		n.err = err
+	}
+	return k, err
 }
 
 // recordOf opens the record of r, and says how many people its media are about. Fault: Gone when
