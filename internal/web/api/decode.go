@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/url"
 	"regexp"
@@ -15,6 +16,7 @@ import (
 
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/id"
+	"domicile.dev/internal/term"
 )
 
 // Faults of requests say what is wrong and where, and never repeat what was sent: it may be about
@@ -171,6 +173,25 @@ func checkIdentifiers(ids []Identifier) error {
 	}
 	return nil
 }
+
+// hintTypes adds to the answer that nobody has ids which of them are of no type of ours. Types of one's
+// own are declared nowhere: a type is there once a record or a link names it.
+func hintTypes(err error, ids []Identifier) error {
+	f, ok := fault.As(err)
+	if !ok || f.Kind != fault.NotFound {
+		return err
+	}
+	own := slices.IndexFunc(ids, func(i Identifier) bool { return !slices.Contains(builtinTypes, i.Type) })
+	if own < 0 {
+		return err
+	}
+	c := *f
+	c.Hint = strings.TrimPrefix(c.Hint+"; ", "; ") + fmt.Sprintf("identifiers[%d] is of none of the types %s: one of your own is known once a record, or :link, has brought it", own, strings.Join(builtinTypes, ", "))
+	return &c
+}
+
+// builtinTypes are the types of identifiers that every tenant has.
+var builtinTypes = []string{term.Email, term.Phone, term.UserID, term.AnonymousID, term.DeviceID, term.WhatsAppID, term.Identity}
 
 func checkReason(s string) error {
 	if len(s) > maxReasonBytes {

@@ -45,7 +45,7 @@ func (a *API) find(w http.ResponseWriter, r *http.Request, c *call) error {
 	}
 	f, err := a.service.Find(r.Context(), c.caller, ids)
 	if err != nil {
-		return err
+		return hintTypes(err, ids)
 	}
 	b := append(make([]byte, 0, 64), `{"subject":"`...)
 	b = append(append(b, f.Subject.String()...), '"')
