@@ -330,6 +330,9 @@ func FuzzParseTime(f *testing.F) {
 		if got < -1 || got == 0 {
 			t.Fatalf("%d", got)
 		}
+		if strings.IndexByte(s, ':') != len("2006-01-02T15") || strings.Contains(s, ",") {
+			return // time.Parse lets hours of one digit and commas pass, which RFC 3339 has not
+		}
 		if want, err := time.Parse(time.RFC3339Nano, s); err == nil && want.UnixMilli() > 0 && got != want.UnixMilli() {
 			t.Errorf("%q: %d, want %d", s, got, want.UnixMilli())
 		}

@@ -37,7 +37,7 @@ func (b *Batch) Subjects(e *Event, n int) (wrong, path string) {
 		}
 		if i == MaxSubjects {
 			wrong, path = "too_many_subjects", "subjects"
-		} else if member := b.subject(e); member != "" {
+		} else if member, ok := b.subject(e); !ok {
 			wrong, path = "bad_subject", "subjects."+strconv.Itoa(i)+"."+member
 		} else if last := len(e.Identifiers) - 1; e.Identifiers[last].Listed == 0 {
 			e.Identifiers[last].Listed = uint8(i + 1) // at most MaxSubjects
@@ -48,11 +48,12 @@ func (b *Batch) Subjects(e *Event, n int) (wrong, path string) {
 	return wrong, path
 }
 
-// subject reads one {"type","value","role"} that Doc maps. It returns the member that is wrong.
-func (b *Batch) subject(e *Event) (wrong string) {
+// subject reads one {"type","value","role"} that Doc maps. When it isn't ok
+// it returns the member that is wrong, whose name may be empty.
+func (b *Batch) subject(e *Event) (wrong string, ok bool) {
 	doc := &b.Doc
 	if doc.Nodes[0].Kind != scan.Object {
-		return "type"
+		return "type", false
 	}
 	var typ, value, role int
 	for i := 1; i < len(doc.Nodes); i = int(doc.Nodes[i].Next) {
@@ -64,26 +65,26 @@ func (b *Batch) subject(e *Event) (wrong string) {
 		case "role":
 			role = i
 		default:
-			return string(doc.Key(i))
+			return string(doc.Key(i)), false
 		}
 	}
 	t, ok := b.plainText(typ)
 	if !ok || !TypeFits(t) {
-		return "type"
+		return "type", false
 	}
 	v, ok := b.plainText(value)
 	if !ok || len(v) == 0 || len(v) > MaxValueBytes {
-		return "value"
+		return "value", false
 	}
 	r := term.RoleSubject
 	if role > 0 {
 		text, _ := b.plainText(role)
 		if r = roleOf(text); r == "" {
-			return "role"
+			return "role", false
 		}
 	}
 	b.Identify(e, TypeOf(t), r, v)
-	return ""
+	return "", true
 }
 
 // plainText returns the content of the string at node n; ok is false when it is none, or when it

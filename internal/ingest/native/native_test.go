@@ -111,6 +111,8 @@ func TestABadLineCostsOnlyItself(t *testing.T) {
 		{message("subjects", `[{"type":"phone","value":"\udc00"}]`), "1 record.bad_subject subjects.0.value"},
 		{message("subjects", `[{"type":"phone","value":"1","role":"boss"}]`), "1 record.bad_subject subjects.0.role"},
 		{message("subjects", `[{"type":"phone","value":"1","role":null}]`), "1 record.bad_subject subjects.0.role"},
+		{message("subjects", `[{"":""}]`), "1 record.bad_subject subjects.0.*"},
+		{message("subjects", `[{"type":"phone","value":"1"},{"type":"phone","value":"2","":1}]`), "1 record.bad_subject subjects.1.*"},
 		{message("subjects", `[{"type":"phone","value":"1","name":"Aoife"}]`), "1 record.bad_subject subjects.0.*"},
 		{message("subjects", `[`+strings.TrimSuffix(strings.Repeat(`{"type":"phone","value":"1"},`, 65), ",")+`]`), "1 record.too_many_subjects subjects"},
 		{message("subjects", `[]`), "1 record.no_subject subjects"},
