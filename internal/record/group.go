@@ -107,7 +107,7 @@ func readGroup(body []byte, first, last uint64, sink groupSink) error {
 			}
 			for range n {
 				i := c.uvarint()
-				if i >= uint64(len(table)/12) {
+				if c.bad || i >= uint64(len(table)/12) {
 					c.fail()
 					break
 				}
