@@ -18,12 +18,14 @@ import (
 // An import of a large file is killed twice, and the node once; the same call again goes on, and in
 // the end every good line is stored exactly once, every bad one is listed, and the importer never
 // took more than 100 MB.
-func TestImportResumes(t *testing.T) {
+func TestImportResumes(t *testing.T) { onBothStores(t, importResumes) }
+
+func importResumes(t *testing.T, kind string) {
 	size := int64(128 << 20)
 	if soak {
 		size = 1 << 30
 	}
-	w := newWorld(t, "sqlite")
+	w := newWorld(t, kind)
 	f := writeImport(t, filepath.Join(w.root, "in.ndjson"), size)
 
 	first := f.start(t, w)

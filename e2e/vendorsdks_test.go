@@ -16,7 +16,7 @@ import (
 // the signature checks of Twilio and SendGrid, and the SDK of CloudEvents. Each event is read back.
 func TestUnmodifiedClients(t *testing.T) {
 	t.Run("analytics-node", segmentNodeSDK)
-	t.Run("analytics-next, consent tools, analytics-js, rudder-sdk-node", browserAndRudderSDKs)
+	t.Run("analytics-next, consent tools, analytics-js, rudder-sdk-node", func(t *testing.T) { onBothStores(t, browserAndRudderSDKs) })
 	onBothStores(t, func(t *testing.T, kind string) {
 		w := newWorld(t, kind)
 		ie1, person := w.region("ie1"), newCanaries().text("person")

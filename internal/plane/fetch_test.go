@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"domicile.dev/internal/fault"
@@ -29,6 +30,7 @@ type vendorStub struct {
 	fail  error
 	asked []string
 	off   bool
+	later error // of the body, after its first bytes
 }
 
 func (v *vendorStub) Fetches(source string) bool { return source == v.src.ID && !v.off }
@@ -49,6 +51,9 @@ func (v *vendorStub) Fetch(_ context.Context, source, address string) (plane.Fet
 	b, ok := v.has[address]
 	if !ok {
 		return plane.Fetched{}, fault.New(fault.Invalid, "fetch.status_410", "gone")
+	}
+	if v.later != nil {
+		return plane.Fetched{Type: "image/jpeg", Length: -1, Body: io.NopCloser(io.MultiReader(bytes.NewReader(b), iotest.ErrReader(v.later)))}, nil
 	}
 	return plane.Fetched{Type: "image/jpeg", Length: int64(len(b)), Body: io.NopCloser(bytes.NewReader(b))}, nil
 }
@@ -176,6 +181,8 @@ func TestAFetchEndsAndSaysWhy(t *testing.T) {
 	}{
 		{"gone at the vendor", "fetch.status_410", func(w *world, v *vendorStub) { clear(v.has) }, 1},
 		{"never there", "fetch.status_404", func(w *world, v *vendorStub) { v.fail = fault.New(fault.Unavailable, "fetch.status_404", "") }, 16},
+		{"a later page elsewhere", "fetch.host", func(w *world, v *vendorStub) { v.later = fault.New(fault.Invalid, "fetch.host", "") }, 1},
+		{"a later page away", "fetch.status_503", func(w *world, v *vendorStub) { v.later = fault.New(fault.Unavailable, "fetch.status_503", "") }, 16},
 		{"too large", "media.too_large", func(w *world, v *vendorStub) { w.mediaBytes = 1000; w.restart() }, 1},
 		{"switched off", "fetch.off", func(w *world, v *vendorStub) { v.off = true }, 0},
 		{"the person erased", "subject.erased", func(w *world, v *vendorStub) { w.erase(w.find("phone", "+353851234567")) }, 0},
