@@ -40,6 +40,7 @@ func migrations() []migration {
 		{version: 6, name: "recordings and attachments", ddl: []string{mediaDDL}},
 		{version: 7, name: "settings of tenants", ddl: []string{tenantSettingsDDL}},
 		{version: 8, name: "people who move", ddl: []string{moveDDL}},
+		{version: 9, name: "media of people who move", ddl: []string{arrivalDDL}},
 	}
 }
 
