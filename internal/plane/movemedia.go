@@ -96,25 +96,27 @@ func (p *Plane) MoveMedia(ctx context.Context, c *tenant.Caller, moveID string, 
 }
 
 // MovingMedium is a recording or attachment on its way out. The caller closes it.
-type MovingMedium struct {
-	content *media.Reader
-	send    func(w io.Writer) error
+type MovingMedium interface {
+	// Ready opens the beginning of the content, so that trouble is known before anything is sent.
+	Ready() error
+	// Send seals the content to the target, into w, a chunk at a time.
+	Send(w io.Writer) error
+	// Close wipes what is in memory.
+	Close() error
 }
 
-// Ready opens the beginning of the content, so that trouble is known before anything is sent.
-func (m *MovingMedium) Ready() error { return m.content.Ready() }
+type movingMedium struct {
+	*media.Reader
+	send func(w io.Writer) error
+}
 
-// Send seals the content to the target, into w, a chunk at a time.
-func (m *MovingMedium) Send(w io.Writer) error { return m.send(w) }
-
-// Close wipes what is in memory.
-func (m *MovingMedium) Close() error { return m.content.Close() }
+func (m *movingMedium) Send(w io.Writer) error { return m.send(w) }
 
 // MoveMedium opens number n of a record of somebody who is about to leave, to be sealed to the target.
 // The end of the move ends the reading.
 //
 // Errors as MovePage; NotFound media.unknown; Unavailable.
-func (p *Plane) MoveMedium(ctx context.Context, c *tenant.Caller, moveID string, rec id.Record, n int) (*MovingMedium, error) {
+func (p *Plane) MoveMedium(ctx context.Context, c *tenant.Caller, moveID string, rec id.Record, n int) (MovingMedium, error) {
 	if p.Media == nil || p.Blobs == nil {
 		return nil, noMediaStore()
 	}
@@ -143,7 +145,7 @@ func (p *Plane) MoveMedium(ctx context.Context, c *tenant.Caller, moveID string,
 	}
 	content := media.NewReader(ctx, p.Blobs, media.Name(c.Tenant, row.ID), key, *p.mediaPlace(c.TenantID, row), row.Bytes, still)
 	about := transit.Medium{ID: row.ID.String(), Type: v.Type, Name: v.Name, Bytes: row.Bytes, Class: row.Class, ReceivedAt: row.ReceivedAt}
-	return &MovingMedium{content, func(w io.Writer) error {
+	return &movingMedium{content, func(w io.Writer) error {
 		return transit.SealMedium(w, body.Public, p.route(c, m), rec.String(), n, about, content)
 	}}, nil
 }

@@ -26,7 +26,7 @@ func (a *API) addMoveMedia() {
 	a.raw(operation{id: "get-move-medium", method: http.MethodGet, path: one, tag: tagMoves, stream: []string{octets}, params: []param{n},
 		summary: "Take a recording or attachment, sealed to the other region",
 		doc:     "In the region where the person is at home, as a stream. An answer that is cut off is not whole: take it again.", errors: []int{404, 409, 503}}, a.moveMedium)
-	a.raw(operation{id: "take-move-medium", method: http.MethodPut, path: one, tag: tagMoves, status: http.StatusNoContent, params: []param{n}, maxBody: plane.MaxMediaBytes * 2,
+	a.raw(operation{id: "take-move-medium", method: http.MethodPut, path: one, tag: tagMoves, status: http.StatusNoContent, streamed: true, params: []param{n}, maxBody: plane.MaxMediaBytes * 2,
 		summary: "Bring a recording or attachment",
 		doc: "In the region that the person moves to: what get-move-medium answered, unchanged, as application/octet-stream. {record} is the record's id in the other region. " +
 			"It is durable when this is answered; one that came before changes nothing.", errors: []int{404, 409, 503}}, a.takeMedium)
@@ -59,7 +59,7 @@ func badMoveRecord() error {
 
 func (a *API) moveMedia(ctx context.Context, c *tenant.Caller, in *struct {
 	Move   string `path:"move"`
-	Record string `query:"after" maxLength:"64" doc:"record of the last that was listed"`
+	Record string `query:"record" maxLength:"64" doc:"the record of the last that was listed: what follows it is answered"`
 	N      int    `query:"n" minimum:"0" maximum:"99" doc:"and its number"`
 }) (*out[mediaListBody], error) {
 	var after *plane.MediumAt
@@ -144,7 +144,9 @@ func (a *API) takeMedium(w http.ResponseWriter, r *http.Request, c *call) error 
 	err = a.opt.Moves.TakeMedium(context.WithoutCancel(r.Context()), c.caller, c.id, rec, n, body)
 	body.rest()
 	if err != nil {
-		_, _ = io.CopyN(io.Discard, r.Body, drainedBody) // so that the client reads why, and not that it was hung up on
+		if body.left != 0 { // the client is sending: it shall read why, and not that it was hung up on
+			_, _ = io.CopyN(io.Discard, body, drainedBody)
+		}
 		w.Header().Set("Connection", "close")
 		return err
 	}

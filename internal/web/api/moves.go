@@ -28,7 +28,7 @@ type Moves interface {
 	MoveStatus(ctx context.Context, c *tenant.Caller, moveID string) (plane.MoveStatus, error)
 
 	MoveMedia(ctx context.Context, c *tenant.Caller, moveID string, after *plane.MediumAt) ([]plane.MediumAt, bool, error)
-	MoveMedium(ctx context.Context, c *tenant.Caller, moveID string, rec id.Record, n int) (*plane.MovingMedium, error)
+	MoveMedium(ctx context.Context, c *tenant.Caller, moveID string, rec id.Record, n int) (plane.MovingMedium, error)
 	MissingMedia(ctx context.Context, c *tenant.Caller, moveID string, list []plane.MediumAt) ([]plane.MediumAt, error)
 	TakeMedium(ctx context.Context, c *tenant.Caller, moveID string, rec id.Record, n int, body io.Reader) error
 }
