@@ -402,3 +402,26 @@ func TestAMoveGoesOnAfterItsBlobFailed(t *testing.T) {
 		})
 	}
 }
+
+// What its vendor has still to give keeps the person; once fetched it goes along by the same move.
+func TestWhatWasFetchedGoesAlong(t *testing.T) {
+	r := newRegions(t, "", "")
+	r.us.rules = exampleRules(t)
+	r.us.restart()
+	v := withVendor(t, r.ie)
+	v.src.ID = "src_ie1_twilio"
+	r.ie.receive(v.src, "SM1", "https://api.twilio.com/m0")
+	s := r.ie.find("phone", annsPhone)
+	r.stays(t, s, "move.media_pending", "SM1")
+	r.ie.fetchAll()
+	done, err := r.carry(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := r.us.records(done.Subject)
+	if len(got) != 1 || len(got[0].Media) != 1 || got[0].Media[0].Type != "image/jpeg" {
+		t.Fatalf("records %+v", got)
+	}
+	r.us.wantMedia(plane.MediaKept{ID: got[0].Media[0].ID, Record: got[0].ID}, v.has["https://api.twilio.com/m0"])
+	r.ie.cleared("the old home")
+}
