@@ -324,7 +324,7 @@ func TestAMoveWithMediaIsWholeWhateverWriteFails(t *testing.T) {
 	for _, tt := range []struct {
 		store string
 		every int
-	}{{"sqlite", 1}, {"postgres", 5}} {
+	}{{"sqlite", 1}, {"postgres", 14}} {
 		for _, broken := range []string{"ie1", "us1"} {
 			for _, when := range []storetest.When{storetest.Before, storetest.After} {
 				t.Run(tt.store+" "+broken+" "+string(when), func(t *testing.T) { mediaMoveFails(t, tt.store, broken, when, tt.every) })
