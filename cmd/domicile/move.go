@@ -17,7 +17,7 @@ type moveCmd struct {
 
 // Help is shown by kong.
 func (moveCmd) Help() string {
-	return `Carries the person with all records to another region. They are sealed to that region on the way; when all is
+	return `Carries the person with all records, recordings and attachments to another region. They are sealed to that region on the way; when all is
 durable there, the keys here are destroyed, and whoever asks here for the person is sent there. The same call goes on
 where one stopped. It needs a token of both regions: those in up.json, or beside DOMICILE_URL and DOMICILE_TOKEN
 DOMICILE_TO_URL and DOMICILE_TO_TOKEN.
@@ -35,7 +35,8 @@ func (c *moveCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	k := &client.Courier{From: from, To: to, Progress: func(records int64) { e.say("%d records are in %s", records, c.To) }}
+	k := &client.Courier{From: from, To: to, Progress: func(records int64) { e.say("%d records are in %s", records, c.To) },
+		MediaProgress: func(media int) { e.say("%d recordings and attachments were brought to %s", media, c.To) }}
 	subject, err := subjectOf(e, from, c.Subject)
 	var moved client.Moved
 	f, known := fault.As(err)

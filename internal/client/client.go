@@ -73,6 +73,11 @@ func (c *Client) call(ctx context.Context, method, path string, body io.Reader, 
 
 // send returns the answer when its status is 2xx; the caller closes its body.
 func (c *Client) send(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
+	return c.sendAs(ctx, method, path, body, nil)
+}
+
+// sendAs is send with headers of its own.
+func (c *Client) sendAs(ctx context.Context, method, path string, body io.Reader, header http.Header) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+"/api/v1"+path, body)
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "node.bad_address", "the node's address is malformed")
@@ -81,6 +86,7 @@ func (c *Client) send(ctx context.Context, method, path string, body io.Reader) 
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	maps.Copy(req.Header, header)
 	res, err := c.http.Do(req)
 	if err != nil {
 		return nil, unreachable(ctx, c.base, err)

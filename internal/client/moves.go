@@ -64,6 +64,10 @@ type Courier struct {
 	From, To *Client
 	// Progress is told after each page how many records are in the new region. Optional.
 	Progress func(records int64)
+	// MediaProgress is told after each recording or attachment how many this courier brought. Optional.
+	MediaProgress func(media int)
+
+	media int
 }
 
 // mostRounds is how often a courier goes back for what came in meanwhile.
@@ -121,6 +125,9 @@ func (k *Courier) carry(ctx context.Context, move string, hello []byte) (d depar
 	}
 	for range mostRounds {
 		if err := k.pages(ctx, move, &at.arriving); err != nil {
+			return d, err
+		}
+		if err := k.carryMedia(ctx, move); err != nil {
 			return d, err
 		}
 		var person struct {

@@ -80,13 +80,11 @@ func (p *Plane) putMedia(ctx context.Context, src *tenant.Source, up MediaUpload
 	if up.Length > p.opt.MediaBytes {
 		return MediaKept{}, p.mediaTooLarge()
 	}
-	select {
-	case p.uploads <- struct{}{}:
-		defer func() { <-p.uploads }()
-	default:
-		return MediaKept{}, &fault.Error{Kind: fault.RateLimited, Reason: "media.busy", Public: "this node takes in as many recordings and attachments as it can",
-			Hint: "send the same request again after the time in Retry-After", RetryAfterSeconds: 2}
+	done, err := p.upload()
+	if err != nil {
+		return MediaKept{}, err
 	}
+	defer done()
 	t, err := p.mediaTarget(ctx, src, &up)
 	if err != nil {
 		return MediaKept{}, err
@@ -95,6 +93,17 @@ func (p *Plane) putMedia(ctx context.Context, src *tenant.Source, up MediaUpload
 		return p.sameMedia(t, up.Body)
 	}
 	return p.keepMedia(ctx, src, t, &up)
+}
+
+// upload takes one of the places for what is streamed in; done gives it back.
+func (p *Plane) upload() (done func(), err error) {
+	select {
+	case p.uploads <- struct{}{}:
+		return func() { <-p.uploads }, nil
+	default:
+		return nil, &fault.Error{Kind: fault.RateLimited, Reason: "media.busy", Public: "this node takes in as many recordings and attachments as it can",
+			Hint: "send the same request again after the time in Retry-After", RetryAfterSeconds: 2}
+	}
 }
 
 // mediaTarget is the record that an upload is of, and what is there of it already.
@@ -258,6 +267,8 @@ func (p *Plane) uploadFault(err error) error {
 		return p.mediaTooLarge()
 	case errors.Is(err, media.ErrEmpty):
 		return fault.New(fault.Invalid, "media.empty", "the request has no body").WithHint("send the content itself as the body")
+	case errors.As(err, &cut) && fault.ReasonOf(cut.Err) == "move.altered":
+		return cut.Err
 	case errors.As(err, &cut):
 		return fault.New(fault.Invalid, "media.cut_short", "the body did not arrive as a whole, or too slowly; nothing of it was kept").
 			WithHint("send the same request again").Because(cut.Err)
@@ -276,28 +287,12 @@ func (p *Plane) keepMedia(ctx context.Context, src *tenant.Source, t *mediaTarge
 	if len(t.owners) == 1 {
 		row.Subject = t.owners[0].Subject
 	}
-	place := p.mediaPlace(src.TenantID, &row)
-	key := seal.NewBlobKey()
-	about, err := json.Marshal(aboutMedia{Type: up.Type, Name: mediaName(up.Name)})
+	key, sealed, err := p.writeMedia(ctx, src.TenantID, &row, aboutMedia{Type: up.Type, Name: mediaName(up.Name)}, up.Body)
 	if err != nil {
-		return MediaKept{}, fmt.Errorf("write what is said of media: %w", err)
+		return MediaKept{}, err
 	}
-	row.About = key.SealAbout(place, about)
-	name := media.Name(src.Tenant, row.ID)
-	w, err := p.Blobs.Create(ctx, name)
-	if err != nil {
-		return MediaKept{}, fmt.Errorf("create blob: %w", err)
-	}
-	copied, err := media.Copy(w, key, place, up.Body, p.opt.MediaBytes)
-	if err != nil {
-		w.Abort()
-		return MediaKept{}, p.uploadFault(err)
-	}
-	if err := w.Commit(); err != nil {
-		return MediaKept{}, fmt.Errorf("commit blob: %w", err)
-	}
-	row.Bytes, row.Digest = copied.Size, copied.Digest[:]
-	o := &mediaOp{src: src, target: t, row: row, key: key, sealed: copied.Sealed}
+	place, name := p.mediaPlace(src.TenantID, &row), media.Name(src.Tenant, row.ID)
+	o := &mediaOp{src: src, target: t, row: row, key: key, sealed: sealed}
 	err = p.submit(ctx, &op{media: o})
 	switch {
 	case fault.KindOf(err) == fault.Unavailable || fault.KindOf(err) == fault.Internal && err != nil:
@@ -312,6 +307,32 @@ func (p *Plane) keepMedia(ctx context.Context, src *tenant.Source, t *mediaTarge
 		return p.sameMedia(&mediaTarget{service: t.service, there: o.there, key: o.thereKey}, own)
 	}
 	return MediaKept{ID: row.ID, Record: row.Record, N: row.N, Bytes: row.Bytes, ReceivedAt: time.UnixMilli(row.ReceivedAt).UTC()}, nil
+}
+
+// writeMedia streams content into the blob of row, under a new key, and returns when it is durable. It
+// says in row what became of it. sealed is the SHA-256 of the sealed bytes.
+func (p *Plane) writeMedia(ctx context.Context, tenantID string, row *MediaRow, said aboutMedia, content io.Reader) (key *seal.BlobKey, sealed [32]byte, err error) {
+	place := p.mediaPlace(tenantID, row)
+	key = seal.NewBlobKey()
+	about, err := json.Marshal(said)
+	if err != nil {
+		return nil, sealed, fmt.Errorf("write what is said of media: %w", err)
+	}
+	row.About = key.SealAbout(place, about)
+	w, err := p.Blobs.Create(ctx, media.Name(row.Tenant, row.ID))
+	if err != nil {
+		return nil, sealed, fmt.Errorf("create blob: %w", err)
+	}
+	copied, err := media.Copy(w, key, place, content, p.opt.MediaBytes)
+	if err != nil {
+		w.Abort()
+		return nil, sealed, p.uploadFault(err)
+	}
+	if err := w.Commit(); err != nil {
+		return nil, sealed, fmt.Errorf("commit blob: %w", err)
+	}
+	row.Bytes, row.Digest = copied.Size, copied.Digest[:]
+	return key, copied.Sealed, nil
 }
 
 // dropBlob removes a blob that nothing names. When that fails, the sweep does it.

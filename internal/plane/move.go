@@ -85,6 +85,15 @@ type MoveStore interface {
 	// is done.
 	PutArrived(tx store.Tx, tenant uint32, move string, clients [][12]byte) error
 	Arrived(tx store.Tx, tenant uint32, clients [][12]byte, each func(i int)) error
+
+	// What became of the source's records and media, as long as a move is open; see movemedia.go.
+	PutArrivedRecords(tx store.Tx, tenant uint32, move string, list []ArrivedRecord) error
+	ArrivedRecords(tx store.Tx, tenant uint32, move string, sources []id.Record, each func(i int, here id.Record)) error
+	PutArrivedMedium(tx store.Tx, tenant uint32, move string, m MediumAt) error
+	ArrivedMedia(tx store.Tx, tenant uint32, move string, each func(MediumAt)) error
+	// HaveArrived calls each for those of the media that came; record and number name them.
+	HaveArrived(tx store.Tx, tenant uint32, move string, list []MediumAt, each func(i int)) error
+	DropArrival(tx store.Tx, tenant uint32, move string) error
 }
 
 // MovedFrom is an identifier of somebody who moves, under the suppression key.
@@ -114,12 +123,13 @@ type Ack struct {
 	Next    string     // the source's cursor after the last record
 	Records int64
 	Person  []byte // keyed digest of who the person is
+	Media   []byte // and of which media came
 	Entry   id.Entry
 	MAC     []byte
 }
 
 func (a *Ack) mac(key []byte) []byte {
-	return transit.MAC(key, "ack", a.Move, a.Subject.String(), a.Next, strconv.FormatInt(a.Records, 10), string(a.Person), a.Entry.String())
+	return transit.MAC(key, "ack", a.Move, a.Subject.String(), a.Next, strconv.FormatInt(a.Records, 10), string(a.Person), string(a.Media), a.Entry.String())
 }
 
 // personMAC is the keyed digest of a sealed person's plaintext.

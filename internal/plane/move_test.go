@@ -1,6 +1,7 @@
 package plane_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -76,6 +77,9 @@ func carry(from, to *world, s id.Subject) (out plane.Activated, err error) {
 				return out, err
 			}
 		}
+		if err := carryMedia(from, to, l.Move); err != nil {
+			return out, err
+		}
 		person, err := from.MovePerson(ctx, from.caller, l.Move)
 		if err != nil {
 			return out, err
@@ -94,6 +98,44 @@ func carry(from, to *world, s id.Subject) (out plane.Activated, err error) {
 		return to.ActivateMove(ctx, to.caller, l.Move, d.Proof)
 	}
 	return out, errors.New("never caught up")
+}
+
+// carryMedia brings over the recordings and attachments that are missing.
+func carryMedia(from, to *world, move string) error {
+	ctx := context.Background()
+	list, _, err := from.MoveMedia(ctx, from.caller, move, nil)
+	if err != nil || len(list) == 0 {
+		return err
+	}
+	missing, err := to.MissingMedia(ctx, to.caller, move, list)
+	if err != nil {
+		return err
+	}
+	for _, m := range missing {
+		if err := carryMedium(from, to, move, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func carryMedium(from, to *world, move string, m plane.MediumAt) error {
+	sealed, err := sealedMedium(from, move, m)
+	if err != nil {
+		return err
+	}
+	return to.TakeMedium(context.Background(), to.caller, move, m.Record, m.N, bytes.NewReader(sealed))
+}
+
+func sealedMedium(from *world, move string, m plane.MediumAt) ([]byte, error) {
+	out, err := from.MoveMedium(context.Background(), from.caller, move, m.Record, m.N)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = out.Close() }()
+	var sealed bytes.Buffer
+	err = out.Send(&sealed)
+	return sealed.Bytes(), err
 }
 
 // settled makes somebody with records of several kinds, a claim and another person beside them.
@@ -317,6 +359,7 @@ func (r regions) upToCommit(t *testing.T, s id.Subject) (plane.Arriving, plane.L
 			must(err)
 		}
 	}
+	must(carryMedia(r.ie, r.us, l.Move))
 	person, err := r.ie.MovePerson(ctx, r.ie.caller, l.Move)
 	must(err)
 	ack, err := r.us.Arrive(ctx, r.us.caller, l.Move, person)

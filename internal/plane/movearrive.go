@@ -32,8 +32,12 @@ func (p *Plane) Arrive(ctx context.Context, c *tenant.Caller, moveID string, sea
 			return refused{err}
 		}
 		defer clear(doc)
-		next := Ack{Move: m.ID, Subject: row.Subject, Next: body.Next, Records: body.Records, Person: personMAC(body.Hello.AckKey, doc)}
-		if was := body.Ack; was != nil && was.Next == next.Next && was.Records == next.Records && string(was.Person) == string(next.Person) {
+		var media []MediumAt
+		if err := p.Moves.ArrivedMedia(g.tx, c.Tenant, m.ID, func(a MediumAt) { media = append(media, a) }); err != nil {
+			return fmt.Errorf("list media that came: %w", err)
+		}
+		next := Ack{Move: m.ID, Subject: row.Subject, Next: body.Next, Records: body.Records, Person: personMAC(body.Hello.AckKey, doc), Media: mediaMAC(body.Hello.AckKey, media)}
+		if was := body.Ack; was != nil && was.Next == next.Next && was.Records == next.Records && string(was.Person) == string(next.Person) && string(was.Media) == string(next.Media) {
 			ack = *was
 			return nil
 		}
@@ -41,7 +45,7 @@ func (p *Plane) Arrive(ctx context.Context, c *tenant.Caller, moveID string, sea
 			return err
 		}
 		refs, err := g.enter(ledger.Draft{Kind: "move.arrived", Tenant: c.TenantID, At: g.now, Body: map[string]any{"move": m.ID, "subject": row.Subject,
-			"from": m.Peer, "records": body.Records, "identifiers": len(person.Identifiers), "token": c.Token}})
+			"from": m.Peer, "records": body.Records, "media": len(media), "identifiers": len(person.Identifiers), "token": c.Token}})
 		if err != nil {
 			return fmt.Errorf("enter an arrival: %w", err)
 		}
@@ -144,6 +148,9 @@ func (p *Plane) ActivateMove(ctx context.Context, c *tenant.Caller, moveID strin
 		}
 		if err := p.sealBody(c, m, key, &done); err != nil {
 			return err
+		}
+		if err := p.Moves.DropArrival(g.tx, c.Tenant, m.ID); err != nil {
+			return fmt.Errorf("drop what became what: %w", err)
 		}
 		if err := p.Moves.PutMove(g.tx, m); err != nil {
 			return fmt.Errorf("keep move %s: %w", m.ID, err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"domicile.dev/internal/fault"
+	"domicile.dev/internal/id"
 	"domicile.dev/internal/transit"
 )
 
@@ -36,7 +37,7 @@ func TestPagesAreNotTrusted(t *testing.T) {
 		hello := seal(transit.PartHello, 0, transit.Hello{AckKey: secret, Release: release, Cancel: cancel})
 		take := func(n uint32, sealed []byte) error { return second(w.TakePage(ctx, w.caller, a.Move, n, sealed)) }
 		record := func(change func(*transit.Record)) transit.Page {
-			r := transit.Record{ID: "rec_x", Service: "cdp", Kind: "track", Source: "src_us1_x", OccurredAt: 1, ReceivedAt: w.now.UnixMilli(),
+			r := transit.Record{ID: id.Record{Ordinal: 7}.String(), Service: "cdp", Kind: "track", Source: "src_us1_x", OccurredAt: 1, ReceivedAt: w.now.UnixMilli(),
 				Parts: []transit.Fragment{{Category: "activity", Plain: []byte("\x02m1{\"event\":\"x\"}")}}}
 			change(&r)
 			return transit.Page{Next: "0101", Records: []transit.Record{r}}
@@ -57,6 +58,7 @@ func TestPagesAreNotTrusted(t *testing.T) {
 			"a source that is a person":  {func(r *transit.Record) { r.Source = "ann@example.com" }, fault.Invalid, "move.malformed"},
 			"the future":                 {func(r *transit.Record) { r.ReceivedAt = w.now.Add(time.Hour).UnixMilli() }, fault.Invalid, "move.future"},
 			"no JSON":                    {func(r *transit.Record) { r.Parts[0].Plain = []byte("\x00nonsense") }, fault.Invalid, "move.malformed"},
+			"a record that is none":      {func(r *transit.Record) { r.ID = "ann@example.com" }, fault.Invalid, "move.malformed"},
 			"no parts":                   {func(r *transit.Record) { r.Parts = nil }, fault.Invalid, "move.malformed"},
 		} {
 			wantKind(t, name, take(1, seal(transit.PartPage, 1, record(tt.change))), tt.kind, tt.reason)

@@ -92,6 +92,9 @@ func (g *group) endArrival(c *tenant.Caller, m *Move, row *subject.Row) error {
 		return err
 	}
 	g.destroyed = append(g.destroyed, vault.Wrapped{Epoch: row.Epoch, Bytes: row.Wrapped})
+	if err := g.p.Moves.DropArrival(g.tx, c.Tenant, m.ID); err != nil {
+		return fmt.Errorf("drop what became what: %w", err)
+	}
 	m.Body = []byte{}
 	return g.end(c, m)
 }

@@ -81,8 +81,8 @@ func (p *Plane) mayCommit(g *group, c *tenant.Caller, pers *somebody, body *leav
 		return refused{err}
 	}
 	behind := refused{fault.New(fault.Conflict, "move.behind", "more is known of the person than the target has").
-		WithHint("carry the pages that follow and the person again, then commit")}
-	if err := p.mayLeave(g.tx, c, pers); err != nil {
+		WithHint("carry the pages that follow, the media that are missing and the person again, then commit")}
+	if err := p.mayLeave(g.tx, pers); err != nil {
 		return err
 	}
 	more, _, err := p.Log.Find(g.tx, c.Tenant, pers.subjects(), record.Query{After: after, Limit: 1, Oldest: true})
@@ -94,7 +94,11 @@ func (p *Plane) mayCommit(g *group, c *tenant.Caller, pers *somebody, body *leav
 		return err
 	}
 	defer clear(doc)
-	if len(more) > 0 || !hmac.Equal(personMAC(body.AckKey, doc), ack.Person) {
+	media, err := p.movingMedia(g.tx, c, pers)
+	if err != nil {
+		return err
+	}
+	if len(more) > 0 || !hmac.Equal(personMAC(body.AckKey, doc), ack.Person) || !hmac.Equal(mediaMAC(body.AckKey, media), ack.Media) {
 		return behind
 	}
 	return nil

@@ -64,7 +64,7 @@ func (p *Plane) BeginMove(ctx context.Context, c *tenant.Caller, s id.Subject, t
 		if inForce(pers.head, g.now)&subject.Held != 0 {
 			return refused{held(pers.head, "moved")}
 		}
-		if err := p.mayLeave(g.tx, c, pers); err != nil {
+		if err := p.mayLeave(g.tx, pers); err != nil {
 			return err
 		}
 		m, err := p.openMove(g.tx, c, pers)

@@ -51,7 +51,7 @@ func (p *Plane) MovePage(ctx context.Context, c *tenant.Caller, moveID string, n
 		if err != nil {
 			return err
 		}
-		if err := p.noneHasMedia(tx, c, found, keys); err != nil {
+		if err := p.nonePending(tx, c, found); err != nil {
 			return err
 		}
 		read := 0

@@ -70,6 +70,7 @@ type taking struct {
 	page    transit.Page
 	chunks  []*record.Chunk
 	clients [][12]byte // for Arrived
+	records []ArrivedRecord
 }
 
 // prepare opens the page and seals its records anew.
@@ -127,6 +128,11 @@ func (t *taking) sealAnew(move string, s id.Subject, key *seal.Key) error {
 			t.chunks = append(t.chunks, chunk)
 		}
 		rec := id.Record{Chunk: chunk.ID, Ordinal: uint32(len(chunk.Records))}
+		was, err := id.ParseRecord(r.ID)
+		if err != nil {
+			return fault.New(fault.Invalid, "move.malformed", "a record's id is none").WithHint("both regions must run the same version of domicile")
+		}
+		t.records = append(t.records, ArrivedRecord{Source: was, Record: rec})
 		out := record.Sealed{Ordinal: rec.Ordinal, OccurredAt: r.OccurredAt}
 		var categories []uint16
 		var clientID []byte
@@ -189,6 +195,9 @@ func (t *taking) append(g *group, m *Move, body *arrivingBody) error {
 		}
 	}
 	body.Next = t.page.Next
+	if err := t.p.Moves.PutArrivedRecords(g.tx, m.Tenant, m.ID, t.records); err != nil {
+		return fmt.Errorf("note which records became which: %w", err)
+	}
 	if len(t.clients) > 0 {
 		if err := t.p.Moves.PutArrived(g.tx, m.Tenant, m.ID, t.clients); err != nil {
 			return fmt.Errorf("note which records came: %w", err)

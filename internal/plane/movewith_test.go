@@ -48,42 +48,6 @@ func wantMoved(t *testing.T, what string, res plane.Result) {
 	}
 }
 
-func TestWhoHasMediaStays(t *testing.T) {
-	eachPair(t, func(t *testing.T, r regions) {
-		ctx := context.Background()
-		r.ie.send(r.ie.nat, "", said("m1", "+353851234567"))
-		r.ie.send(r.ie.nat, "", said("m2", "+353851234568"))
-		k := r.ie.keep(upload("m1", sound(1000)))
-		r.stays(t, r.ie.find("phone", "+353851234567"), "move.has_media", "m1")
-		r.ie.wantMedia(k, sound(1000))
-		// Nothing has begun, so that they can be erased.
-		r.ie.erase(r.ie.find("phone", "+353851234567"))
-
-		// What comes when everything was carried is not lost either.
-		s := r.ie.find("phone", "+353851234568")
-		a, _, ack := r.upToCommit(t, s)
-		k = r.ie.keep(upload("m2", sound(1000)))
-		_, err := r.ie.CommitMove(ctx, r.ie.caller, ack)
-		wantKind(t, "commit", err, fault.Conflict, "move.has_media")
-		r.ie.wantMedia(k, sound(1000))
-		if proof, err := r.ie.CancelMove(ctx, r.ie.caller, a.Move, nil); err != nil || len(proof) == 0 {
-			t.Errorf("calling it off: %v", err)
-		}
-
-		// What comes after the move belongs to the new home, and is taken there.
-		r.ie.send(r.ie.nat, "", said("m3", "+353851234569"))
-		if _, err := r.carry(r.ie.find("phone", "+353851234569")); err != nil {
-			t.Fatal(err)
-		}
-		_, err = r.ie.PutMedia(ctx, r.ie.nat, upload("m3", sound(1000)))
-		wantKind(t, "an upload at the old home", err, fault.WrongRegion, "subject.moved")
-		k = r.us.keep(upload("m3", sound(1000)))
-		r.us.wantMedia(k, sound(1000))
-		_, err = carry(r.us, r.ie, r.us.find("phone", "+353851234569"))
-		wantKind(t, "move on", err, fault.Conflict, "move.has_media")
-	})
-}
-
 // A page isn't handed out while something of its records is still to be fetched.
 func TestWhoseMediaIsStillToBeFetchedStays(t *testing.T) {
 	r := newRegions(t, "", "")
@@ -94,7 +58,7 @@ func TestWhoseMediaIsStillToBeFetchedStays(t *testing.T) {
 	v.fail = fault.New(fault.Unavailable, "fetch.status_503", "")
 	r.ie.receive(v.src, "SM1", "https://api.twilio.com/m0")
 	s := r.ie.find("phone", "+353851234567")
-	r.stays(t, s, "move.has_media", "SM1")
+	r.stays(t, s, "move.media_pending", "SM1")
 	r.ie.fetchAll()
 	if r.ie.left() != 1 {
 		t.Error("what was to be fetched is so no more")

@@ -40,6 +40,7 @@ func migrations() []migration {
 		{version: 6, name: "recordings and attachments", ddl: []string{mediaDDL}},
 		{version: 7, name: "settings of tenants", ddl: []string{tenantSettingsDDL}},
 		{version: 8, name: "people who move", ddl: []string{moveDDL}},
+		{version: 9, name: "media of people who move", ddl: []string{arrivalDDL}},
 		{version: 11, name: "the register", ddl: []string{registerDDL}},
 		{version: 12, name: "what people say", ddl: []string{consentDDL}},
 		{version: 13, name: "pseudonyms", ddl: []string{pseudonymDDL}},

@@ -136,7 +136,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, op *route, c *call) 
 		return op.handle(w, r, c)
 	}
 	guard.LimitBody(w, r, op.maxBody)
-	if key := r.Header["Idempotency-Key"]; len(key) > 0 {
+	if key := r.Header["Idempotency-Key"]; len(key) > 0 && !op.streamed {
 		return a.idem.serve(w, r, c, key)
 	}
 	return op.handle(w, r, c)

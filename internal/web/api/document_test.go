@@ -94,10 +94,14 @@ func calls(w *world, tenantSource string) map[string][][2]string {
 		"get-move-person":          {{"/api/v1/moves/mov_us1_a/person", ""}},
 		"arrive-move":              {{"/api/v1/moves/mov_us1_a:arrive", `{"sealed":"YQ=="}`}},
 		"commit-move": {{"/api/v1/moves/mov_us1_a:commit",
-			`{"subject":"` + sub + `","records":1,"person":"YQ==","entry":"led_` + strings.Repeat("a", 20) + `","mac":"YQ=="}`}},
-		"activate-move": {{"/api/v1/moves/mov_us1_a:activate", `{"proof":"YQ=="}`}},
-		"cancel-move":   {{"/api/v1/moves/mov_us1_a:cancel", ""}, {"/api/v1/moves/mov_us1_a:cancel", `{"proof":"YQ=="}`}},
-		"get-settings":  {{"/api/v1/tenants/acme/settings", ""}},
+			`{"subject":"` + sub + `","records":1,"person":"YQ==","media":"YQ==","entry":"led_` + strings.Repeat("a", 20) + `","mac":"YQ=="}`}},
+		"list-move-media":    {{"/api/v1/moves/mov_us1_a/media", ""}},
+		"missing-move-media": {{"/api/v1/moves/mov_us1_a:missing", `{"media":[{"record":"` + aMedium.Record.String() + `","n":0,"id":"` + aMedium.Media.String() + `","bytes":1}]}`}},
+		"get-move-medium":    {{"/api/v1/moves/mov_us1_a/media/" + aMedium.Record.String(), ""}},
+		"take-move-medium":   {{"/api/v1/moves/mov_us1_a/media/" + aMedium.Record.String(), "sealed"}},
+		"activate-move":      {{"/api/v1/moves/mov_us1_a:activate", `{"proof":"YQ=="}`}},
+		"cancel-move":        {{"/api/v1/moves/mov_us1_a:cancel", ""}, {"/api/v1/moves/mov_us1_a:cancel", `{"proof":"YQ=="}`}},
+		"get-settings":       {{"/api/v1/tenants/acme/settings", ""}},
 		"set-settings": {{"/api/v1/tenants/acme/settings", `{"placement":[{"by":"residence","countries":{"EEA":"ie1","*":"us1"}},{"by":"source"}]}`},
 			{"/api/v1/tenants/acme/settings", `{"pin":true}`}, {"/api/v1/tenants/acme/settings", `{"placement":[]}`}},
 		"create-source": {{"/api/v1/tenants/acme/sources", `{"adapter":"segment","service":"cdp","trust":"public"}`},
@@ -169,6 +173,7 @@ func TestDocumentAndHandlersAreInStep(t *testing.T) {
 						want = status
 						mediaType, _, _ := strings.Cut(r.header.Get("Content-Type"), ";")
 						_, documented = res.Content[mediaType]
+						documented = documented || mediaType == "" && len(res.Content) == 0
 					}
 				}
 				if got := r.status; !documented || want == "" || got != int(want[0]-'0')*100+int(want[2]-'0') {
@@ -203,7 +208,7 @@ func checkParameters(t *testing.T, w *world, id, method string, all [][2]string,
 		return
 	}
 	path, _, _ := strings.Cut(all[0][0], "?")
-	samples := map[string]string{"limit": "5", "since": "2026-01-01T00:00:00Z", "purpose": "consent", "format": "zip", "n": "2", "days": "2", "within": "2", "kind": "pauses", "history": "true", "after": "1"}
+	samples := map[string]string{"limit": "5", "since": "2026-01-01T00:00:00Z", "purpose": "consent", "format": "zip", "n": "2", "days": "2", "within": "2", "kind": "pauses", "history": "true", "after": "1", "record": aMedium.Record.String()}
 	for _, item := range d.Paths {
 		op := item["get"]
 		if op.OperationID != id {

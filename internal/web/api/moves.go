@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"io"
 	"net/http"
 
 	"domicile.dev/internal/fault"
@@ -25,6 +26,11 @@ type Moves interface {
 	CancelMove(ctx context.Context, c *tenant.Caller, moveID string, proof []byte) ([]byte, error)
 	LastMove(ctx context.Context, c *tenant.Caller, s id.Subject) (plane.MoveStatus, error)
 	MoveStatus(ctx context.Context, c *tenant.Caller, moveID string) (plane.MoveStatus, error)
+
+	MoveMedia(ctx context.Context, c *tenant.Caller, moveID string, after *plane.MediumAt) ([]plane.MediumAt, bool, error)
+	MoveMedium(ctx context.Context, c *tenant.Caller, moveID string, rec id.Record, n int) (plane.MovingMedium, error)
+	MissingMedia(ctx context.Context, c *tenant.Caller, moveID string, list []plane.MediumAt) ([]plane.MediumAt, error)
+	TakeMedium(ctx context.Context, c *tenant.Caller, moveID string, rec id.Record, n int, body io.Reader) error
 }
 
 const tagMoves = "Moves"
@@ -49,14 +55,15 @@ func (a *API) addMoves() {
 	typed(a, opened, a.openMove)
 	typed(a, call(get, one, "get-move", "See how far a move is", "In either region.", 404, 410), a.moveStatus)
 	typed(a, call(get, "/api/v1/subjects/{subject}/move", "get-subject-move", "See by which move a person is about to leave", "Or the last one that was called off.", 404, 410, 421), a.lastMove)
-	typed(a, call(post, "/api/v1/subjects/{subject}:move", "begin-move", "Let a person be copied to another region", "In the region where the person is at home, with the move and the key that the other one answered. Where such a move has begun, the answer is that one's. 409 move.has_media when the person has recordings or attachments, which moves don't carry yet; move.shares_records when records that name nobody could be others' as well.", 404, 409, 410, 421), a.beginMove)
-	typed(a, call(get, one+"/page", "get-move-page", "Take a page of records, sealed to the other region", "In the region where the person is at home. Pages count from 1.", 404, 409), a.movePage)
+	typed(a, call(post, "/api/v1/subjects/{subject}:move", "begin-move", "Let a person be copied to another region", "In the region where the person is at home, with the move and the key that the other one answered. Where such a move has begun, the answer is that one's. 409 move.shares_records when records that name nobody could be others' as well.", 404, 409, 410, 421), a.beginMove)
+	typed(a, call(get, one+"/page", "get-move-page", "Take a page of records, sealed to the other region", "In the region where the person is at home. Pages count from 1. 409 move.media_pending while something of these records is still to be fetched from its vendor.", 404, 409), a.movePage)
 	typed(a, large(call(post, one+":take", "take-move-page", "Bring a page", "In the region that the person moves to. Page 0 is what begin-move answered. A page that came before changes nothing.", 404, 409)), a.takePage)
 	typed(a, call(get, one+"/person", "get-move-person", "Take who the person is, sealed to the other region", "In the region where the person is at home, after the last page.", 404, 409), a.movePerson)
 	typed(a, large(call(post, one+":arrive", "arrive-move", "Bring who the person is", "In the region that the person moves to. The answer acknowledges that all is durable; the person is not at home here yet.", 404, 409)), a.arriveMove)
-	typed(a, call(post, one+":commit", "commit-move", "End the person's home here", "In the region where the person is at home, with what the other one acknowledged. The keys go in this transaction. 409 move.behind when there is more by now: carry that, and try again.", 404, 409), a.commitMove)
+	typed(a, call(post, one+":commit", "commit-move", "End the person's home here", "In the region where the person is at home, with what the other one acknowledged. The keys go in this transaction. 409 move.behind when there is more by now, records or media: carry that, and try again.", 404, 409), a.commitMove)
 	typed(a, call(post, one+":activate", "activate-move", "Make this region the person's home", "In the region that the person moves to, with the proof that the other one revealed.", 404, 409, 410), a.activateMove)
 	typed(a, call(post, one+":cancel", "cancel-move", "Call off a move", "First in the region where the person is at home, whose answer is the proof that the other one wants.", 404, 409), a.cancelMove)
+	a.addMoveMedia()
 }
 
 type (
@@ -116,6 +123,7 @@ type (
 		Next    string `json:"next,omitempty"`
 		Records int64  `json:"records"`
 		Person  []byte `json:"person" doc:"a keyed digest"`
+		Media   []byte `json:"media" doc:"a keyed digest"`
 		Entry   string `json:"entry" doc:"the ledger entry of the arrival"`
 		MAC     []byte `json:"mac"`
 	}
@@ -210,7 +218,7 @@ func (a *API) arriveMove(ctx context.Context, c *tenant.Caller, in *struct {
 	Body sealedBody
 }) (*out[ackBody], error) {
 	k, err := a.opt.Moves.Arrive(ctx, c, in.Move, in.Body.Sealed)
-	return answered(ackBody{Subject: k.Subject.String(), Next: k.Next, Records: k.Records, Person: k.Person, Entry: k.Entry.String(), MAC: k.MAC}, err)
+	return answered(ackBody{Subject: k.Subject.String(), Next: k.Next, Records: k.Records, Person: k.Person, Media: k.Media, Entry: k.Entry.String(), MAC: k.MAC}, err)
 }
 
 func (a *API) commitMove(ctx context.Context, c *tenant.Caller, in *struct {
@@ -226,7 +234,7 @@ func (a *API) commitMove(ctx context.Context, c *tenant.Caller, in *struct {
 		return nil, fault.New(fault.Invalid, "move.bad_ack", "entry is no ledger entry").WithHint("give the target's answer to :arrive, unchanged")
 	}
 	d, err := a.opt.Moves.CommitMove(ctx, c, plane.Ack{Move: in.Move, Subject: s, Next: in.Body.Next, Records: in.Body.Records,
-		Person: in.Body.Person, Entry: e, MAC: in.Body.MAC})
+		Person: in.Body.Person, Media: in.Body.Media, Entry: e, MAC: in.Body.MAC})
 	return answered(departedOf(d), err)
 }
 

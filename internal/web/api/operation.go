@@ -30,7 +30,8 @@ type operation struct {
 	maxBody          int64 // most bytes of a request body; default maxBody
 
 	// For raw operations; typed ones tell by their Go types.
-	body     any // request body
+	body     any  // request body
+	streamed bool // the request body is octets, which no Idempotency-Key is for
 	optional bool
 	answer   any
 	stream   []string // media types of a streamed answer
@@ -58,7 +59,7 @@ func (o *operation) withDefaults() {
 }
 
 func (o *operation) route() *route {
-	return &route{method: o.method, pattern: o.method + " " + o.path, who: o.who, fresh: o.fresh, secrets: o.secrets, maxBody: o.maxBody}
+	return &route{method: o.method, pattern: o.method + " " + o.path, who: o.who, fresh: o.fresh, secrets: o.secrets, streamed: o.streamed, maxBody: o.maxBody}
 }
 
 // raw adds a call that is written out, and describes it in the OpenAPI document by hand.
@@ -91,6 +92,9 @@ func (o *operation) describe(schemas huma.Registry) *huma.Operation {
 	}
 	if o.body != nil {
 		h.RequestBody = &huma.RequestBody{Required: !o.optional, Content: map[string]*huma.MediaType{"application/json": {Schema: schemaOf(schemas, o.body)}}}
+	}
+	if o.streamed {
+		h.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{octets: {}}}
 	}
 	ok := &huma.Response{Description: http.StatusText(o.status), Content: map[string]*huma.MediaType{}}
 	if o.answer != nil {

@@ -50,6 +50,7 @@ type (
 		Params                                 []pageField
 		Body                                   string // schema name
 		BodyRequired                           bool
+		Octets                                 bool
 		Answers                                []pageAnswer
 	}
 	pageAnswer struct{ Status, Text, Type, Schema string }
@@ -93,9 +94,10 @@ func pageOperationOf(op *huma.Operation) pageOperation {
 	}
 	if op.RequestBody != nil {
 		o.BodyRequired = op.RequestBody.Required
-		if json := op.RequestBody.Content["application/json"]; json != nil {
-			_, o.Body = typeOf(json.Schema)
+		if body := op.RequestBody.Content["application/json"]; body != nil {
+			_, o.Body = typeOf(body.Schema)
 		}
+		o.Octets = op.RequestBody.Content[octets] != nil
 	}
 	for _, status := range slices.Sorted(maps.Keys(op.Responses)) {
 		for _, mediaType := range slices.Sorted(maps.Keys(op.Responses[status].Content)) {

@@ -40,6 +40,8 @@ type route struct {
 	secrets bool
 	// fresh says that an answer is never kept: a retry asks again.
 	fresh bool
+	// streamed says that a request body is read as it comes, and may be large.
+	streamed bool
 	// maxBody is the most bytes of a request body.
 	maxBody int64
 }
