@@ -261,7 +261,7 @@ func testUpgrade(t *testing.T, w *world) {
 	w.do(func(c sqlstore.Conn) error {
 		for _, s := range []string{`DELETE FROM migration WHERE cell = 1 AND version > 1`, `ALTER TABLE source DROP COLUMN account`,
 			`ALTER TABLE source DROP COLUMN sealed`, `ALTER TABLE source DROP COLUMN old_sealed`, `DROP TABLE violation`, `ALTER TABLE tenant DROP COLUMN settings`,
-			`DROP TABLE move`, `DROP TABLE moved`, `DROP TABLE arrived`, `ALTER TABLE erased DROP COLUMN moved_to`, `ALTER TABLE erased DROP COLUMN move`,
+			`DROP TABLE move`, `DROP TABLE moved`, `DROP TABLE arrived`, `DROP TABLE arrived_record`, `DROP TABLE arrived_media`, `ALTER TABLE erased DROP COLUMN moved_to`, `ALTER TABLE erased DROP COLUMN move`,
 			`DROP TABLE index_key`, `ALTER TABLE gate DROP COLUMN index_from`, `ALTER TABLE gate DROP COLUMN index_to`,
 			`DROP TABLE flow_stream`, `DROP TABLE flow_batch`, `DROP TABLE flow_reach`, `DROP TABLE flow_count`,
 			`DROP TABLE thing`, `DROP TABLE refused_link`, `ALTER TABLE identifier DROP COLUMN retired_at`,
