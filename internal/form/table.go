@@ -174,7 +174,7 @@ func (f *finder) found(t *table, l int32, d *scan.Doc, n int32, category string,
 // write appends the object of all leaves that have a value which may leave, in order of their paths.
 func (f *finder) write(dst []byte, t *table, keys Keys) []byte {
 	f.kept, f.open = f.kept[:0], f.open[:0]
-	if f.kept == nil { // nil would mean every category
+	if f.kept == nil {
 		f.kept = []string{}
 	}
 	dst = append(dst, '{')

@@ -118,12 +118,14 @@ func when(dst []byte, text []byte, kind scan.Kind, cut string) ([]byte, bool) {
 	case kind != scan.String && kind != scan.Number || len(text) == 0 || len(text) > 40:
 		return dst, false
 	case plainDigits(text):
+		// From 2001 to 2033: no phone number in E.164 looks like such a second or millisecond.
 		n, err := strconv.ParseInt(string(text), 10, 64)
-		if err != nil || n < 1e8 || n > 4e12 {
-			return dst, false
-		}
-		if ms = n; n < 1e10 {
+		switch {
+		case err != nil:
+		case n >= 1e9 && n < 2e9:
 			ms = n * 1000
+		case n >= 1e12 && n < 2e12:
+			ms = n
 		}
 	case kind == scan.String:
 		if ms = ingest.ParseTime(text); ms < 0 {

@@ -1,6 +1,7 @@
 package form
 
 import (
+	"bytes"
 	"maps"
 	"slices"
 	"strings"
@@ -16,8 +17,8 @@ import (
 // defaultLeast is how many people a number is about at least, where the flow doesn't say.
 const defaultLeast = 20
 
-// MostMarks is how many marks of people a Window keeps: one for each person in each group that they are
-// counted in. They take about 50 MiB.
+// MostMarks is how many marks a Window keeps: one for each number, and one for each person in each number
+// that they are counted in. They take about 50 MiB.
 const MostMarks = 1 << 20
 
 // Window counts the records of one flow of one tenant that were received in one span of time, and the
@@ -36,6 +37,7 @@ type Window struct {
 	docs  []*scan.Doc
 	found finder
 	key   []byte
+	about []id.Subject
 }
 
 // group is what is known of one kind: its sum, and its cells by the values of the dimensions.
@@ -49,6 +51,7 @@ type cell struct {
 	key     string // the JSON of by
 	records int
 	people  map[id.Subject]int // how many of the records are about that person alone
+	joint   map[string]int     // how many are about the same several people; their ids, in order
 }
 
 // WindowAt returns the span in which a time lies, by the flow's length of a window: hours and days of UTC.
@@ -104,6 +107,7 @@ func (w *Window) Add(r *Record, people []id.Subject, d *decision.Decision) error
 	g := w.groups[[2]string{r.Service, r.Kind}]
 	if g == nil {
 		g = &group{sum: newCell(""), cells: map[string]*cell{}}
+		w.marks++
 		w.groups[[2]string{r.Service, r.Kind}] = g
 	}
 	w.count(&g.sum, people)
@@ -112,11 +116,14 @@ func (w *Window) Add(r *Record, people []id.Subject, d *decision.Decision) error
 		if c == nil {
 			fresh := newCell(string(w.key))
 			c = &fresh
+			w.marks++
 			g.cells[c.key] = c
 		}
 		w.count(c, people)
 	}
-	if w.full {
+	if w.marks > w.most {
+		w.full = true
+		w.groups = nil // it gives nothing, so it keeps nothing
 		return w.tooFull()
 	}
 	return nil
@@ -126,27 +133,41 @@ func newCell(key string) cell { return cell{key: key, people: map[id.Subject]int
 
 func (w *Window) count(c *cell, people []id.Subject) {
 	c.records++
-	for i, s := range people {
-		if s.IsNobody() || slices.Contains(people[:i], s) {
-			continue
+	w.about = w.about[:0]
+	for _, s := range people {
+		if !s.IsNobody() && !slices.Contains(w.about, s) {
+			w.about = append(w.about, s)
 		}
+	}
+	for _, s := range w.about {
 		n, known := c.people[s]
 		if !known {
-			if w.marks++; w.marks > w.most {
-				w.full = true
-				w.groups = nil // it gives nothing, so it keeps nothing
-				return
-			}
+			w.marks++
 		}
-		if alone(people, s) {
+		if len(w.about) == 1 {
 			n++
 		}
 		c.people[s] = n
 	}
+	if len(w.about) > 1 {
+		w.countJoint(c)
+	}
 }
 
-func alone(people []id.Subject, s id.Subject) bool {
-	return !slices.ContainsFunc(people, func(x id.Subject) bool { return x != s && !x.IsNobody() })
+func (w *Window) countJoint(c *cell) {
+	slices.SortFunc(w.about, func(a, b id.Subject) int { return bytes.Compare(a[:], b[:]) })
+	var room [4 * len(id.Subject{})]byte
+	key := room[:0]
+	for _, s := range w.about {
+		key = append(key, s[:]...)
+	}
+	if c.joint == nil {
+		c.joint = map[string]int{}
+	}
+	if _, known := c.joint[string(key)]; !known {
+		w.marks += len(w.about)
+	}
+	c.joint[string(key)]++
 }
 
 func (w *Window) tooFull() error {
@@ -217,18 +238,18 @@ func (w *Window) Lines(dst []byte, head func(id.Subject) (id.Subject, bool)) (ou
 		if len(sum.people) < w.least {
 			continue
 		}
-		dst = w.line(dst, k, &sum)
-		lines++
 		cells := make([]cell, 0, len(g.cells))
 		for _, c := range g.cells {
 			if c := c.now(head); c.records > 0 {
 				cells = append(cells, c)
 			}
 		}
-		for _, c := range suppress(cells, &sum, w.least) {
-			dst = w.line(dst, k, &c)
-			lines++
+		shown := suppress(cells, w.least)
+		dst = w.line(dst, k, &sum, len(shown) == 0)
+		for i := range shown {
+			dst = w.line(dst, k, &shown[i], true)
 		}
+		lines += 1 + len(shown)
 	}
 	w.groups = nil
 	return dst, lines, nil
@@ -237,6 +258,7 @@ func (w *Window) Lines(dst []byte, head func(id.Subject) (id.Subject, bool)) (ou
 // now is the cell as of now: by who speaks for whom.
 func (c *cell) now(head func(id.Subject) (id.Subject, bool)) cell {
 	out := cell{key: c.key, records: c.records, people: make(map[id.Subject]int, len(c.people))}
+	gone := map[id.Subject]bool{}
 	for s, n := range c.people {
 		h, ok := s, true
 		if head != nil {
@@ -245,13 +267,31 @@ func (c *cell) now(head func(id.Subject) (id.Subject, bool)) cell {
 		if ok {
 			out.people[h] += n
 		} else {
+			gone[s] = true
+			out.records -= n
+		}
+	}
+	for all, n := range c.joint {
+		if len(gone) > 0 && allGone(gone, all) {
 			out.records -= n
 		}
 	}
 	return out
 }
 
-func (w *Window) line(dst []byte, k [2]string, c *cell) []byte {
+func allGone(gone map[id.Subject]bool, all string) bool {
+	for len(all) > 0 {
+		if !gone[id.Subject([]byte(all[:len(id.Subject{})]))] {
+			return false
+		}
+		all = all[len(id.Subject{}):]
+	}
+	return true
+}
+
+// line appends one number. People who are in several cells make the distinct people of the sum fewer than
+// those of the cells together; beside the cells' the sum's would tell how many they are, who may be few.
+func (w *Window) line(dst []byte, k [2]string, c *cell, people bool) []byte {
 	dst = appendTime(append(dst, `{"window":{"from":"`...), w.from, programme.TreatHour)
 	dst = appendTime(append(dst, `","until":"`...), w.until, programme.TreatHour)
 	dst = appendText(append(dst, `"},"service":`...), k[0])
@@ -261,8 +301,10 @@ func (w *Window) line(dst []byte, k [2]string, c *cell) []byte {
 	}
 	dst = append(dst, `,"records":`...)
 	dst = appendInt(dst, c.records)
-	dst = append(dst, `,"people":`...)
-	return append(appendInt(dst, len(c.people)), "}\n"...)
+	if people {
+		dst = appendInt(append(dst, `,"people":`...), len(c.people))
+	}
+	return append(dst, "}\n"...)
 }
 
 func newDimensions(all []programme.Dimension) *table {
@@ -277,41 +319,23 @@ func newDimensions(all []programme.Dimension) *table {
 // suppress returns the cells that may be shown beside their sum, in order of their values.
 //
 // A cell about too few people isn't shown. What the sum has and the cells that are shown have not is
-// what isn't shown, so that must be several cells, about enough people together, and of those who are in
-// no cell that is shown there must be none or enough. Until it is so the smallest of the cells that
-// would be shown isn't either.
-func suppress(cells []cell, sum *cell, least int) (shown []cell) {
+// what isn't shown, so that must be about enough people together: until it is so the smallest of the
+// cells that would be shown isn't either.
+func suppress(cells []cell, least int) (shown []cell) {
 	slices.SortFunc(cells, func(a, b cell) int {
 		if n := len(a.people) - len(b.people); n != 0 {
 			return n
 		}
 		return strings.Compare(a.key, b.key)
 	})
-	hidden := 0
-	for hidden < len(cells) && len(cells[hidden].people) < least {
-		hidden++
-	}
-	for hidden > 0 && hidden < len(cells) && !covered(cells, hidden, sum, least) {
+	hidden, inHidden := 0, map[id.Subject]struct{}{}
+	for hidden < len(cells) && (len(cells[hidden].people) < least || hidden > 0 && len(inHidden) < least) {
+		for s := range cells[hidden].people {
+			inHidden[s] = struct{}{}
+		}
 		hidden++
 	}
 	shown = cells[hidden:]
 	slices.SortFunc(shown, func(a, b cell) int { return strings.Compare(a.key, b.key) })
 	return shown
-}
-
-// covered says whether the first cells tell nothing of too few people when the others are shown.
-func covered(cells []cell, hidden int, sum *cell, least int) bool {
-	inHidden, inShown := union(cells[:hidden]), union(cells[hidden:])
-	only := len(sum.people) - len(inShown)
-	return hidden > 1 && len(inHidden) >= least && (only == 0 || only >= least)
-}
-
-func union(cells []cell) map[id.Subject]struct{} {
-	out := map[id.Subject]struct{}{}
-	for i := range cells {
-		for s := range cells[i].people {
-			out[s] = struct{}{}
-		}
-	}
-	return out
 }
