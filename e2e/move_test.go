@@ -108,8 +108,8 @@ func TestAPersonMoves(t *testing.T) {
 			}
 		}
 		for _, b := range p.bodies {
-			if got := ie1.byClientID(t, b["messageId"].(string)); len(got) != 0 {
-				t.Errorf("the old home reads %d records by the client's id", len(got))
+			if q := ie1.api(t, "GET", "/records/by-client-id/"+b["messageId"].(string), nil).want(t, 421).problem(t); q.Reason != "subject.moved" || q.URL != us1.URL {
+				t.Errorf("by the client's id at the old home: %v", q)
 			}
 		}
 		// What is late is a duplicate at the new one.

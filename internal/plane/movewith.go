@@ -122,3 +122,38 @@ func (p *Plane) orMoved(tx store.Tx, tenant uint32, found []record.Found, err er
 	}
 	return err
 }
+
+// allMoved returns where everybody moved whom the records were about, as long as something is left of
+// these here. It returns nil when there is somebody who didn't, or when they went to several regions.
+func (p *Plane) allMoved(tx store.Tx, tenant uint32, found []record.Found) error {
+	seen := map[id.Subject]bool{}
+	var keys []subject.Key
+	for i := range found {
+		for j := range found[i].Parts {
+			if s := found[i].Parts[j].Subject; !s.IsNobody() && !seen[s] {
+				seen[s] = true
+				keys = append(keys, subject.Key{Tenant: tenant, Subject: s})
+			}
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	moved := 0
+	var to subject.Tomb
+	one := true
+	if err := p.Subjects.Tombs(tx, keys, func(t subject.Tomb) {
+		if t.MovedTo == "" {
+			return
+		}
+		one = one && (moved == 0 || to.MovedTo == t.MovedTo)
+		moved++
+		to = t
+	}); err != nil {
+		return fmt.Errorf("load whom records were about: %w", err)
+	}
+	if moved < len(keys) || !one {
+		return nil
+	}
+	return p.moved("who this was about", to.MovedTo, to.Move)
+}

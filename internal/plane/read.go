@@ -116,6 +116,9 @@ func (p *Plane) RecordsByClientID(ctx context.Context, c *tenant.Caller, clientI
 				views = append(views, v)
 			}
 		}
+		if len(views) == 0 && len(hidden) == 0 {
+			return p.allMoved(tx, c.Tenant, found)
+		}
 		return nil
 	})
 	if err == nil && len(views) == 0 && len(hidden) > 0 {

@@ -21,7 +21,7 @@ func (a *API) addRecords() {
 			{name: "limit", doc: "most records of a page", min: 1, max: maxLimit, def: defaultLimit}, purposeParam},
 		errors: []int{403, 404, 410}}, a.records)
 	a.raw(operation{id: "get-records-by-client-id", method: http.MethodGet, path: "/api/v1/records/by-client-id/{id}", tag: tagRecords, answer: recordsBody{},
-		summary: "Read what the client named so, oldest first", doc: "messageId, sg_event_id, MessageSid …", params: []param{purposeParam}, errors: []int{403, 404}}, a.recordsByClientID)
+		summary: "Read what the client named so, oldest first", doc: "messageId, sg_event_id, MessageSid …", params: []param{purposeParam}, errors: []int{403, 404, 421}}, a.recordsByClientID)
 	a.raw(operation{id: "export-subject", method: http.MethodGet, path: "/api/v1/subjects/{subject}/export", tag: tagRecords, stream: []string{"application/x-ndjson", "application/zip"},
 		summary: "Export all that is held of a person",
 		doc: "ndjson is one record a line, as list-records gives them. zip holds records.ndjson, subject.json, recordings and attachments under media/, and manifest.json with counts and the SHA-256 of each file. " +
