@@ -157,9 +157,12 @@ func TestWhereADeliveryLies(t *testing.T) {
 	}
 	defer func() { _ = c.Close() }()
 	d, _ := flowtest.Delivery("crm", 42, 1)
-	d.DecidedAt = time.Date(2026, 1, 2, 23, 30, 0, 0, time.FixedZone("", -3600))
-	if err := c.Deliver(t.Context(), d); err != nil {
-		t.Fatal(err)
+	d.BegunAt = time.Date(2026, 1, 2, 23, 30, 0, 0, time.FixedZone("", -3600))
+	for range 2 { // a later attempt, on a later day, overwrites it
+		if err := c.Deliver(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+		d.DecidedAt = d.DecidedAt.Add(24 * time.Hour)
 	}
 	var names []string
 	for name := range files(t, dir) {
