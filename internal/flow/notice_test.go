@@ -3,6 +3,7 @@ package flow_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -14,10 +15,13 @@ import (
 	"domicile.dev/internal/id"
 	"domicile.dev/internal/ledger"
 	"domicile.dev/internal/plane"
+	"domicile.dev/internal/pseudonym"
 	"domicile.dev/internal/store"
 	"domicile.dev/internal/store/sqlstore"
 	"domicile.dev/internal/store/storetest"
+	"domicile.dev/internal/subject"
 	"domicile.dev/internal/tenant"
+	"domicile.dev/internal/vault"
 )
 
 // told are the notices that arrived, in order.
@@ -368,4 +372,65 @@ func TestARestrictionAndACorrectionByHandAreToldToo(t *testing.T) {
 			t.Errorf("kinds %v", kinds)
 		}
 	})
+}
+
+func TestARecipientIsToldOfWhatAFlowBroughtThatIsDeclaredNoMore(t *testing.T) {
+	eachStore(t, func(t *testing.T, r *region) {
+		n := r.open(nil)
+		n.message("0", ann, bob)
+		s := n.find(ann)
+		names := n.vault.Pseudonyms("acme", "sp-gone", "old_purpose")
+		if err := n.db.Do(t.Context(), func(tx store.Tx) error {
+			var row subject.Row
+			if err := (sqlstore.Subjects{}).Rows(tx, []subject.Key{{Tenant: 1, Subject: s}}, func(x subject.Row) { row = x }); err != nil {
+				return err
+			}
+			key, err := n.vault.Peek("acme", s, vault.Wrapped{Epoch: row.Epoch, Bytes: row.Wrapped})
+			if err != nil {
+				return err
+			}
+			t := pseudonym.Target{Region: "ie1", TenantID: "acme", Tenant: 1, Recipient: "sp-gone", Purpose: "old_purpose"}
+			return errors.Join(pseudonym.Remember(tx, sqlstore.Pseudonyms{}, t, names, []pseudonym.Person{{Subject: s, Key: key}}, r.now()),
+				sqlstore.Flows{}.PutReach(tx, []flow.Reach{{Tenant: 1, Recipient: "sp-gone", Flow: "gone", Form: "pseudonymised", Subject: s, At: 1},
+					{Tenant: 1, Recipient: "sp-counts", Flow: "counts", Form: "aggregated", Subject: s, At: 1}}))
+		}); err != nil {
+			t.Fatal(err)
+		}
+		n.erase(ann)
+		n.run()
+		r.soon("it is confirmed", func() bool { return len(n.notices()) == 1 && n.notices()[0].State == flow.NoticeConfirmed })
+		d := r.to.told()[0]
+		if _, subjects := toldOf(t, &d); d.Recipient != "sp-gone" || !slices.Equal(subjects, []string{names.Subject(s).String()}) {
+			t.Errorf("%s is told %v", d.Recipient, subjects)
+		}
+	})
+}
+
+func TestANoticeIsWrittenWithTheErasureOrNotAtAll(t *testing.T) {
+	for _, when := range []storetest.When{storetest.Before, storetest.After} {
+		eachStore(t, func(t *testing.T, r *region) {
+			n := r.open(nil).run()
+			n.sends()
+			s := n.find(ann)
+			f := storetest.NewFaults(n.db)
+			parts := n.plane.Parts
+			parts.DB = f
+			n.plane.Close()
+			n.plane = plane.New(parts, plane.Options{Now: r.now})
+			f.FailAt(1, when)
+			_, err := n.plane.Erase(t.Context(), acme, s, plane.EraseRequest{})
+			gone := 0
+			if err := n.db.View(t.Context(), func(tx store.Tx) error {
+				return sqlstore.Subjects{}.Tombs(tx, []subject.Key{{Tenant: 1, Subject: s}}, func(subject.Tomb) { gone++ })
+			}); err != nil {
+				t.Fatal(err)
+			}
+			if !f.Fired() || len(n.notices()) != gone || int(n.keysLeft()) != gone {
+				t.Errorf("%s: %v; erased %d, %d notices, %d keys", when, err, gone, len(n.notices()), n.keysLeft())
+			}
+			if _, err := n.plane.Erase(t.Context(), acme, s, plane.EraseRequest{}); err != nil || len(n.notices()) != 1 {
+				t.Errorf("asked again: %v, %d notices", err, len(n.notices()))
+			}
+		})
+	}
 }
