@@ -31,9 +31,11 @@ type server struct {
 
 	cmd    *exec.Cmd
 	exited chan struct{}
-	addr   string // of ie1
-	write  string // Authorization of its Segment source
-	read   string // of its tenant
+	addr   string   // of ie1
+	write  string   // Authorization of its Segment source
+	read   string   // of its tenant
+	native string   // Authorization of its native source
+	more   []string // further arguments
 	ready  time.Duration
 }
 
@@ -72,6 +74,7 @@ func (s *server) start(ctx context.Context, env ...string) error {
 	if s.pg != nil {
 		args = append(args, "--store", s.pg.URL)
 	}
+	args = append(args, s.more...)
 	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -122,6 +125,7 @@ func (s *server) readUp(since time.Time) error {
 			APIToken string `json:"api_token"`
 			Sources  map[string]struct {
 				WriteKey string `json:"write_key"`
+				Token    string `json:"token"`
 			}
 		}
 	}
@@ -131,6 +135,7 @@ func (s *server) readUp(since time.Time) error {
 	ie1 := up.Regions[0]
 	s.addr = strings.TrimPrefix(ie1.URL, "http://")
 	s.write = "Basic " + base64.StdEncoding.EncodeToString([]byte(ie1.Sources["segment"].WriteKey+":"))
+	s.native = "Bearer " + ie1.Sources["native"].Token
 	s.read = "Bearer " + ie1.APIToken
 	return nil
 }

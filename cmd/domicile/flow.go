@@ -12,14 +12,15 @@ import (
 )
 
 type flowCmd struct {
-	List   flowListCmd   `cmd:"" help:"List the flows out of the region, and where they stand."`
-	Show   flowShowCmd   `cmd:"" help:"Show a flow: which fields leave, in which form, under which mechanism, and where it stands."`
-	Start  flowStartCmd  `cmd:"" help:"Start a flow, at the newest position unless --from says another."`
-	Pause  flowPauseCmd  `cmd:"" help:"Pause a flow where it stands."`
-	Resume flowResumeCmd `cmd:"" help:"Resume a paused flow."`
-	Replay flowReplayCmd `cmd:"" help:"Set a flow's cursor; what lies from there on is decided anew."`
-	Retry  flowRetryCmd  `cmd:"" help:"Try a parked batch again."`
-	Skip   flowSkipCmd   `cmd:"" help:"Give a parked batch up, and go on behind it."`
+	List    flowListCmd    `cmd:"" help:"List the flows out of the region, and where they stand."`
+	Show    flowShowCmd    `cmd:"" help:"Show a flow: which fields leave, in which form, under which mechanism, and where it stands."`
+	Start   flowStartCmd   `cmd:"" help:"Start a flow, at the newest position unless --from says another."`
+	Pause   flowPauseCmd   `cmd:"" help:"Pause a flow where it stands."`
+	Resume  flowResumeCmd  `cmd:"" help:"Resume a paused flow."`
+	Replay  flowReplayCmd  `cmd:"" help:"Set a flow's cursor; what lies from there on is decided anew."`
+	Retry   flowRetryCmd   `cmd:"" help:"Try a parked batch again."`
+	Notices flowNoticesCmd `cmd:"" help:"List what recipients were told of people whose data they had, and what became of it."`
+	Skip    flowSkipCmd    `cmd:"" help:"Give a parked batch up, and go on behind it."`
 }
 
 // looker opens the node as whoever may look: a tenant where a token of its own is given.
@@ -131,7 +132,17 @@ func (e *env) printFlow(f client.Flow) error {
 		rows = append(rows, []string{t.Tenant, t.State, strconv.FormatUint(t.Position, 10), strconv.FormatUint(t.LagPositions, 10), strconv.FormatInt(t.LagSeconds, 10),
 			counted(t.Sent), counted(t.Denied), cmp.Or(t.Halted, t.Error, "-"), batch})
 	}
-	return e.table(rows...)
+	if err := e.table(rows...); err != nil {
+		return err
+	}
+	for _, t := range f.Tenants {
+		if len(t.Refused) > 0 || len(t.Parked) > 0 {
+			if err := e.facts("refused of "+t.Tenant, counted(t.Refused), "parked", cmp.Or(strings.Join(t.Parked, " "), "-")); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // flowOrder is what all orders take.

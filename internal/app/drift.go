@@ -13,6 +13,7 @@ import (
 	"domicile.dev/internal/plane"
 	"domicile.dev/internal/programme"
 	"domicile.dev/internal/store"
+	"domicile.dev/internal/store/sqlstore"
 	"domicile.dev/internal/tenant"
 	"domicile.dev/internal/web/api"
 )
@@ -114,6 +115,33 @@ func (w *watch) Collect(to chan<- prometheus.Metric) {
 	for code, n := range w.last {
 		to <- prometheus.MustNewConstMetric(driftDesc, prometheus.GaugeValue, float64(n), code)
 	}
+}
+
+// disclosed is what flows have sent, of a tenant or, with "", of all.
+func (n *Node) disclosed(tx store.Tx, tenantID string) (out []drift.Disclosed, err error) {
+	ids, one := map[uint32]string{}, uint32(0)
+	for _, t := range n.Tenants.Tenants(tenant.Operator) {
+		if ids[t.No] = t.ID; t.ID == tenantID {
+			one = t.No
+		}
+	}
+	if tenantID != "" && one == 0 {
+		return nil, nil
+	}
+	all, err := sqlstore.Flows{}.Sent(tx, one)
+	if err != nil {
+		return nil, fmt.Errorf("look up what flows sent: %w", err)
+	}
+	for _, s := range all {
+		if s.Category == "" { // the first of its flow, recipient and purpose
+			out = append(out, drift.Disclosed{Tenant: ids[s.Tenant], Flow: s.Flow, Recipient: s.Recipient, Purpose: s.Purpose, Count: s.Count,
+				FirstAt: time.UnixMilli(s.FirstAt).UTC(), LastAt: time.UnixMilli(s.LastAt).UTC()})
+		} else if len(out) > 0 {
+			last := &out[len(out)-1]
+			last.Categories = append(last.Categories, s.Category)
+		}
+	}
+	return out, nil
 }
 
 // drifts are the codes of what a flow would do that the published notice doesn't say; one of its own

@@ -175,7 +175,7 @@ func Open(ctx context.Context, c *config.Node, opt Options) (n *Node, err error)
 	n.Plane = plane.New(plane.Parts{Region: c.Region, DB: n.db, Rules: n.rules, Vault: n.vault, Log: n.records, Ledger: n.Ledger,
 		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{}, Moves: sqlstore.Moves{}, Pseudonyms: sqlstore.Pseudonyms{},
 		Media: sqlstore.Medias{}, Blobs: n.blobs, Trust: n.Tenants.Trust,
-		Consents: sqlstore.Consents{}, Choices: n.rules.choices, Purpose: n.rules.purpose, Attempts: n.Flows}, po)
+		Consents: sqlstore.Consents{}, Choices: n.rules.choices, Purpose: n.rules.purpose, Attempts: n.Flows, Notices: n.Flows}, po)
 	if err := n.openPublish(ctx, opt); err != nil {
 		return n, err
 	}
@@ -243,10 +243,10 @@ func (n *Node) serveWeb(r *rules, opt Options) error {
 	if err != nil {
 		return fmt.Errorf("derive the key of idempotency digests: %w", err)
 	}
-	w := &watch{n: n, published: n.Published}
+	w := &watch{n: n, published: n.Published, disclosed: n.disclosed}
 	if n.api, err = api.New(n.Plane, n.Tenants, api.Options{Region: n.Config.Region, Programme: r.Hash, Version: opt.Version,
 		DB: n.db, Answers: sqlstore.Idempotency{}, Secret: answers, Moves: n.Plane, Drift: w,
-		Register: n.register, Decider: &decider{n.decisions, n.db, n.say}, Publisher: n.Publish, Flows: n.Flows}); err != nil {
+		Register: n.register, Decider: &decider{n.decisions, n.db, n.say}, Publisher: n.Publish, Flows: n.Flows, Notices: n.Flows}); err != nil {
 		return fmt.Errorf("make the API: %w", err)
 	}
 	n.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

@@ -56,6 +56,8 @@ type FlowTenant struct {
 	Error        string           `json:"error,omitempty"`
 	Batch        *FlowBatch       `json:"batch,omitempty"`
 	Sent         map[string]int64 `json:"sent"`
+	Refused      map[string]int64 `json:"refused,omitempty"`
+	Parked       []string         `json:"parked,omitempty"` // single records that were refused
 	Denied       map[string]int64 `json:"denied"`
 }
 

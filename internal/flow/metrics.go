@@ -8,8 +8,8 @@ import (
 
 // metrics counts by flow; no label is of a tenant or a person.
 type metrics struct {
-	records, deliveries, denials, attempts *prometheus.CounterVec
-	streams, lagRows, lagSeconds           *prometheus.GaugeVec
+	records, deliveries, denials, attempts, refused, notices *prometheus.CounterVec
+	streams, lagRows, lagSeconds                             *prometheus.GaugeVec
 }
 
 func newMetrics() *metrics {
@@ -24,6 +24,8 @@ func newMetrics() *metrics {
 		deliveries: counter("deliveries_total", "Batches that recipients acknowledged.", "flow", "form"),
 		denials:    counter("denials_total", "Records, once for each person, that were left out, by the code of the denial.", "flow", "code"),
 		attempts:   counter("attempts_ended_total", "Attempts that brought no batch, by how they ended.", "flow", "outcome"),
+		refused:    counter("refused_records_total", "Records that a recipient refused for good, when it took the rest of the batch, by its reason.", "flow", "reason"),
+		notices:    counter("notices_total", "Notices to recipients that came to an end, by kind and outcome.", "kind", "outcome"),
 		streams:    gauge("tenants", "Tenants for whom a flow is in a state.", "flow", "state"),
 		lagRows:    gauge("lag_positions", "Positions of the log between the cursor and the end, of the tenant who is furthest behind.", "flow"),
 		lagSeconds: gauge("lag_seconds", "Age of the newest record that is done with while there are newer ones, of the tenant who is furthest behind.", "flow"),
@@ -33,13 +35,16 @@ func newMetrics() *metrics {
 // Collectors are the metrics of flows.
 func (r *Runner) Collectors() []prometheus.Collector {
 	m := r.metrics
-	return []prometheus.Collector{m.records, m.deliveries, m.denials, m.attempts, m.streams, m.lagRows, m.lagSeconds}
+	return []prometheus.Collector{m.records, m.deliveries, m.denials, m.attempts, m.refused, m.notices, m.streams, m.lagRows, m.lagSeconds}
 }
 
 // delivered counts an acknowledged batch.
 func (m *metrics) delivered(flow string, b *built) {
 	m.deliveries.WithLabelValues(flow, b.form.String()).Inc()
-	m.records.WithLabelValues(flow, b.form.String()).Add(float64(b.lines))
+	m.records.WithLabelValues(flow, b.form.String()).Add(float64(b.lines - len(b.refused.records)))
+	for reason, n := range b.refused.reasons {
+		m.refused.WithLabelValues(flow, reason).Add(float64(n))
+	}
 	m.left(flow, b)
 }
 

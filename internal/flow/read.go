@@ -144,6 +144,7 @@ type taken struct {
 // may leave.
 type picked struct {
 	part uint8
+	of   uint8 // its category's number in the kind
 	ok   bool
 	who  int32
 }
@@ -231,7 +232,7 @@ func (p *page) take(k *kind, f record.Found) {
 		if !part.Subject.IsNobody() {
 			who = p.crowd.add(part.Subject)
 		}
-		t.parts = append(t.parts, picked{part: uint8(i), who: who})
+		t.parts = append(t.parts, picked{part: uint8(i), of: uint8(at), who: who})
 		p.sealed += len(part.Sealed)
 	}
 	p.taken = append(p.taken, t)

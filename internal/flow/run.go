@@ -26,6 +26,11 @@ func (r *Runner) Run(ctx context.Context) {
 		defer r.work.Done()
 		r.watch(ctx)
 	}()
+	r.work.Add(1)
+	go func() {
+		defer r.work.Done()
+		r.runNotices(ctx)
+	}()
 	tick := time.NewTicker(r.opt.Poll)
 	defer tick.Stop()
 	var last uint64

@@ -33,13 +33,16 @@ func (r *Runner) send(ctx context.Context, q *question, st *stream, s *Stream, u
 	r.Ledger.Committed()
 	a.entered(r.now(), seq+1)
 	d := &Delivery{ID: batch.ID, Flow: st.Flow, Tenant: q.tenant.ID, Region: r.Region, Recipient: q.f.To, Purpose: q.f.Purpose, Form: b.form.String(),
-		Entry: entry.String(), Programme: q.engine.Programme().Hash, Seq: batch.Seq, Attempt: batch.Attempt, Count: b.lines, DecidedAt: q.now.UTC(),
+		Entry: entry.String(), Programme: q.engine.Programme().Hash, Seq: batch.Seq, Attempt: batch.Attempt, Count: b.lines, BegunAt: time.UnixMilli(batch.BegunAt).UTC(), DecidedAt: q.now.UTC(),
 		MinimumTLS: minimumTLS(b), Body: b.body}
 	err = a.deliver(conn, d, r.opt.Timeout)
+	if part, ok := r.refusedOf(q, b, err); ok {
+		b.refused, err = part, nil
+	}
 	switch {
 	case err == nil:
 		r.metrics.delivered(st.Flow, b)
-		return outcome{again: true}, r.done(ctx, st, batch, b)
+		return outcome{again: true}, r.done(ctx, q, st, batch, b)
 	case a.wasCut() || ctx.Err() != nil:
 		r.metrics.attempts.WithLabelValues(st.Flow, "cut").Inc()
 		return outcome{again: true}, r.cutShort(ctx, st.Key, batch)
@@ -190,17 +193,30 @@ func (r *Runner) unchanged(tx store.Tx, tenant uint32, c *crowd, b *built) error
 
 // done moves the cursor and enters the outcome. It doesn't give up while the node lives: the recipient
 // has the batch.
-func (r *Runner) done(ctx context.Context, st *stream, batch *Batch, b *built) error {
+func (r *Runner) done(ctx context.Context, q *question, st *stream, batch *Batch, b *built) error {
+	body := deliveredBody{Flow: st.Flow, Delivery: batch.ID, Decision: batch.Entry, Attempt: batch.Attempt, Records: b.lines - len(b.refused.records),
+		Refused: len(b.refused.records), Reasons: b.refused.reasons}
 	return r.finish(ctx, batch, func(tx store.Tx, s *Stream) error {
 		s.advance(b)
 		s.SentAt = r.now().UnixMilli()
-		refs, err := r.Ledger.Append(tx, r.draft("flow.delivered", r.tenantID(st.Tenant), map[string]any{"flow": st.Flow, "delivery": batch.ID, "decision": batch.Entry, "attempt": batch.Attempt, "records": b.lines}))
+		refs, err := r.Ledger.Append(tx, r.draft("flow.delivered", q.tenant.ID, body))
 		if err != nil {
 			return fmt.Errorf("enter the outcome of %s: %w", batch.ID, err)
 		}
 		s.Entry = refs[0].Entry
-		return errors.Join(r.Store.DeleteBatch(tx, st.Key), r.tally(tx, st.Key, b, 1))
+		return errors.Join(r.Store.DeleteBatch(tx, st.Key), r.tally(tx, st.Key, b, 1), r.keepRefused(tx, st.Key, batch, b), r.disclose(tx, q, b))
 	})
+}
+
+// deliveredBody is the ledger's entry on a batch that arrived.
+type deliveredBody struct {
+	Flow     string         `json:"flow"`
+	Delivery string         `json:"delivery"`
+	Decision id.Entry       `json:"decision"`
+	Attempt  int            `json:"attempt"`
+	Records  int            `json:"records"`
+	Refused  int            `json:"refused,omitempty"` // single ones, beside those
+	Reasons  map[string]int `json:"reasons,omitempty"` // theirs
 }
 
 // finish changes the stream of a batch whose attempt has ended, unless the operator set it back. A node
@@ -333,6 +349,9 @@ func (st *stream) met(r *Runner, b *built) {
 func (r *Runner) mark(b *built) string {
 	return r.now().UTC().Format(time.DateOnly) + " " + b.form.String()
 }
+
+// TenantID returns the id of a tenant by its number, "" of one whom nobody knows.
+func (r *Runner) TenantID(no uint32) string { return r.tenantID(no) }
 
 // tenantID returns the id of a tenant by its number.
 func (r *Runner) tenantID(no uint32) string {

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash"
+	"slices"
 	"time"
 
 	"domicile.dev/internal/decision"
@@ -35,6 +36,7 @@ type built struct {
 	subjects                []byte       // packed: whom the attempt holds
 	kinds                   []kindCount
 	denied                  []denied
+	refused                 parked            // single records that the recipient didn't take
 	digest                  [sha256.Size]byte // over the sealed parts
 }
 
@@ -43,6 +45,7 @@ type kindCount struct {
 	kind *kind
 	d    *decision.Decision
 	n    int
+	of   []int // records that have something of each of the kind's categories
 }
 
 // opener opens parts; its buffers are kept.
@@ -113,13 +116,20 @@ func (r *Runner) shape(q *question, p *page, o *opener, sh Shaper, b *built) err
 
 // count notes a record by its decision.
 func (b *built) count(t *taken) {
-	for i := range b.kinds {
-		if b.kinds[i].kind == t.kind && b.kinds[i].d == t.d {
-			b.kinds[i].n++
-			return
+	at := slices.IndexFunc(b.kinds, func(k kindCount) bool { return k.kind == t.kind && k.d == t.d })
+	if at < 0 {
+		at = len(b.kinds)
+		b.kinds = append(b.kinds, kindCount{kind: t.kind, d: t.d, of: make([]int, len(t.kind.categories))})
+	}
+	k := &b.kinds[at]
+	k.n++
+	var met uint64
+	for i := range t.parts {
+		if x := &t.parts[i]; x.ok && met&(1<<x.of) == 0 {
+			met |= 1 << x.of
+			k.of[x.of]++
 		}
 	}
-	b.kinds = append(b.kinds, kindCount{t.kind, t.d, 1})
 }
 
 // hold lists whom the batch is about: the persons for the recipient's list, and with them the subjects

@@ -39,8 +39,12 @@ type StreamView struct {
 	Error   string // reason code of what is in the way
 	Batch   *Batch // unfinished
 	Records []id.Record
-	Counts  []Count // of the last 30 days
+	Refused []RefusedRecord // single ones, at most mostShown
+	Counts  []Count         // of the last 30 days
 }
+
+// mostShown bounds how many refused records a view names.
+const mostShown = 100
 
 // countDays is how far back a view counts.
 const countDays = 30
@@ -191,6 +195,9 @@ func (r *Runner) underWay(tx store.Tx, x *StreamView) (err error) {
 		if x.Records, err = UnpackRecords(x.Batch.Records); err != nil {
 			return fmt.Errorf("read the batch of %s: %w", x.Stream.Flow, err)
 		}
+	}
+	if x.Refused, err = r.Store.Refused(tx, x.Stream.Key, mostShown); err != nil {
+		return err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

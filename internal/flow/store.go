@@ -71,6 +71,22 @@ type Count struct {
 	N    int64
 }
 
+// RefusedRecord is a record that a recipient refused for good, when it took the rest of the batch.
+type RefusedRecord struct {
+	Record   id.Record
+	Delivery string
+	At       int64 // Unix ms
+}
+
+// Sent is how many records with something of a category a recipient got by a flow.
+type Sent struct {
+	Key
+	Recipient, Purpose string
+	Category           string // "" for records whatever is in them
+	Count              int64
+	FirstAt, LastAt    int64 // Unix ms
+}
+
 // Change is what somebody did to a person.
 type Change struct {
 	Kind    string
@@ -102,6 +118,29 @@ type Store interface {
 	AddCounts(tx store.Tx, counts []Count) error
 	// Counts returns the sums since a day, of one tenant or with 0 of all, with Day "".
 	Counts(tx store.Tx, tenant uint32, since string) ([]Count, error)
+
+	// AddNotice enters a notice with its key.
+	AddNotice(tx store.Tx, n *Notice, k NoticeKey) error
+	PutNotice(tx store.Tx, n *Notice) error
+	// Notice returns nil when there is none.
+	Notice(tx store.Tx, notice id.Subject) (*Notice, error)
+	// NoticeKey returns nil when there is none any more.
+	NoticeKey(tx store.Tx, notice id.Subject) (*NoticeKey, error)
+	DropNoticeKey(tx store.Tx, notice id.Subject) error
+	// DueNotices returns those that are pending and due, the longest due first.
+	DueNotices(tx store.Tx, now int64, limit int) ([]Notice, error)
+	// Notices returns those of a tenant or with 0 of all, the pending first, then the newest.
+	Notices(tx store.Tx, tenant uint32, limit int) ([]Notice, error)
+
+	// PutRefused notes single records that a recipient refused for good.
+	PutRefused(tx store.Tx, k Key, records []id.Record, delivery string, at int64) error
+	// DropRefused forgets those that it has taken since.
+	DropRefused(tx store.Tx, k Key, records []id.Record) error
+	Refused(tx store.Tx, k Key, limit int) ([]RefusedRecord, error)
+	// AddSent adds to what recipients got; LastAt is when.
+	AddSent(tx store.Tx, all []Sent) error
+	// Sent returns what recipients got of a tenant or with 0 of all, in order.
+	Sent(tx store.Tx, tenant uint32) ([]Sent, error)
 
 	// Newest returns the last position of each tenant's rows, 0 for none.
 	Newest(tx store.Tx, tenants []uint32) ([]uint64, error)

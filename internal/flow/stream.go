@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -262,7 +263,10 @@ func (r *Runner) tally(tx store.Tx, k Key, b *built, deliveries int64) error {
 	day := r.now().UTC().Format(time.DateOnly)
 	var counts []Count
 	if deliveries > 0 {
-		counts = append(counts, Count{k, day, "deliveries", b.form.String(), deliveries}, Count{k, day, "records", b.form.String(), int64(b.lines)})
+		counts = append(counts, Count{k, day, "deliveries", b.form.String(), deliveries}, Count{k, day, "records", b.form.String(), int64(b.lines - len(b.refused.records))})
+	}
+	for _, reason := range slices.Sorted(maps.Keys(b.refused.reasons)) {
+		counts = append(counts, Count{k, day, "refused", reason, int64(b.refused.reasons[reason])})
 	}
 	for _, d := range b.denied {
 		counts = append(counts, Count{k, day, "denied", d.code, d.n})

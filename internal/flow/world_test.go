@@ -348,7 +348,7 @@ func (r *region) open(wrap func(store.DB) store.DB) *node {
 	}
 	n.runner = n.newRunner(fdb)
 	n.plane = plane.New(plane.Parts{Region: "ie1", DB: n.db, Rules: example().kinds, Vault: v, Log: n.log, Ledger: n.led, Subjects: sqlstore.Subjects{},
-		Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{}, Moves: sqlstore.Moves{}, Media: sqlstore.Medias{}, Attempts: n.runner}, plane.Options{Now: r.now})
+		Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{}, Moves: sqlstore.Moves{}, Media: sqlstore.Medias{}, Attempts: n.runner, Notices: n.runner}, plane.Options{Now: r.now})
 	r.t.Cleanup(n.close)
 	return n
 }
@@ -361,7 +361,7 @@ func (n *node) newRunner(db store.DB) *flow.Runner {
 func (n *node) newRunnerWith(db store.DB, opt flow.Options) *flow.Runner {
 	r := n.region
 	return flow.New(flow.Parts{Region: "ie1", DB: db, Store: sqlstore.Flows{}, Subjects: sqlstore.Subjects{}, Records: n.log, Ledger: n.led, Vault: n.vault,
-		Rules: r, Say: says{r}, Forms: plainForms{}, Tenants: r.who, Connect: func(context.Context, string) (flow.Connector, error) { return r.to, nil }}, opt)
+		Rules: r, Say: says{r}, Forms: plainForms{}, Pseudonyms: sqlstore.Pseudonyms{}, Tenants: r.who, Connect: func(context.Context, string) (flow.Connector, error) { return r.to, nil }}, opt)
 }
 
 // run starts the node's flows.

@@ -236,6 +236,13 @@ func (g *group) erasePeople(people map[subject.Key]*erasure) error {
 			o.erase.receipt.Already = n > 0
 		}
 	}
+	if g.p.Notices != nil {
+		for i, e := range list {
+			if err := g.p.Notices.Tell(g.tx, "erasure", e.ops[0].erase.caller.TenantID, receipts[i].Receipt, e.rows); err != nil {
+				return fmt.Errorf("write notices of an erasure: %w", err)
+			}
+		}
+	}
 	if err := g.p.Subjects.Erase(g.tx, tombs); err != nil {
 		return fmt.Errorf("erase keys: %w", err)
 	}

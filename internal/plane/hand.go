@@ -151,6 +151,9 @@ func (g *group) byHand(o *op) error {
 		return fmt.Errorf("enter %s of %s: %w", h.verb, p.Subject, err)
 	}
 	h.answer.Ledger = refs[0]
+	if h.answer.Changed > 0 {
+		return g.notify("correction", h.caller.TenantID, p, refs[0])
+	}
 	return nil
 }
 

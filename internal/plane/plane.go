@@ -126,6 +126,15 @@ type Parts struct {
 	Pseudonyms pseudonym.Store
 	// Attempts are the deliveries of flows that are on their way. Nil: nothing leaves.
 	Attempts Attempts
+	// Notices tells recipients of what became of people whose data they had. Nil: nobody is told.
+	Notices Notices
+}
+
+// Notices are what recipients have to be told about people whose data they had.
+type Notices interface {
+	// Tell writes, in tx, one of the kind to each recipient that had something of the person, who is rows,
+	// while their keys are still there. receipt says what was done.
+	Tell(tx store.Tx, kind, tenantID, receipt string, rows []*subject.Row) error
 }
 
 // Attempts are deliveries on their way out of the region.

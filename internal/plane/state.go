@@ -125,6 +125,27 @@ func (g *group) changeState(o *op) error {
 		return fmt.Errorf("enter %s of %s: %w", s.verb, head.Subject, err)
 	}
 	s.answer.Ledger = refs[0]
+	switch {
+	case s.set&subject.Restricted != 0:
+		return g.notify("restriction", s.caller.TenantID, head, refs[0])
+	case s.unset&subject.Restricted != 0:
+		return g.notify("restriction_lifted", s.caller.TenantID, head, refs[0])
+	}
+	return nil
+}
+
+// notify tells recipients that had something of the living person what was done, by its ledger entry.
+func (g *group) notify(kind, tenantID string, head *subject.Row, ref ledger.Ref) error {
+	if g.p.Notices == nil {
+		return nil
+	}
+	rows := []*subject.Row{head}
+	if err := g.p.Subjects.Members(g.tx, []subject.Key{head.Key}, func(r subject.Row) { rows = append(rows, &r) }); err != nil {
+		return fmt.Errorf("load members: %w", err)
+	}
+	if err := g.p.Notices.Tell(g.tx, kind, tenantID, ref.Entry.String(), rows); err != nil {
+		return fmt.Errorf("write notices of a %s: %w", kind, err)
+	}
 	return nil
 }
 

@@ -98,6 +98,32 @@ func untouched(t *testing.T, c flow.Connector, _ Recipient) {
 	}
 }
 
+// notice: what a recipient is told of a person is no record, and comes as a record to nobody.
+func notice(t *testing.T, c flow.Connector, r Recipient) {
+	d, lines := Delivery("f", 1, 3)
+	if err := c.Deliver(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	at := d.DecidedAt
+	n := &flow.Delivery{Kind: flow.NoticeErasure, ID: "ntc_aaaaaaaaaaaaaaaaaaaa", Tenant: d.Tenant, Region: d.Region, Recipient: d.Recipient, Entry: d.Entry, Attempt: 1, Count: 1,
+		BegunAt: at, DecidedAt: at, MinimumTLS: "1.2", Body: []byte(`{"notice":"erasure","subjects":["psn_aaaa"],"at":"2026-11-24T10:00:02Z"}` + "\n")}
+	teller, can := r.(Teller)
+	for range 2 {
+		err := c.Deliver(t.Context(), n)
+		if can && err != nil || !can && fault.ReasonOf(err) != flow.ReasonNoNotices {
+			t.Errorf("Deliver of a notice: %v; told of: %v", err, can)
+		}
+		n.Attempt++
+		n.DecidedAt = n.DecidedAt.Add(24 * time.Hour)
+	}
+	if can {
+		if got := teller.Told(t); len(got) != 1 || got[0] != string(n.Body) {
+			t.Errorf("the recipient was told %q", got)
+		}
+	}
+	holds(t, r, lines)
+}
+
 func cutBefore(t *testing.T, c flow.Connector, r Recipient) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

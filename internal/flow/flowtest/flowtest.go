@@ -30,6 +30,13 @@ type Recipient interface {
 	ReadsAnswers() bool
 }
 
+// Teller is a recipient that can be told of erasures. A connector whose recipient is none answers a
+// notice with flow.NoNotices.
+type Teller interface {
+	// Told returns the bodies of the notices that arrived, each once.
+	Told(t testing.TB) []string
+}
+
 // patience is how long anything may take that should happen at once.
 const patience = 20 * time.Second
 
@@ -49,6 +56,7 @@ func Conform(t *testing.T, open func(testing.TB) (flow.Connector, Recipient)) {
 		"the end of the context":                cutBefore,
 		"close":                                 closes,
 		"the connector is not the body's owner": untouched,
+		"a notice":                              notice,
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, r := start(t)
@@ -96,7 +104,7 @@ func writeLine(body *bytes.Buffer, l Line) {
 func delivery(of string, seq, n int, body []byte) *flow.Delivery {
 	return &flow.Delivery{ID: fmt.Sprintf("dlv_%s%d", of, seq), Flow: of, Tenant: "acme", Region: "ie1", Recipient: "partner", Purpose: "analytics",
 		Form: "pseudonymised", Entry: "led_aaaaaaaaaaaaaaaaaaaa", Programme: "sha256:aa", Seq: uint64(seq), Attempt: 1, Count: n,
-		DecidedAt: time.Date(2026, 11, 24, 10, 0, 2, 0, time.UTC), MinimumTLS: "1.2", Body: body}
+		BegunAt: time.Date(2026, 11, 24, 10, 0, 1, 0, time.UTC), DecidedAt: time.Date(2026, 11, 24, 10, 0, 2, 0, time.UTC), MinimumTLS: "1.2", Body: body}
 }
 
 // ReadLines returns the lines of a body as it was sent.

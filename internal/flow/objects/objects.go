@@ -76,7 +76,7 @@ func badURL(what string) *fault.Error {
 }
 
 // Deliver implements flow.Connector. The object is durable when it returns. Another attempt at the same
-// delivery, decided on the same day, overwrites it.
+// delivery overwrites it: its folder is of the day of the first.
 func (c *Connector) Deliver(ctx context.Context, d *flow.Delivery) error {
 	return c.gate.Run(ctx, func(ctx context.Context) error {
 		base, err := name(d)
@@ -109,12 +109,23 @@ var word = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
 
 // name returns where d lies, without the ending. Names of one flow and tenant sort as they were decided.
 func name(d *flow.Delivery) (string, error) {
-	for _, part := range []string{d.Flow, d.Tenant, d.ID} {
+	begun := d.BegunAt
+	if begun.IsZero() {
+		begun = d.DecidedAt
+	}
+	of := d.Flow
+	if d.Kind != "" {
+		of = "notices"
+	}
+	for _, part := range []string{of, d.Tenant, d.ID} {
 		if !word.MatchString(part) {
 			return "", fault.New(fault.Invalid, "destination.bad_name", "the delivery's ids can't be the name of an object")
 		}
 	}
-	return fmt.Sprintf("%s/%s/%s/%012d-%s", d.Flow, d.Tenant, d.DecidedAt.UTC().Format("2006/01/02"), d.Seq, d.ID), nil
+	if d.Kind != "" { // no order, and below a name that a flow may have: its numbers make those other names
+		return fmt.Sprintf("notices/%s/%s/%s", d.Tenant, begun.UTC().Format("2006/01/02"), d.ID), nil
+	}
+	return fmt.Sprintf("%s/%s/%s/%012d-%s", d.Flow, d.Tenant, begun.UTC().Format("2006/01/02"), d.Seq, d.ID), nil
 }
 
 // manifest says where an object comes from and on what decision. It holds nothing about people: no
@@ -122,6 +133,7 @@ func name(d *flow.Delivery) (string, error) {
 type manifest struct {
 	Version   int       `json:"version"`
 	ID        string    `json:"id"`
+	Notice    string    `json:"notice,omitempty"`
 	Flow      string    `json:"flow"`
 	Tenant    string    `json:"tenant"`
 	Region    string    `json:"region"`
@@ -138,6 +150,6 @@ type manifest struct {
 }
 
 func manifestOf(d *flow.Delivery, o object) manifest {
-	return manifest{Version: 1, ID: d.ID, Flow: d.Flow, Tenant: d.Tenant, Region: d.Region, Recipient: d.Recipient, Purpose: d.Purpose, Form: d.Form,
+	return manifest{Version: 1, ID: d.ID, Notice: d.Kind, Flow: d.Flow, Tenant: d.Tenant, Region: d.Region, Recipient: d.Recipient, Purpose: d.Purpose, Form: d.Form,
 		Entry: d.Entry, Programme: d.Programme, Sequence: d.Seq, Records: d.Count, DecidedAt: d.DecidedAt.UTC(), Object: o.name, Bytes: len(o.body)}
 }

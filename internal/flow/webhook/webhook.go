@@ -121,7 +121,12 @@ func (c *Connector) headers(d *flow.Delivery) http.Header {
 	if h.Get("User-Agent") == "" {
 		h.Set("User-Agent", "domicile")
 	}
+	seq := strconv.FormatUint(d.Seq, 10)
+	if d.Kind != "" {
+		seq = "" // notices have no order
+	}
 	for name, value := range map[string]string{
+		"Domicile-Notice":     d.Kind,
 		"Content-Type":        "application/x-ndjson",
 		"Webhook-Id":          d.ID,
 		"Domicile-Flow":       d.Flow,
@@ -131,7 +136,7 @@ func (c *Connector) headers(d *flow.Delivery) http.Header {
 		"Domicile-Form":       d.Form,
 		"Domicile-Entry":      d.Entry,
 		"Domicile-Programme":  d.Programme,
-		"Domicile-Sequence":   strconv.FormatUint(d.Seq, 10),
+		"Domicile-Sequence":   seq,
 		"Domicile-Attempt":    strconv.Itoa(d.Attempt),
 		"Domicile-Records":    strconv.Itoa(d.Count),
 		"Domicile-Decided-At": d.DecidedAt.UTC().Format(time.RFC3339),

@@ -26,6 +26,7 @@ type endpoint struct {
 	mu    sync.Mutex // guards all below
 	seen  map[string]string
 	lines []flowtest.Line
+	told  []string
 	last  http.Header
 }
 
@@ -51,7 +52,11 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !again:
 		e.seen[id] = string(body)
-		e.lines = append(e.lines, flowtest.ReadLines(e.t, body)...)
+		if r.Header.Get("Domicile-Notice") == "erasure" {
+			e.told = append(e.told, string(body))
+		} else {
+			e.lines = append(e.lines, flowtest.ReadLines(e.t, body)...)
+		}
 	case before != string(body):
 		e.t.Errorf("%s came again with another body", id)
 	}
@@ -62,6 +67,12 @@ func (e *endpoint) Lines(testing.TB) []flowtest.Line {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.lines
+}
+
+func (e *endpoint) Told(testing.TB) []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.told
 }
 
 func (e *endpoint) Server() *flowtest.Server { return e.server }

@@ -76,8 +76,9 @@ func (Consents) States(tx store.Tx, keys []consent.Key, each func(int, consent.S
 
 // StatesAndStandings implements consent.Store.
 func (Consents) StatesAndStandings(tx store.Tx, keys []consent.Key, each func(int, consent.State, *consent.Standing)) error {
-	return conn(tx).QueryEach(`SELECT s.state, w.about, w.channel, w.no_at, w.yes_at, w.told_at FROM subject s
-		LEFT JOIN standing w ON w.tenant = s.tenant AND w.subject = s.subject WHERE s.tenant = $1 AND s.subject = $2`, consentArgs(keys),
+	q := lookup{`s.state, w.about, w.channel, w.no_at, w.yes_at, w.told_at`,
+		`subject s LEFT JOIN standing w ON w.tenant = s.tenant AND w.subject = s.subject`, `s.tenant = $1 AND s.subject = `, 6}
+	return q.each(conn(tx), len(keys), func(i int) (uint32, id.Subject) { return keys[i].Tenant, keys[i].Subject },
 		func(i int, r Row) error {
 			s := subject.State(r.Int(0))
 			st := consent.State{Restricted: s&subject.Restricted != 0, Hidden: s&subject.Arriving != 0, Spoken: s&subject.Spoken != 0}

@@ -47,6 +47,7 @@ func migrations() []migration {
 		{version: 14, name: "flows", ddl: []string{flowDDL}},
 		{version: 16, name: "publications and subscribers", ddl: []string{publishDDL}},
 		{version: 17, name: "what was collected, and what nothing maps", ddl: []string{collectionDDL}},
+		{version: 18, name: "what recipients are told, refused and got", ddl: []string{toldDDL}},
 	}
 }
 

@@ -146,18 +146,23 @@ func scanSubject(tenant uint32, r Row) subject.Row {
 	return s
 }
 
-const subjectColumns = `SELECT subject, head, state, created_at, created_by, hold_until, key_epoch, wrapped FROM subject`
+const (
+	subjectOnly    = `subject, head, state, created_at, created_by, hold_until, key_epoch, wrapped`
+	subjectColumns = `SELECT ` + subjectOnly + ` FROM subject`
+)
 
 // Rows implements subject.Store.
 func (Subjects) Rows(tx store.Tx, keys []subject.Key, each func(subject.Row)) error {
-	return conn(tx).QueryEach(subjectColumns+` WHERE tenant = $1 AND subject = $2`, subjectArgs(keys),
+	q := lookup{subjectOnly, `subject`, `tenant = $1 AND subject = `, 8}
+	return q.each(conn(tx), len(keys), func(i int) (uint32, id.Subject) { return keys[i].Tenant, keys[i].Subject },
 		func(i int, r Row) error { each(scanSubject(keys[i].Tenant, r)); return nil })
 }
 
 // Members implements subject.Store.
 func (Subjects) Members(tx store.Tx, heads []subject.Key, each func(subject.Row)) error {
 	c := conn(tx)
-	return c.QueryEach(subjectColumns+by(c, "subject_merged")+`WHERE tenant = $1 AND head = $2 AND head <> subject`, subjectArgs(heads),
+	q := lookup{subjectOnly, `subject` + by(c, "subject_merged"), `head <> subject AND tenant = $1 AND head = `, 8}
+	return q.each(c, len(heads), func(i int) (uint32, id.Subject) { return heads[i].Tenant, heads[i].Subject },
 		func(i int, r Row) error { each(scanSubject(heads[i].Tenant, r)); return nil })
 }
 

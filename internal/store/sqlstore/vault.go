@@ -22,8 +22,9 @@ CREATE TABLE epoch (
 ) /*sqlite: WITHOUT ROWID */;
 `
 
-// Vaults implements vault.Store. Persons' wrapped keys are in the rows of table subject, and those of
-// subscribers in table subscriber; to the vault these are persons of tenant 0, which nobody is.
+// Vaults implements vault.Store. Persons' wrapped keys are in the rows of table subject, those of
+// subscribers in table subscriber, and those of notices to recipients in told_key; to the vault these are
+// persons of tenant 0, which nobody is. Their ids are random, so that no two are the same.
 type Vaults struct {
 	Metas
 	Leases
@@ -70,7 +71,8 @@ func (Vaults) MarkDestroyed(tx store.Tx, n uint32, at time.Time) error {
 func (Vaults) KeysBefore(tx store.Tx, epoch uint32, afterTenant int, after id.Subject, limit int) (p vault.KeyPage, err error) {
 	n := 0
 	if afterTenant == 0 {
-		err = conn(tx).Query(`SELECT subscriber, key_epoch, wrapped FROM subscriber WHERE cell = 1 AND subscriber > $1 ORDER BY subscriber LIMIT $2`, func(r Row) error {
+		err = conn(tx).Query(`SELECT id, key_epoch, wrapped FROM (SELECT subscriber AS id, key_epoch, wrapped FROM subscriber WHERE cell = 1
+			UNION ALL SELECT notice AS id, key_epoch, wrapped FROM told_key WHERE cell = 1) AS k WHERE id > $1 ORDER BY id LIMIT $2`, func(r Row) error {
 			n++
 			copy(p.Subject[:], r.Bytes(0))
 			if e := uint32(r.Int(1)); e < epoch {
@@ -106,9 +108,11 @@ func (Vaults) PutKeys(tx store.Tx, rows []vault.KeyRow) error {
 			args = append(args, []any{k.Wrapped.Epoch, k.Wrapped.Bytes, k.Tenant, k.Subject[:]})
 			continue
 		}
-		if _, err := conn(tx).Exec(`UPDATE subscriber SET key_epoch = $1, wrapped = $2 WHERE cell = 1 AND subscriber = $3 AND key_epoch < $1`,
-			k.Wrapped.Epoch, k.Wrapped.Bytes, k.Subject[:]); err != nil {
-			return err
+		for _, update := range []string{`UPDATE subscriber SET key_epoch = $1, wrapped = $2 WHERE cell = 1 AND subscriber = $3 AND key_epoch < $1`,
+			`UPDATE told_key SET key_epoch = $1, wrapped = $2 WHERE cell = 1 AND notice = $3 AND key_epoch < $1`} {
+			if _, err := conn(tx).Exec(update, k.Wrapped.Epoch, k.Wrapped.Bytes, k.Subject[:]); err != nil {
+				return err
+			}
 		}
 	}
 	return conn(tx).ExecEach(`UPDATE subject SET key_epoch = $1, wrapped = $2 WHERE tenant = $3 AND subject = $4 AND key_epoch < $1`, args)
@@ -116,6 +120,7 @@ func (Vaults) PutKeys(tx store.Tx, rows []vault.KeyRow) error {
 
 // CountBefore implements vault.Store.
 func (Vaults) CountBefore(tx store.Tx, epoch uint32) (n int, err error) {
-	_, err = one(conn(tx), `SELECT (SELECT count(*) FROM subject WHERE key_epoch < $1) + (SELECT count(*) FROM subscriber WHERE cell = 1 AND key_epoch < $1)`, func(r Row) { n = int(r.Int(0)) }, epoch)
+	_, err = one(conn(tx), `SELECT (SELECT count(*) FROM subject WHERE key_epoch < $1) + (SELECT count(*) FROM subscriber WHERE cell = 1 AND key_epoch < $1)
+		+ (SELECT count(*) FROM told_key WHERE cell = 1 AND key_epoch < $1)`, func(r Row) { n = int(r.Int(0)) }, epoch)
 	return n, err
 }

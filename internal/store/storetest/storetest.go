@@ -63,7 +63,8 @@ func Run(t *testing.T, open func(testing.TB) store.DB) {
 		{"a store of version 1 gets what came after", testUpgrade},
 		{"a source keeps its sealed secrets", testSources},
 		{"a store of another region is refused", testStamp},
-		{"a rotation meets every subscriber's and every person's key once", testKeys},
+		{"a rotation meets every person's, subscriber's and notice's key once", testKeys},
+		{"look-ups of many are those of one at a time", testMany},
 		{"a subscriber leaves nothing but what was done", testSubscriber},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

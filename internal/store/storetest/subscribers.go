@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"domicile.dev/internal/flow"
 	"domicile.dev/internal/id"
 	"domicile.dev/internal/publish"
 	"domicile.dev/internal/store/sqlstore"
@@ -17,12 +18,15 @@ func subscriberOf(n byte) *publish.Subscriber {
 		MadeAt: time.UnixMilli(int64(n) * 1000).UTC(), ConfirmedAt: time.UnixMilli(9000).UTC(), AskedAt: time.UnixMilli(8000).UTC()}
 }
 
-// testKeys walks the keys of both in pages of every size.
+// testKeys walks the keys of persons, subscribers and notices in pages of every size.
 func testKeys(t *testing.T, w *world) {
 	const each = 4
 	w.do(func(c sqlstore.Conn) error {
 		for n := byte(1); n <= each; n++ {
 			if err := (sqlstore.Publications{}).PutSubscriber(c, subscriberOf(n)); err != nil {
+				return err
+			}
+			if err := (sqlstore.Flows{}).AddNotice(c, &flow.Notice{ID: id.Subject{n, 9}, Tenant: 1, State: flow.NoticePending}, flow.NoticeKey{Wrapped: vault.Wrapped{Epoch: 1, Bytes: []byte{n, 4}}}); err != nil {
 				return err
 			}
 			if _, err := c.Exec(`INSERT INTO subject (tenant, subject, created_at, created_by, state, hold_until, head, key_epoch, wrapped) VALUES ($1, $2, 0, '', 0, 0, $2, 1, $3)`,
@@ -33,12 +37,12 @@ func testKeys(t *testing.T, w *world) {
 		return nil
 	})
 	var v sqlstore.Vaults
-	for limit := 1; limit <= 2*each+1; limit++ {
+	for limit := 1; limit <= 3*each+1; limit++ {
 		seen := map[string]int{}
 		w.view(func(c sqlstore.Conn) error {
 			p := vault.KeyPage{More: true}
 			for pages := 0; p.More; pages++ {
-				if pages > 2*each+2 {
+				if pages > 3*each+2 {
 					t.Fatalf("pages of %d never end", limit)
 				}
 				var err error
@@ -51,8 +55,8 @@ func testKeys(t *testing.T, w *world) {
 			}
 			return nil
 		})
-		if len(seen) != 2*each {
-			t.Errorf("pages of %d have %d keys, want %d", limit, len(seen), 2*each)
+		if len(seen) != 3*each {
+			t.Errorf("pages of %d have %d keys, want %d", limit, len(seen), 3*each)
 		}
 		for k, n := range seen {
 			if n != 1 {
@@ -62,15 +66,19 @@ func testKeys(t *testing.T, w *world) {
 	}
 	w.do(func(c sqlstore.Conn) error {
 		return v.PutKeys(c, []vault.KeyRow{{Subject: id.Subject{2}, Wrapped: vault.Wrapped{Epoch: 2, Bytes: []byte("new")}}, {Tenant: 1, Subject: id.Subject{2}, Wrapped: vault.Wrapped{Epoch: 2, Bytes: []byte("new")}},
+			{Subject: id.Subject{2, 9}, Wrapped: vault.Wrapped{Epoch: 2, Bytes: []byte("new")}},
 			{Subject: id.Subject{99}, Wrapped: vault.Wrapped{Epoch: 2, Bytes: []byte("of somebody who left")}}})
 	})
 	w.view(func(c sqlstore.Conn) error {
-		if n, err := v.CountBefore(c, 2); err != nil || n != 2*each-2 {
-			t.Errorf("%d keys are left under the epoch before, %v; want %d", n, err, 2*each-2)
+		if n, err := v.CountBefore(c, 2); err != nil || n != 3*each-3 {
+			t.Errorf("%d keys are left under the epoch before, %v; want %d", n, err, 3*each-3)
 		}
 		x, err := sqlstore.Publications{}.Subscriber(c, id.Subject{2})
 		if err == nil && (x == nil || x.Epoch != 2 || !bytes.Equal(x.Wrapped, []byte("new"))) {
 			t.Errorf("the subscriber became %+v", x)
+		}
+		if k, err := (sqlstore.Flows{}).NoticeKey(c, id.Subject{2, 9}); err != nil || k == nil || k.Wrapped.Epoch != 2 || !bytes.Equal(k.Wrapped.Bytes, []byte("new")) {
+			t.Errorf("the notice's key became %+v, %v", k, err)
 		}
 		gone, err2 := sqlstore.Publications{}.Subscriber(c, id.Subject{99})
 		if gone != nil {

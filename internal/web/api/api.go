@@ -45,6 +45,8 @@ type Options struct {
 	Publisher Publisher
 	// Flows runs the region's flows. Default: there are none.
 	Flows Flows
+	// Notices lists what recipients are told. Default: nothing is.
+	Notices Notices
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 }
@@ -95,6 +97,7 @@ func New(s Service, accounts *tenant.Service, opt Options) (*API, error) {
 	a.addRegister()
 	a.addPublish()
 	a.addFlows()
+	a.addNotices()
 	return a, a.addDocument()
 }
 

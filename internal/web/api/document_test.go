@@ -123,6 +123,7 @@ func calls(w *world, tenantSource string) map[string][][2]string {
 		"strike-fact":      {}, // needs an id, see TestATenantsOwnFacts
 		"list-flows":       {{"/api/v1/flows", ""}},
 		"get-flow":         {{"/api/v1/flows/counts", ""}},
+		"list-notices":     {{"/api/v1/notices", ""}},
 		"start-flow":       {{"/api/v1/flows/counts:start", ""}, {"/api/v1/flows/counts:start", `{"tenant":"acme","from":"2026-11-25"}`}},
 		"pause-flow":       {{"/api/v1/flows/counts:pause", ""}},
 		"resume-flow":      {{"/api/v1/flows/counts:resume", ""}},

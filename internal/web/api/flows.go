@@ -99,6 +99,8 @@ type (
 		Error        string           `json:"error,omitempty" doc:"reason code of what is in the way"`
 		Batch        *flowBatchBody   `json:"batch,omitempty" doc:"begun and not ended"`
 		Sent         map[string]int64 `json:"sent" nullable:"false" doc:"records of the last 30 days, by form"`
+		Refused      map[string]int64 `json:"refused,omitempty" doc:"single records that the recipient refused for good in the last 30 days, by its reason; the rest of their batches arrived"`
+		Parked       []string         `json:"parked,omitempty" doc:"ids of the first hundred of them that it hasn't taken since; a replay sends them again"`
 		Denied       map[string]int64 `json:"denied" nullable:"false" doc:"what was left out in the last 30 days, once for each record and person, by code"`
 	}
 	flowBatchBody struct {
@@ -137,9 +139,17 @@ func flowTenantOf(x *flow.StreamView) flowTenantBody {
 		switch n.What {
 		case "records":
 			t.Sent[n.Of] += n.N
+		case "refused":
+			if t.Refused == nil {
+				t.Refused = map[string]int64{}
+			}
+			t.Refused[n.Of] += n.N
 		case "denied":
 			t.Denied[n.Of] += n.N
 		}
+	}
+	for _, r := range x.Refused {
+		t.Parked = append(t.Parked, r.Record.String())
 	}
 	if b := x.Batch; b != nil {
 		t.Batch = &flowBatchBody{ID: b.ID, Attempt: b.Attempt, Records: b.Count, Begun: time.UnixMilli(b.BegunAt).UTC(), Next: msTime(b.NextAt)}
