@@ -27,7 +27,8 @@ func NewIndex(p *programme.Programme, title string, links []Link) *Index {
 	return &Index{title, links, other(p, "", title, p.Notice.LastUpdated)}
 }
 
-var indexBody = template.Must(template.New("index").Parse(`<h1>{{.Title}}</h1>
+var indexBody = template.Must(template.New("index").Parse(searchForm + `<h1>{{.Title}}</h1>
+{{template "search" ""}}
 <ul>{{range .Links}}
 <li><a href="{{.Path}}">{{.Name}}</a></li>{{end}}
 </ul>`))

@@ -41,11 +41,13 @@ func newForm(media string, body []byte) form {
 type page func() ([]form, error)
 
 // Centre is the privacy centre of one node, as of one moment: whoever publishes makes another. It is a
-// handler of /privacy/ and of security.txt.
+// handler of /privacy/, of security.txt and of gpc.json.
 type Centre struct {
 	pages map[string]page // by path; the first form is what is sent when nothing is asked for
 	csp   string
 	opt   Options
+
+	searched []func() ([]notice.Passage, error)
 }
 
 // Version is one publication.
@@ -70,6 +72,9 @@ type Options struct {
 	Seen map[string]notice.Row
 	// Feeds by path.
 	Feeds map[string]Feed
+	// Live makes the pages of regions, safeguards and certifications, by path. Without one for it regions
+	// shows what the programme declares.
+	Live map[string]Live
 	// Subscribe says that there is a form to subscribe.
 	Subscribe bool
 	// URL is the region's own address.
@@ -88,6 +93,9 @@ type Feed struct {
 var links = []notice.Link{{Path: "/privacy/", Name: "Privacy centre"}, {Path: "/privacy/notice", Name: "Notice"},
 	{Path: "/privacy/sub-processors", Name: "Sub-processors"}, {Path: "/privacy/regions", Name: "Regions"}}
 
+// livePages are those that Options.Live may have, in order.
+var livePages = []notice.Link{links[3], {Path: "/privacy/safeguards", Name: "Safeguards"}, {Path: "/privacy/certifications", Name: "Certifications"}}
+
 // document is what can be written in each form.
 type document interface {
 	Page([]notice.Link) ([]byte, error)
@@ -102,10 +110,17 @@ func New(opt Options) *Centre {
 	}
 	c := &Centre{pages: map[string]page{}, opt: opt, csp: csp()}
 	var index []notice.Link
-	index = append(index, links[1:]...)
+	index = append(index, links[1:3]...)
 	current := opt.Versions[opt.Current]
 	c.put("/privacy/notice", func() (document, error) { return ofProgramme(current, notice.New) })
-	c.put("/privacy/regions", func() (document, error) { return notice.Regions(opt.Running), nil })
+	c.still("/privacy/notice", func() (*notice.Document, error) {
+		p, err := current.Programme()
+		if err != nil {
+			return nil, err
+		}
+		return notice.New(p), nil
+	})
+	index = append(index, c.live()...)
 	index = append(index, c.notices(opt.Versions, current)...)
 	index = append(index, c.lists(opt.Versions)...)
 	for path, f := range opt.Feeds {
@@ -114,6 +129,24 @@ func New(opt Options) *Centre {
 	}
 	c.put("/privacy/", func() (document, error) { return notice.NewIndex(opt.Running, "Privacy centre", index), nil })
 	return c
+}
+
+// live adds the pages that show what is so at the moment.
+func (c *Centre) live() (index []notice.Link) {
+	for i, l := range livePages {
+		make := c.opt.Live[l.Path]
+		switch {
+		case make != nil:
+			c.putLive(l.Path, make)
+		case i == 0:
+			c.put(l.Path, func() (document, error) { return notice.Regions(c.opt.Running), nil })
+			c.still(l.Path, func() (*notice.Document, error) { return notice.Regions(c.opt.Running), nil })
+		default:
+			continue
+		}
+		index = append(index, l)
+	}
+	return append(index, notice.Link{Path: searchPath, Name: "Search"})
 }
 
 func csp() string {
@@ -183,6 +216,7 @@ func (c *Centre) lists(all []Version) (index []notice.Link) {
 		}
 		return d, nil
 	}
+	c.still(path, list)
 	asCSV := func() (form, error) {
 		d, err := list()
 		if err != nil {
@@ -279,8 +313,15 @@ func (c *Centre) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "only GET and HEAD", http.StatusMethodNotAllowed)
 		return
 	}
-	if r.URL.Path == "/.well-known/security.txt" {
+	switch r.URL.Path {
+	case "/.well-known/security.txt":
 		c.security(w)
+		return
+	case "/.well-known/gpc.json":
+		c.gpc(w)
+		return
+	case searchPath:
+		c.search(w, r)
 		return
 	}
 	make, ok := c.pages[r.URL.Path]
