@@ -57,7 +57,7 @@ func (b *neighbours) ask(ctx context.Context, region, url string) bool {
 	if ctx.Err() != nil {
 		return true
 	}
-	now := time.Now().UTC().Format(time.RFC3339)
+	now := time.Now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	c := b.seen[region]

@@ -42,7 +42,7 @@ var body = template.Must(template.New("notice").Parse(`{{define "facts"}}{{with 
 {{define "entries"}}{{range .}}
 <section class="entry" id="{{.ID}}"><h4>{{.Name}}</h4>{{with .Text}}<p>{{.}}</p>{{end}}{{template "facts" .Facts}}</section>{{end}}{{end}}
 <h1>{{.Title}}</h1>
-<p>{{if .AsOf}}As of <time datetime="{{.AsOf}}">{{.AsOf}}</time>, from what runs{{else}}Last updated <time datetime="{{.LastUpdated}}">{{.LastUpdated}}</time>{{end}}</p>
+<p>{{if .AsOf}}As of <time datetime="{{.AsOf}}">{{.AsOfWords}}</time>, from what runs{{else}}Last updated <time datetime="{{.LastUpdated}}">{{.LastUpdated}}</time>{{end}}</p>
 <nav aria-label="Contents"><ul>{{range .Sections}}
 <li><a href="#section-{{.ID}}">{{.Title}}</a></li>{{end}}{{with .Form}}
 <li><a href="#section-form">{{.Title}}</a></li>{{end}}

@@ -15,7 +15,7 @@ func (d *Document) Markdown() []byte {
 	var b bytes.Buffer
 	when := "Last updated " + d.LastUpdated
 	if d.AsOf != "" {
-		when = "As of " + d.AsOf + ", from what runs"
+		when = "As of " + d.AsOfWords() + ", from what runs"
 	}
 	fmt.Fprintf(&b, "# %s\n\n%s. %s.\n", markup.Replace(d.Title), markup.Replace(d.Publisher), when)
 	for _, s := range d.Sections {

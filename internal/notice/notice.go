@@ -8,6 +8,7 @@ package notice
 
 import (
 	"strings"
+	"time"
 
 	"domicile.dev/internal/programme"
 )
@@ -72,6 +73,15 @@ func New(p *programme.Programme) *Document {
 		}
 	}
 	return d
+}
+
+// AsOfWords is AsOf for people.
+func (d *Document) AsOfWords() string {
+	at, err := time.Parse(time.RFC3339, d.AsOf)
+	if err != nil {
+		return d.AsOf
+	}
+	return instant(at)
 }
 
 // facts collects facts; what is empty is left out.

@@ -5,16 +5,17 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"domicile.dev/internal/programme"
 )
 
 // RegionCheck is what a region's running node said of itself.
 type RegionCheck struct {
-	Self  bool   // it is this very node
-	URL   string // where it was asked
-	Asked string // when it was asked last, "" for never
-	At    string // when it answered last, "" for never
+	Self  bool      // it is this very node
+	URL   string    // where it was asked
+	Asked time.Time // when it was asked last, zero for never
+	At    time.Time // when it answered last, zero for never
 	// Region, Country and Programme are what it answered.
 	Region, Country, Programme string
 	// Fails says that it didn't answer when it was asked last.
@@ -66,7 +67,7 @@ func matrix(p *programme.Programme) Section {
 					cell = append(cell, availability(a))
 				}
 			}
-			row = append(row, strings.Join(cell, "; "))
+			row = append(row, strings.Join(cell, ";\n"))
 		}
 		t.Rows = append(t.Rows, row)
 	}
@@ -162,12 +163,12 @@ func checked(f *facts, p *programme.Programme, r *programme.Region, c RegionChec
 	switch {
 	case c.Self:
 		f.add("Checked", "this page comes from a node of this region; it runs")
-	case c.At != "" && !c.Fails:
-		f.add("Checked", "its node answered at "+c.At+" ("+c.URL+")")
-	case c.At != "":
-		f.add("Checked", "its node didn't answer at "+c.Asked+"; it did at "+c.At+" ("+c.URL+")")
-	case c.Asked != "":
-		f.add("Checked", "its node didn't answer at "+c.Asked+" ("+c.URL+")")
+	case !c.At.IsZero() && !c.Fails:
+		f.add("Checked", "its node answered at "+instant(c.At)+" ("+c.URL+")")
+	case !c.At.IsZero():
+		f.add("Checked", "its node didn't answer at "+instant(c.Asked)+"; it did at "+instant(c.At)+" ("+c.URL+")")
+	case !c.Asked.IsZero():
+		f.add("Checked", "its node didn't answer at "+instant(c.Asked)+" ("+c.URL+")")
 	default:
 		f.add("Checked", "not from here: this node wasn't told where it is")
 		return
@@ -176,7 +177,7 @@ func checked(f *facts, p *programme.Programme, r *programme.Region, c RegionChec
 }
 
 func contradictions(p *programme.Programme, r *programme.Region, c RegionCheck) (says []string) {
-	if c.At == "" && !c.Self {
+	if c.At.IsZero() && !c.Self {
 		if r.Running {
 			return []string{"nothing, though it is declared as running"}
 		}

@@ -59,7 +59,7 @@ type Mirror struct {
 // at; what isn't there stands under its own heading.
 func Safeguards(p *programme.Programme, s *State) *Document {
 	d := other(p, "safeguards", "Safeguards", p.Notice.LastUpdated)
-	d.AsOf = instant(s.At)
+	d.AsOf = s.At.UTC().Format(time.RFC3339)
 	d.Sections = []Section{transit(s), rest(s), shredding(s), ledgerState(s), {ID: "missing", Title: "What is not there", Text: []string{
 		"Backups: this version of the software makes none and has no command to make or restore one. Whether the operator's own storage is copied, and where to, can't be seen from here, so nothing is claimed of it.",
 		"Keys in hardware: keyrings lie in files.",
@@ -67,11 +67,12 @@ func Safeguards(p *programme.Programme, s *State) *Document {
 	return d
 }
 
+// instant writes a time for people, "" for none.
 func instant(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.UTC().Format(time.RFC3339)
+	return t.UTC().Format("2006-01-02 15:04:05 UTC")
 }
 
 func transit(s *State) Section {

@@ -32,7 +32,7 @@ func Passages(path string, d *Document) (all []Passage) {
 			text := append(append([]string{}, s.Text...), factTexts(s.Facts)...)
 			if s.Table != nil {
 				for _, r := range s.Table.Rows {
-					text = append(text, strings.Join(r, " "))
+					text = append(text, strings.Join(strings.Fields(strings.Join(r, " ")), " "))
 				}
 			}
 			add("section-"+s.ID, s.Title, text...)
@@ -156,7 +156,7 @@ const searchForm = `{{define "search"}}<form method="get" action="/privacy/searc
 var searchBody = template.Must(template.New("results").Parse(searchForm + `<h1>Search</h1>
 {{template "search" .Query}}
 {{if .Query}}<p role="status">{{if .Results}}{{.Count}}{{else}}Nothing was found.{{end}}</p>{{else}}<p>The search covers the documents as they hold now. What you search for isn't kept.</p>{{end}}
-{{range .Results}}<section class="entry"><h2><a href="{{.Path}}">{{.Title}}</a></h2><p>{{.Page}}</p>{{with .Text}}<p>{{.}}</p>{{end}}</section>
+{{range .Results}}<section class="entry"><h2><a href="{{.Path}}">{{.Title}}</a></h2><p class="soft">{{.Page}}</p>{{with .Text}}<p>{{.}}</p>{{end}}</section>
 {{end}}`))
 
 // Count says how much was found, in words.

@@ -89,12 +89,19 @@ type Feed struct {
 	Body  []byte
 }
 
-// links are the pages that every page leads to.
+// links are the pages that every page leads to, where they are there.
 var links = []notice.Link{{Path: "/privacy/", Name: "Privacy centre"}, {Path: "/privacy/notice", Name: "Notice"},
-	{Path: "/privacy/sub-processors", Name: "Sub-processors"}, {Path: "/privacy/regions", Name: "Regions"}}
+	{Path: "/privacy/sub-processors", Name: "Sub-processors"}, {Path: "/privacy/regions", Name: "Regions"},
+	{Path: "/privacy/safeguards", Name: "Safeguards"}, {Path: "/privacy/certifications", Name: "Certifications"}, {Path: searchPath, Name: "Search"}}
 
 // livePages are those that Options.Live may have, in order.
-var livePages = []notice.Link{links[3], {Path: "/privacy/safeguards", Name: "Safeguards"}, {Path: "/privacy/certifications", Name: "Certifications"}}
+var livePages = links[3:6]
+
+// Groups of the index.
+const (
+	archive = "Earlier versions, and what changed"
+	files   = "Files and feeds"
+)
 
 // document is what can be written in each form.
 type document interface {
@@ -121,6 +128,9 @@ func New(opt Options) *Centre {
 		return notice.New(p), nil
 	})
 	index = append(index, c.live()...)
+	if opt.Subscribe {
+		index = append(index, notice.Link{Path: "/privacy/subscriptions", Name: "Be told of changes by e-mail"})
+	}
 	index = append(index, c.notices(opt.Versions, current)...)
 	index = append(index, c.lists(opt.Versions)...)
 	for path, f := range opt.Feeds {
@@ -146,7 +156,17 @@ func (c *Centre) live() (index []notice.Link) {
 		}
 		index = append(index, l)
 	}
-	return append(index, notice.Link{Path: searchPath, Name: "Search"})
+	return index
+}
+
+// nav is links to what there is.
+func (c *Centre) nav() (out []notice.Link) {
+	for _, l := range links {
+		if c.pages[l.Path] != nil || l.Path == searchPath {
+			out = append(out, l)
+		}
+	}
+	return out
 }
 
 func csp() string {
@@ -174,7 +194,7 @@ func (c *Centre) notices(all []Version, current Version) (index []notice.Link) {
 		if v.Effective > current.Effective {
 			name += ", which holds from " + string(v.Effective)
 		}
-		index = append(index, notice.Link{Path: path, Name: name})
+		index = append(index, notice.Link{Path: path, Name: name, Group: archive})
 		for j, w := range all {
 			if i == j || !w.NewNotice {
 				continue
@@ -182,7 +202,7 @@ func (c *Centre) notices(all []Version, current Version) (index []notice.Link) {
 			path := "/privacy/notice/diff/" + v.Notice + "/" + w.Notice
 			c.put(path, func() (document, error) { return between(v, w) })
 			if i < j {
-				index = append(index, notice.Link{Path: path, Name: fmt.Sprintf("What changed from %s to %s", v.Updated, w.Updated)})
+				index = append(index, notice.Link{Path: path, Name: fmt.Sprintf("What changed from %s to %s", v.Updated, w.Updated), Group: archive})
 			}
 		}
 	}
@@ -230,7 +250,7 @@ func (c *Centre) lists(all []Version) (index []notice.Link) {
 		if err != nil {
 			return nil, err
 		}
-		forms, err := written(d)
+		forms, err := c.written(d)
 		if err != nil {
 			return nil, err
 		}
@@ -254,18 +274,16 @@ func (c *Centre) lists(all []Version) (index []notice.Link) {
 		if v.NewList {
 			path := path + "/" + v.Name
 			c.put(path, func() (document, error) { return listOf(v) })
-			index = append(index, notice.Link{Path: path, Name: "Sub-processors, " + v.Name})
+			index = append(index, notice.Link{Path: path, Name: "Sub-processors, " + v.Name, Group: archive})
 		}
 	}
 	for _, x := range []notice.Link{{Path: path + ".csv", Name: "Sub-processors as CSV"}, {Path: path + ".atom", Name: "Changes of sub-processors as a feed (Atom)"},
 		{Path: path + ".feed.json", Name: "Changes of sub-processors as a feed (JSON)"}, {Path: "/privacy/notice.atom", Name: "Changes of the notice as a feed (Atom)"},
 		{Path: "/privacy/notice.feed.json", Name: "Changes of the notice as a feed (JSON)"}} {
 		if _, ok := c.opt.Feeds[x.Path]; ok || x.Path == path+".csv" {
+			x.Group = files
 			index = append(index, x)
 		}
-	}
-	if c.opt.Subscribe {
-		index = append(index, notice.Link{Path: "/privacy/subscriptions", Name: "Be told of changes by e-mail"})
 	}
 	return index
 }
@@ -289,13 +307,13 @@ func (c *Centre) put(path string, make func() (document, error)) {
 		if err != nil {
 			return nil, err
 		}
-		return written(d)
+		return c.written(d)
 	})
 }
 
 // written is a document in each form.
-func written(d document) ([]form, error) {
-	h, err := d.Page(links)
+func (c *Centre) written(d document) ([]form, error) {
+	h, err := d.Page(c.nav())
 	if err != nil {
 		return nil, err
 	}

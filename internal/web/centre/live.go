@@ -19,7 +19,8 @@ const liveTime = 5 * time.Second
 
 // living keeps a live document for a moment.
 type living struct {
-	make Live
+	make  Live
+	write func(document) ([]form, error)
 
 	mu    sync.Mutex // guards what follows; held while it is made, so that it is made once
 	until time.Time
@@ -40,7 +41,7 @@ func (l *living) get() (*notice.Document, []form, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if l.forms, err = written(d); err != nil {
+	if l.forms, err = l.write(d); err != nil {
 		return nil, nil, err
 	}
 	l.doc, l.until = d, time.Now().Add(liveFor)
@@ -49,7 +50,7 @@ func (l *living) get() (*notice.Document, []form, error) {
 
 // putLive adds a live page, to be read and to be searched.
 func (c *Centre) putLive(path string, make Live) {
-	l := &living{make: make}
+	l := &living{make: make, write: c.written}
 	c.pages[path] = func() ([]form, error) {
 		_, forms, err := l.get()
 		return forms, err

@@ -36,7 +36,7 @@ func (c *Centre) search(w http.ResponseWriter, r *http.Request) {
 		}
 		all = append(all, some...)
 	}
-	forms, err := written(notice.Search(c.opt.Running, all, values.Get("q")))
+	forms, err := c.written(notice.Search(c.opt.Running, all, values.Get("q")))
 	if err != nil {
 		guard.Fail(w, err)
 		return
