@@ -52,6 +52,7 @@ func RegionsSeen(p *programme.Programme, checks map[string]RegionCheck, asOf str
 // matrix has a row for each service that can be had in some region.
 func matrix(p *programme.Programme) Section {
 	t := &Table{Head: []string{"Service"}}
+	var notes facts
 	for _, r := range p.Regions {
 		t.Head = append(t.Head, r.Name)
 	}
@@ -65,6 +66,7 @@ func matrix(p *programme.Programme) Section {
 			for _, a := range x.Availability {
 				if a.Region == r.ID {
 					cell = append(cell, availability(a))
+					notes.add(x.Name+", "+r.Name, a.Note)
 				}
 			}
 			row = append(row, strings.Join(cell, ";\n"))
@@ -74,7 +76,7 @@ func matrix(p *programme.Programme) Section {
 	if len(t.Rows) == 0 {
 		return Section{}
 	}
-	return Section{ID: "services", Title: "Services by region", Text: []string{"What can be had where, with the channel or part where it is less than the whole service."}, Table: t}
+	return Section{ID: "services", Title: "Services by region", Text: []string{"What can be had where, with the channel or part where it is less than the whole service."}, Table: t, Facts: notes}
 }
 
 func availability(a programme.Availability) string {
@@ -153,7 +155,7 @@ func region(p *programme.Programme, r *programme.Region, checks map[string]Regio
 	if len(s.Entries) == 0 {
 		s.Text = []string{"No flow is declared to leave this region."}
 	} else {
-		s.Text = []string{"What may leave this region, each record by a decision of its own:"}
+		s.Text = []string{"What may leave this region stands below, flow by flow; each record leaves by a decision of its own."}
 	}
 	return s
 }

@@ -144,7 +144,7 @@ func ledgerState(s *State) Section {
 	if len(l.Mirrors) == 0 {
 		f.add("Cosigned by", "nobody: this node knows no other region's keys")
 	}
-	f.add("Entries read back since the node started", fmt.Sprintf("%d, of which %d don't fit what was signed", l.Looked, l.Defects))
+	f.add("Entries from before the node started that it read back", fmt.Sprintf("%d, of which %d don't fit what was signed", l.Looked, l.Defects))
 	f.say(l.Refusals > 0, "Refused to sign", fmt.Sprintf("%d times, because the log didn't extend what was signed", l.Refusals))
 	out.Facts = f
 	return out
