@@ -33,6 +33,13 @@ func SubProcessorsSeen(p *programme.Programme, seen map[string]Row) *Document {
 		page = &programme.SubProcessorPage{LastUpdated: p.Notice.LastUpdated}
 	}
 	d := other(p, "sub-processors", "Sub-processors", page.LastUpdated)
+	if len(page.Commitments) > 0 {
+		s := Section{ID: "commitments", Title: "What is promised of them"}
+		for _, c := range page.Commitments {
+			s.Text = append(s.Text, capital(c.Text)+".")
+		}
+		d.Sections = append(d.Sections, s)
+	}
 	for _, table := range []struct{ id, title string }{{"third_party", "Third parties"}, {"group", "Printed as companies of the group"}} {
 		s := Section{ID: table.id, Title: table.title}
 		for i := range p.Recipients {
