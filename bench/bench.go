@@ -46,7 +46,7 @@ func (b *bench) all(ctx context.Context) error {
 	for _, part := range []struct {
 		name string
 		do   func(context.Context) error
-	}{{"ingest", b.ingest}, {"single", b.single}, {"people", b.persons}, {"sustained", b.sustained}, {"flow", b.flow}} {
+	}{{"ingest", b.ingest}, {"single", b.single}, {"people", b.persons}, {"sustained", b.sustained}, {"flow", b.flow}, {"pages", b.pages}} {
 		if !b.wants(part.name) {
 			continue
 		}

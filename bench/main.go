@@ -73,7 +73,7 @@ func main() {
 	flag.DurationVar(&p.sustain, "sustain", fromEnv("BENCH_SUSTAIN", time.Minute), "how long the sustained load is; the goal is for 10m")
 	flag.IntVar(&p.people, "people", 10_000, "whose events the load has")
 	flag.IntVar(&p.records, "records", 10_000_000, "records in the store when its idle memory is taken")
-	flag.StringVar(&p.only, "only", "", "measure only rows with this in their name: ingest, single, people, sustained, start, decision, form, flow")
+	flag.StringVar(&p.only, "only", "", "measure only rows with this in their name: ingest, single, people, sustained, start, decision, form, flow, pages")
 	flag.StringVar(&p.profiles, "profiles", "", "keep CPU profiles of the rows about people in this `folder`")
 	flag.Parse()
 	p.stores = strings.Split(stores, ",")

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +16,7 @@ func TestThePrivacyCentreIsLegible(t *testing.T) {
 	ie1 := w.region("ie1")
 	pages := []string{"/privacy/", "/privacy/notice", "/privacy/notice/notice-2025-08-14", "/privacy/notice/notice-2026-04-09", "/privacy/notice/diff/notice-2025-08-14/notice-2026-04-09",
 		"/privacy/notice/diff/notice-2026-04-09/notice-2025-08-14", "/privacy/sub-processors", "/privacy/sub-processors/v2", "/privacy/regions",
+		"/privacy/safeguards", "/privacy/certifications", "/privacy/search", "/privacy/search?q=phone+number", "/privacy/search?q=nothingofthat",
 		"/privacy/subscriptions", "/privacy/subscriptions/asked", "/privacy/subscriptions/confirmed"}
 	var looks []struct {
 		Path, ColorScheme, Heading string
@@ -43,6 +45,14 @@ func TestThePrivacyCentreIsLegible(t *testing.T) {
 		a := ie1.send(t, "GET", path, header{"Accept": "text/html"}, nil).want(t, 200)
 		if n := len(a.body); n > 100_000 {
 			t.Errorf("%s has %d bytes, want at most 100 kB", path, n)
+		}
+		if strings.HasPrefix(path, "/privacy/subscriptions") {
+			continue // a form, no document
+		}
+		asJSON := ie1.send(t, "GET", path, header{"Accept": "application/json"}, nil).want(t, 200)
+		asMarkdown := ie1.send(t, "GET", path, header{"Accept": "text/markdown"}, nil).want(t, 200)
+		if !json.Valid(asJSON.body) || !strings.HasPrefix(string(asMarkdown.body), "# ") || asJSON.header.Get("Vary") != "Accept" {
+			t.Errorf("%s isn't JSON and Markdown at the same address: %.80s, %.80s", path, asJSON.body, asMarkdown.body)
 		}
 	}
 }

@@ -38,8 +38,12 @@ for (const colorScheme of ['light', 'dark']) {
         look.faults = violations.map((v) => `${v.impact}: ${v.id} ${v.nodes[0].target}`)
       }
       if (process.env.SHOTS) {
-        const name = path.replaceAll('/', '-').replace(/^-/, '')
+        const name = path.replaceAll('/', '-').replace(/^-/, '').replace(/[^a-z0-9-]+/g, '-')
         await page.screenshot({ path: `${process.env.SHOTS}/${name}-${colorScheme}-${width}.png` })
+        if (width === 768 && colorScheme === 'light') {
+          await page.emulateMedia({ media: 'print' })
+          await page.screenshot({ path: `${process.env.SHOTS}/${name}-print.png` })
+        }
       }
       looks.push(look)
       await page.close()

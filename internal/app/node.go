@@ -3,6 +3,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -70,6 +71,9 @@ type Node struct {
 	say       *consent.Service
 	published atomic.Pointer[published]
 
+	neighbours *neighbours
+	listening  atomic.Pointer[tls.Config] // what the listener speaks, nil for plain HTTP
+
 	cancel  context.CancelFunc
 	workers sync.WaitGroup
 }
@@ -116,6 +120,7 @@ func Open(ctx context.Context, c *config.Node, opt Options) (n *Node, err error)
 		return nil, err
 	}
 	n = &Node{Config: c, log: opt.Log.With("region", c.Region), metrics: prometheus.NewRegistry()}
+	n.neighbours = newNeighbours(n)
 	defer func() {
 		if err != nil {
 			_ = n.Close()
@@ -267,7 +272,7 @@ func (n *Node) serveWeb(r *rules, opt Options) error {
 func (n *Node) startWorkers() {
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel = cancel
-	for _, run := range []func(context.Context){n.vault.Run, n.records.Run, n.Ledger.Run, n.Tenants.Run, n.register.Run, n.api.Run, n.Plane.Sweep, n.Plane.Reindex, n.Plane.RunFetch, n.tellMoves, n.Flows.Run, n.Publish.Run, n.watchPublished, n.pages.run} {
+	for _, run := range []func(context.Context){n.vault.Run, n.records.Run, n.Ledger.Run, n.Tenants.Run, n.register.Run, n.api.Run, n.Plane.Sweep, n.Plane.Reindex, n.Plane.RunFetch, n.tellMoves, n.Flows.Run, n.Publish.Run, n.watchPublished, n.pages.run, n.neighbours.run} {
 		n.workers.Add(1)
 		go func() {
 			defer n.workers.Done()
@@ -291,6 +296,7 @@ func (n *Node) Serve(ctx context.Context, l net.Listener) error {
 			n.certs = c
 		}
 		srv.TLSConfig = n.certs.config()
+		n.listening.Store(srv.TLSConfig)
 	}
 	done := make(chan error, 1)
 	go func() {

@@ -103,7 +103,7 @@ func (p *pages) refresh(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	opt := centre.Options{Running: p.n.rules.p, URL: p.n.Config.URL, Subscribe: true, Now: s.Now, Feeds: map[string]centre.Feed{}}
+	opt := centre.Options{Running: p.n.rules.p, URL: p.n.Config.URL, Subscribe: true, Now: s.Now, Live: p.n.live(), Feeds: map[string]centre.Feed{}}
 	today := programme.DayOf(s.Now())
 	for i := range all {
 		v := &all[i]

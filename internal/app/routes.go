@@ -26,6 +26,8 @@ func (n *Node) routes(r *rules, ledgerPages, privacyPages http.Handler) http.Han
 	mux.Handle("/ledger/", ledgerPages)
 	mux.Handle("/privacy/", privacyPages)
 	mux.Handle("/.well-known/security.txt", privacyPages)
+	mux.Handle("/.well-known/gpc.json", privacyPages)
+	mux.HandleFunc("GET /privacy/regions/here", n.here)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(n.metrics, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", n.ready)

@@ -162,6 +162,9 @@ func (l *Ledger) next(tx store.Tx) (none Checkpoint, err error) {
 func (l *Ledger) sawSigned(c Checkpoint) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if c.Size > l.signed.Size || l.signed.Origin == "" {
+		l.signedAt = l.now()
+	}
 	if c.Size >= l.signed.Size {
 		l.signed = c
 	}

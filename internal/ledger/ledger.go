@@ -79,6 +79,7 @@ type Ledger struct {
 	mu       sync.Mutex // guards what follows
 	edge     edge       // of the last append seen here, committed or not
 	signed   Checkpoint // newest that this node signed or saw signed
+	signedAt time.Time  // when it did, zero for one from before its start
 	refusals map[string]*refusals
 	self     SelfReport
 }

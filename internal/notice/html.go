@@ -34,17 +34,22 @@ var page = template.Must(template.New("page").Parse(`<!doctype html>
 var body = template.Must(template.New("notice").Parse(`{{define "facts"}}{{with .}}<dl>{{range .}}
 <div><dt>{{.Label}}</dt><dd>{{range $i, $v := .Values}}{{if $i}}, {{end}}{{$v}}{{end}}</dd></div>{{end}}
 </dl>{{end}}{{end}}
+{{define "table"}}{{with .Table}}<div class="wide" role="region" aria-label="{{$.Title}}" tabindex="0"><table>
+<thead><tr>{{range .Head}}<th scope="col">{{.}}</th>{{end}}</tr></thead>
+<tbody>{{range .Rows}}
+<tr>{{range $i, $c := .}}{{if $i}}<td>{{or $c "–"}}</td>{{else}}<th scope="row">{{$c}}</th>{{end}}{{end}}</tr>{{end}}
+</tbody></table></div>{{end}}{{end}}
 {{define "entries"}}{{range .}}
 <section class="entry" id="{{.ID}}"><h4>{{.Name}}</h4>{{with .Text}}<p>{{.}}</p>{{end}}{{template "facts" .Facts}}</section>{{end}}{{end}}
 <h1>{{.Title}}</h1>
-<p>Last updated <time datetime="{{.LastUpdated}}">{{.LastUpdated}}</time></p>
+<p>{{if .AsOf}}As of <time datetime="{{.AsOf}}">{{.AsOfWords}}</time>, from what runs{{else}}Last updated <time datetime="{{.LastUpdated}}">{{.LastUpdated}}</time>{{end}}</p>
 <nav aria-label="Contents"><ul>{{range .Sections}}
 <li><a href="#section-{{.ID}}">{{.Title}}</a></li>{{end}}{{with .Form}}
 <li><a href="#section-form">{{.Title}}</a></li>{{end}}
 </ul></nav>
 {{range .Sections}}<section id="section-{{.ID}}"><h2>{{.Title}}</h2>{{range .Text}}
-<p>{{.}}</p>{{end}}{{template "facts" .Facts}}{{if .Entries}}<h3 class="quiet">{{.Title}}: one by one</h3>{{end}}{{template "entries" .Entries}}{{range .Sections}}
-<section id="section-{{.ID}}"><h3>{{.Title}}</h3>{{range .Text}}<p>{{.}}</p>{{end}}{{template "facts" .Facts}}{{template "entries" .Entries}}</section>{{end}}
+<p>{{.}}</p>{{end}}{{template "table" .}}{{template "facts" .Facts}}{{if .Entries}}<h3 class="quiet">{{.Title}}: one by one</h3>{{end}}{{template "entries" .Entries}}{{range .Sections}}
+<section id="section-{{.ID}}"><h3>{{.Title}}</h3>{{range .Text}}<p>{{.}}</p>{{end}}{{template "table" .}}{{template "facts" .Facts}}{{template "entries" .Entries}}</section>{{end}}
 </section>
 {{end}}{{with .Form}}{{template "form" .}}{{end}}` + formText))
 

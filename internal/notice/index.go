@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"html/template"
+	"slices"
 
 	"domicile.dev/internal/programme"
 )
@@ -12,6 +13,8 @@ import (
 type Link struct {
 	Path string `json:"path"`
 	Name string `json:"name"`
+	// Group is the heading under which an index has it, "" for none.
+	Group string `json:"group,omitempty"`
 }
 
 // Index is a page of links.
@@ -27,10 +30,30 @@ func NewIndex(p *programme.Programme, title string, links []Link) *Index {
 	return &Index{title, links, other(p, "", title, p.Notice.LastUpdated)}
 }
 
-var indexBody = template.Must(template.New("index").Parse(`<h1>{{.Title}}</h1>
+var indexBody = template.Must(template.New("index").Parse(searchForm + `<h1>{{.Title}}</h1>
+{{template "search" ""}}
+{{range .Groups}}{{with .Name}}<h2>{{.}}</h2>{{end}}
 <ul>{{range .Links}}
 <li><a href="{{.Path}}">{{.Name}}</a></li>{{end}}
-</ul>`))
+</ul>{{end}}`))
+
+// group is links under a heading.
+type group struct {
+	Name  string
+	Links []Link
+}
+
+// Groups are the links by heading, in the order of their first.
+func (x *Index) Groups() (all []group) {
+	for _, l := range x.Links {
+		i := slices.IndexFunc(all, func(g group) bool { return g.Name == l.Group })
+		if i < 0 {
+			all, i = append(all, group{Name: l.Group}), len(all)
+		}
+		all[i].Links = append(all[i].Links, l)
+	}
+	return all
+}
 
 // Page writes the page with the links nav at its top.
 func (x *Index) Page(nav []Link) ([]byte, error) { return wrap(x.doc, x.Title, nav, indexBody, x) }
@@ -39,8 +62,13 @@ func (x *Index) Page(nav []Link) ([]byte, error) { return wrap(x.doc, x.Title, n
 func (x *Index) Markdown() []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# %s\n\n", markup.Replace(x.Title))
-	for _, l := range x.Links {
-		fmt.Fprintf(&b, "- [%s](%s)\n", markup.Replace(l.Name), l.Path)
+	for i, g := range x.Groups() {
+		if i > 0 {
+			fmt.Fprintf(&b, "\n## %s\n\n", markup.Replace(g.Name))
+		}
+		for _, l := range g.Links {
+			fmt.Fprintf(&b, "- [%s](%s)\n", markup.Replace(l.Name), l.Path)
+		}
 	}
 	return b.Bytes()
 }

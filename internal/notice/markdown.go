@@ -13,7 +13,11 @@ var markup = strings.NewReplacer(`\`, `\\`, "*", `\*`, "_", `\_`, "`", "\\`", "[
 // Markdown writes the document as CommonMark.
 func (d *Document) Markdown() []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "# %s\n\n%s. Last updated %s.\n", markup.Replace(d.Title), markup.Replace(d.Publisher), d.LastUpdated)
+	when := "Last updated " + d.LastUpdated
+	if d.AsOf != "" {
+		when = "As of " + d.AsOfWords() + ", from what runs"
+	}
+	fmt.Fprintf(&b, "# %s\n\n%s. %s.\n", markup.Replace(d.Title), markup.Replace(d.Publisher), when)
 	for _, s := range d.Sections {
 		s.markdown(&b, 2)
 	}
@@ -30,6 +34,7 @@ func (s *Section) markdown(b *bytes.Buffer, level int) {
 	for _, t := range s.Text {
 		fmt.Fprintf(b, "\n%s\n", markup.Replace(t))
 	}
+	s.Table.markdown(b)
 	factsMarkdown(b, s.Facts)
 	for _, e := range s.Entries {
 		fmt.Fprintf(b, "\n%s %s\n", strings.Repeat("#", level+1), markup.Replace(e.Name))
@@ -40,6 +45,25 @@ func (s *Section) markdown(b *bytes.Buffer, level int) {
 	}
 	for _, sub := range s.Sections {
 		sub.markdown(b, level+1)
+	}
+}
+
+// markdown writes a table as GitHub's flavour has it. A nil table writes nothing.
+func (t *Table) markdown(b *bytes.Buffer) {
+	if t == nil {
+		return
+	}
+	b.WriteString("\n")
+	row := func(cells []string) {
+		for _, c := range cells {
+			b.WriteString("| " + strings.ReplaceAll(markup.Replace(c), "|", `\|`) + " ")
+		}
+		b.WriteString("|\n")
+	}
+	row(t.Head)
+	b.WriteString(strings.Repeat("| --- ", len(t.Head)) + "|\n")
+	for _, r := range t.Rows {
+		row(r)
 	}
 }
 

@@ -8,6 +8,7 @@ package notice
 
 import (
 	"strings"
+	"time"
 
 	"domicile.dev/internal/programme"
 )
@@ -21,7 +22,8 @@ type Document struct {
 	Supersedes  string    `json:"supersedes,omitempty"`
 	Publisher   string    `json:"publisher"`
 	Statement   string    `json:"statement,omitempty"`
-	Programme   string    `json:"programme"` // hash of the programme that it was rendered from
+	Programme   string    `json:"programme"`       // hash of the programme that it was rendered from
+	AsOf        string    `json:"as_of,omitempty"` // when it was looked at, of a page that shows what is so at the moment
 	Sections    []Section `json:"sections"`
 
 	// Form, when there is one, stands under the page's sections, and in no other form of the document.
@@ -33,9 +35,16 @@ type Section struct {
 	ID       string    `json:"id"`
 	Title    string    `json:"title"`
 	Text     []string  `json:"text,omitempty"` // paragraphs
+	Table    *Table    `json:"table,omitempty"`
 	Facts    []Fact    `json:"facts,omitempty"`
 	Entries  []Entry   `json:"entries,omitempty"`
 	Sections []Section `json:"sections,omitempty"`
+}
+
+// Table is a grid; the first cell of a row names it.
+type Table struct {
+	Head []string   `json:"head"`
+	Rows [][]string `json:"rows"`
 }
 
 // Entry is one thing that a section lists: a category, a purpose, a recipient, a right.
@@ -64,6 +73,15 @@ func New(p *programme.Programme) *Document {
 		}
 	}
 	return d
+}
+
+// AsOfWords is AsOf for people.
+func (d *Document) AsOfWords() string {
+	at, err := time.Parse(time.RFC3339, d.AsOf)
+	if err != nil {
+		return d.AsOf
+	}
+	return instant(at)
 }
 
 // facts collects facts; what is empty is left out.

@@ -33,6 +33,13 @@ func SubProcessorsSeen(p *programme.Programme, seen map[string]Row) *Document {
 		page = &programme.SubProcessorPage{LastUpdated: p.Notice.LastUpdated}
 	}
 	d := other(p, "sub-processors", "Sub-processors", page.LastUpdated)
+	if len(page.Commitments) > 0 {
+		s := Section{ID: "commitments", Title: "What is promised of them"}
+		for _, c := range page.Commitments {
+			s.Text = append(s.Text, capital(c.Text)+".")
+		}
+		d.Sections = append(d.Sections, s)
+	}
 	for _, table := range []struct{ id, title string }{{"third_party", "Third parties"}, {"group", "Printed as companies of the group"}} {
 		s := Section{ID: table.id, Title: table.title}
 		for i := range p.Recipients {
@@ -163,33 +170,6 @@ func plainCell(s string) string {
 		return "'" + s
 	}
 	return s
-}
-
-// Regions makes the page of regions: who runs them, and which service is there since when.
-func Regions(p *programme.Programme) *Document {
-	d := other(p, "regions", "Regions", p.Notice.LastUpdated)
-	for _, r := range p.Regions {
-		var f facts
-		f.add("Country", r.Country)
-		f.add("Run by", p.Entity(r.Entity).Name)
-		f.add("State", map[bool]string{true: "running", false: "declared, not running"}[r.Running])
-		f.add("Note", r.Note)
-		s := Section{ID: r.ID, Title: r.Name + " (" + r.ID + ")", Facts: f}
-		for _, x := range p.Services {
-			var f facts
-			for _, a := range x.Availability {
-				if a.Region == r.ID {
-					f.add(or(capital(a.Feature), "Whole service"), a.Status, since(a))
-					f.add("Note", a.Note)
-				}
-			}
-			if len(f) > 0 {
-				s.Entries = append(s.Entries, Entry{ID: r.ID + "-" + x.ID, Name: x.Name, Facts: f})
-			}
-		}
-		d.Sections = append(d.Sections, s)
-	}
-	return d
 }
 
 func since(a programme.Availability) string {

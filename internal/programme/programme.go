@@ -42,6 +42,7 @@ type Programme struct {
 	Rights          Rights          `yaml:"rights" doc:"What people may ask for, and by when they get it."`
 	Notice          Notice          `yaml:"notice" is:"required" doc:"The text of the privacy notice around the rendered tables."`
 	Certifications  []Certification `yaml:"certifications" doc:"Certificates that the organisation says it holds."`
+	RegionalPlan    *RegionalPlan   `yaml:"regional_plan" doc:"What is published of how data comes to stay in regions."`
 	PseudonymisedAs []Treatment     `yaml:"pseudonymised_as" doc:"What happens to each element when a record is pseudonymised. What is not here is dropped."`
 
 	index     index

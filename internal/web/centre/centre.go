@@ -41,11 +41,13 @@ func newForm(media string, body []byte) form {
 type page func() ([]form, error)
 
 // Centre is the privacy centre of one node, as of one moment: whoever publishes makes another. It is a
-// handler of /privacy/ and of security.txt.
+// handler of /privacy/, of security.txt and of gpc.json.
 type Centre struct {
 	pages map[string]page // by path; the first form is what is sent when nothing is asked for
 	csp   string
 	opt   Options
+
+	searched []func() ([]notice.Passage, error)
 }
 
 // Version is one publication.
@@ -70,6 +72,9 @@ type Options struct {
 	Seen map[string]notice.Row
 	// Feeds by path.
 	Feeds map[string]Feed
+	// Live makes the pages of regions, safeguards and certifications, by path. Without one for it regions
+	// shows what the programme declares.
+	Live map[string]Live
 	// Subscribe says that there is a form to subscribe.
 	Subscribe bool
 	// URL is the region's own address.
@@ -84,9 +89,19 @@ type Feed struct {
 	Body  []byte
 }
 
-// links are the pages that every page leads to.
+// links are the pages that every page leads to, where they are there.
 var links = []notice.Link{{Path: "/privacy/", Name: "Privacy centre"}, {Path: "/privacy/notice", Name: "Notice"},
-	{Path: "/privacy/sub-processors", Name: "Sub-processors"}, {Path: "/privacy/regions", Name: "Regions"}}
+	{Path: "/privacy/sub-processors", Name: "Sub-processors"}, {Path: "/privacy/regions", Name: "Regions"},
+	{Path: "/privacy/safeguards", Name: "Safeguards"}, {Path: "/privacy/certifications", Name: "Certifications"}, {Path: searchPath, Name: "Search"}}
+
+// livePages are those that Options.Live may have, in order.
+var livePages = links[3:6]
+
+// Groups of the index.
+const (
+	archive = "Earlier versions, and what changed"
+	files   = "Files and feeds"
+)
 
 // document is what can be written in each form.
 type document interface {
@@ -102,10 +117,20 @@ func New(opt Options) *Centre {
 	}
 	c := &Centre{pages: map[string]page{}, opt: opt, csp: csp()}
 	var index []notice.Link
-	index = append(index, links[1:]...)
+	index = append(index, links[1:3]...)
 	current := opt.Versions[opt.Current]
 	c.put("/privacy/notice", func() (document, error) { return ofProgramme(current, notice.New) })
-	c.put("/privacy/regions", func() (document, error) { return notice.Regions(opt.Running), nil })
+	c.still("/privacy/notice", func() (*notice.Document, error) {
+		p, err := current.Programme()
+		if err != nil {
+			return nil, err
+		}
+		return notice.New(p), nil
+	})
+	index = append(index, c.live()...)
+	if opt.Subscribe {
+		index = append(index, notice.Link{Path: "/privacy/subscriptions", Name: "Be told of changes by e-mail"})
+	}
 	index = append(index, c.notices(opt.Versions, current)...)
 	index = append(index, c.lists(opt.Versions)...)
 	for path, f := range opt.Feeds {
@@ -114,6 +139,34 @@ func New(opt Options) *Centre {
 	}
 	c.put("/privacy/", func() (document, error) { return notice.NewIndex(opt.Running, "Privacy centre", index), nil })
 	return c
+}
+
+// live adds the pages that show what is so at the moment.
+func (c *Centre) live() (index []notice.Link) {
+	for i, l := range livePages {
+		make := c.opt.Live[l.Path]
+		switch {
+		case make != nil:
+			c.putLive(l.Path, make)
+		case i == 0:
+			c.put(l.Path, func() (document, error) { return notice.Regions(c.opt.Running), nil })
+			c.still(l.Path, func() (*notice.Document, error) { return notice.Regions(c.opt.Running), nil })
+		default:
+			continue
+		}
+		index = append(index, l)
+	}
+	return index
+}
+
+// nav is links to what there is.
+func (c *Centre) nav() (out []notice.Link) {
+	for _, l := range links {
+		if c.pages[l.Path] != nil || l.Path == searchPath {
+			out = append(out, l)
+		}
+	}
+	return out
 }
 
 func csp() string {
@@ -141,7 +194,7 @@ func (c *Centre) notices(all []Version, current Version) (index []notice.Link) {
 		if v.Effective > current.Effective {
 			name += ", which holds from " + string(v.Effective)
 		}
-		index = append(index, notice.Link{Path: path, Name: name})
+		index = append(index, notice.Link{Path: path, Name: name, Group: archive})
 		for j, w := range all {
 			if i == j || !w.NewNotice {
 				continue
@@ -149,7 +202,7 @@ func (c *Centre) notices(all []Version, current Version) (index []notice.Link) {
 			path := "/privacy/notice/diff/" + v.Notice + "/" + w.Notice
 			c.put(path, func() (document, error) { return between(v, w) })
 			if i < j {
-				index = append(index, notice.Link{Path: path, Name: fmt.Sprintf("What changed from %s to %s", v.Updated, w.Updated)})
+				index = append(index, notice.Link{Path: path, Name: fmt.Sprintf("What changed from %s to %s", v.Updated, w.Updated), Group: archive})
 			}
 		}
 	}
@@ -183,6 +236,7 @@ func (c *Centre) lists(all []Version) (index []notice.Link) {
 		}
 		return d, nil
 	}
+	c.still(path, list)
 	asCSV := func() (form, error) {
 		d, err := list()
 		if err != nil {
@@ -196,7 +250,7 @@ func (c *Centre) lists(all []Version) (index []notice.Link) {
 		if err != nil {
 			return nil, err
 		}
-		forms, err := written(d)
+		forms, err := c.written(d)
 		if err != nil {
 			return nil, err
 		}
@@ -220,18 +274,16 @@ func (c *Centre) lists(all []Version) (index []notice.Link) {
 		if v.NewList {
 			path := path + "/" + v.Name
 			c.put(path, func() (document, error) { return listOf(v) })
-			index = append(index, notice.Link{Path: path, Name: "Sub-processors, " + v.Name})
+			index = append(index, notice.Link{Path: path, Name: "Sub-processors, " + v.Name, Group: archive})
 		}
 	}
 	for _, x := range []notice.Link{{Path: path + ".csv", Name: "Sub-processors as CSV"}, {Path: path + ".atom", Name: "Changes of sub-processors as a feed (Atom)"},
 		{Path: path + ".feed.json", Name: "Changes of sub-processors as a feed (JSON)"}, {Path: "/privacy/notice.atom", Name: "Changes of the notice as a feed (Atom)"},
 		{Path: "/privacy/notice.feed.json", Name: "Changes of the notice as a feed (JSON)"}} {
 		if _, ok := c.opt.Feeds[x.Path]; ok || x.Path == path+".csv" {
+			x.Group = files
 			index = append(index, x)
 		}
-	}
-	if c.opt.Subscribe {
-		index = append(index, notice.Link{Path: "/privacy/subscriptions", Name: "Be told of changes by e-mail"})
 	}
 	return index
 }
@@ -255,13 +307,13 @@ func (c *Centre) put(path string, make func() (document, error)) {
 		if err != nil {
 			return nil, err
 		}
-		return written(d)
+		return c.written(d)
 	})
 }
 
 // written is a document in each form.
-func written(d document) ([]form, error) {
-	h, err := d.Page(links)
+func (c *Centre) written(d document) ([]form, error) {
+	h, err := d.Page(c.nav())
 	if err != nil {
 		return nil, err
 	}
@@ -279,8 +331,15 @@ func (c *Centre) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "only GET and HEAD", http.StatusMethodNotAllowed)
 		return
 	}
-	if r.URL.Path == "/.well-known/security.txt" {
+	switch r.URL.Path {
+	case "/.well-known/security.txt":
 		c.security(w)
+		return
+	case "/.well-known/gpc.json":
+		c.gpc(w)
+		return
+	case searchPath:
+		c.search(w, r)
 		return
 	}
 	make, ok := c.pages[r.URL.Path]

@@ -1,0 +1,119 @@
+package notice
+
+import (
+	"domicile.dev/internal/programme"
+)
+
+// Holding is what the newest look-up in a directory said of an entity's certificate.
+type Holding struct {
+	Checked programme.Date // the day of the look-up, "" when there was none
+	Status  string         // what the directory said
+	Until   programme.Date // the last day that the directory printed
+	Last    programme.Date // the last day on which it counts in decisions, "" for ever
+	Counts  bool           // it counts today
+}
+
+// Directory finds the newest look-up. key names a scheme of certificates, or a row of the DPF.
+type Directory func(scheme, entity string) Holding
+
+// Certifications makes the page of certificates: what the organisation says, and what a look-up in the
+// public directory found, on a day. Only what was looked up counts in decisions.
+func Certifications(p *programme.Programme, look Directory, today programme.Day, asOf string) *Document {
+	d := other(p, "certifications", "Certifications", p.Notice.LastUpdated)
+	d.AsOf = asOf
+	for i := range p.Certifications {
+		c := &p.Certifications[i]
+		s := Section{ID: c.ID, Title: c.Name, Facts: certification(c, today)}
+		if c.Directory != "" {
+			for _, h := range c.Holders {
+				s.Entries = append(s.Entries, holding(c.ID+"-"+h, p.Entity(h).Name, look(c.ID, p.Entity(h).Name), today))
+			}
+		}
+		d.Sections = append(d.Sections, s)
+	}
+	return frameworks(p, d, look, today)
+}
+
+func certification(c *programme.Certification, today programme.Day) facts {
+	var f facts
+	f.add("Role", c.Role)
+	f.add("Scope", c.Scope)
+	f.add("Agent", c.Agent)
+	f.add("Enforced by", c.Authority)
+	f.add("First certified", string(c.FirstCertified))
+	f.add("Renewed every", c.Renewal.String())
+	f.add("Valid until", string(c.ValidUntil))
+	if c.ValidUntil != "" && programme.LastDay(c.ValidUntil) < today {
+		f.add("State", "lapsed")
+	}
+	if next := nextYear(c, today); next != "" && c.ValidUntil == "" {
+		f.add("Next renewal", "by "+next+", counted from the first certification")
+	}
+	f.add("Directory", c.Directory)
+	if c.Directory == "" {
+		f.add("Checked", "in no directory: it is what the organisation says, and counts in no decision")
+	}
+	f.add("Note", c.Note)
+	return f
+}
+
+// nextYear is when the clock that began with the first certification comes round next, as precisely as
+// its beginning is known.
+func nextYear(c *programme.Certification, today programme.Day) string {
+	from := c.FirstCertified.Start()
+	if from.IsZero() || c.Renewal.N == 0 || c.Renewal.Unit != programme.Months && c.Renewal.Unit != programme.Years {
+		return ""
+	}
+	first := programme.DayOf(from)
+	for n := 1; n <= 400; n++ {
+		at := programme.Period{N: c.Renewal.N * n, Unit: c.Renewal.Unit}.Over(first)
+		if at > today {
+			return string(at.Date())[:min(len(c.FirstCertified), len("2006-01-02"))]
+		}
+	}
+	return ""
+}
+
+func holding(id, name string, h Holding, today programme.Day) Entry {
+	var f facts
+	if h.Checked == "" {
+		f.add("Last look-up", "none yet")
+		f.add("In decisions", "doesn't count")
+		return Entry{ID: id, Name: name, Facts: f}
+	}
+	f.add("Last look-up", string(h.Checked)+": "+Words(h.Status))
+	f.add("Valid until", string(h.Until))
+	switch last := programme.LastDay(h.Last); {
+	case h.Counts && last != programme.Never:
+		f.add("In decisions", "counts until "+string(h.Last)+", when it has to be looked up again or renewed")
+	case h.Counts:
+		f.add("In decisions", "counts")
+	case h.Status != "active" && h.Status != "recertifying":
+		f.add("In decisions", "doesn't count: the directory doesn't list it as active")
+	case h.Until != "" && programme.LastDay(h.Until) < today:
+		f.add("In decisions", "lapsed: it stopped counting after "+string(h.Until))
+	default:
+		f.add("In decisions", "stopped counting after "+string(h.Last)+": the look-up is too old")
+	}
+	return Entry{ID: id, Name: name, Facts: f}
+}
+
+// frameworks adds the rows of the Data Privacy Framework that entities say they are in.
+func frameworks(p *programme.Programme, d *Document, look Directory, today programme.Day) *Document {
+	s := Section{ID: "dpf", Title: "Data Privacy Framework", Text: []string{"Which rows of the framework the organisation's entities say they are listed in, and what the look-ups found."}}
+	for _, e := range p.Entities {
+		for _, m := range e.Memberships {
+			row := map[string]string{"dpf": "eu-us", "dpf-uk": "uk-extension", "dpf-ch": "swiss-us"}[m]
+			if row == "" {
+				continue
+			}
+			s.Entries = append(s.Entries, holding("dpf-"+e.ID+"-"+row, e.Name+", "+rowNames[row], look(row, e.Name), today))
+		}
+	}
+	if len(s.Entries) > 0 {
+		d.Sections = append(d.Sections, s)
+	}
+	return d
+}
+
+var rowNames = map[string]string{"eu-us": "EU-US", "uk-extension": "UK extension", "swiss-us": "Swiss-US"}
