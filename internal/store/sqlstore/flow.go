@@ -261,7 +261,7 @@ func (Flows) StandsFor(tx store.Tx, tenant uint32, subjects []id.Subject, each f
 		args[i] = []any{tenant, subjects[i][:]}
 	}
 	c := conn(tx)
-	return c.QueryEach(`SELECT b.subject FROM thing AS a`+by(c, "thing_stand_in")+`JOIN thing AS b ON b.tenant = a.tenant AND b.digest = a.digest AND b.part = 1
+	return c.QueryEach(`SELECT b.subject FROM thing AS a`+by(c, "thing_stand_in")+`LEFT JOIN thing AS b ON b.tenant = a.tenant AND b.digest = a.digest AND b.part = 1
 		WHERE a.tenant = $1 AND a.subject = $2 AND a.part = 0`, args, func(i int, r Row) error {
 		var person id.Subject
 		copy(person[:], r.Bytes(0))
