@@ -68,6 +68,7 @@ type Node struct {
 	register  *register.Service
 	decisions *decisions
 	say       *consent.Service
+	looking   sync.Mutex // one reads what is published at a time: what was read last holds
 	published atomic.Pointer[published]
 
 	cancel  context.CancelFunc
