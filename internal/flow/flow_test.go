@@ -315,23 +315,3 @@ func TestRecordsOfACallThatNameNobodyLeaveOnlyIfAllItsPeopleMay(t *testing.T) {
 		}
 	})
 }
-
-func TestWhoJoinsACallLaterHasASayInWhatNamesNobody(t *testing.T) {
-	eachStore(t, func(t *testing.T, r *region) {
-		n := r.open(nil).run()
-		n.message("0", ann, ann)
-		n.message("1", bob, bob)
-		n.standIn(n.find(bob)) // of a call of whom nobody is known yet
-		n.order(flow.Start, "0")
-		r.until("both leave", func() bool { return len(r.to.lines()) == 2 })
-		n.standIn(n.find(bob), n.find(ann))
-		r.mu.Lock()
-		r.refused[n.find(ann)] = true
-		r.mu.Unlock()
-		n.message("2", bob, bob)
-		r.until("it is passed over", func() bool { return n.at().LagRows == 0 })
-		if got := r.to.lines(); len(got) != 2 {
-			t.Errorf("sent %v, though one who takes part by now objects", got)
-		}
-	})
-}
