@@ -78,3 +78,16 @@ func TestABatchIsCalledWhatItsDecisionsAre(t *testing.T) {
 		}
 	})
 }
+
+func TestAFlowThatTheNoticeDoesntSayIsShownAsHalted(t *testing.T) {
+	r := newRegion(t, "")
+	n := r.open(nil)
+	n.runner.Drifts = func(string) []string { return []string{"drift.recipient.undeclared"} }
+	n.run()
+	n.order(flow.Start, "")
+	r.until("it halts", func() bool { return n.at().Stream.State == flow.Halted })
+	v, err := n.runner.Show(t.Context(), operator, screening)
+	if err != nil || v.Form != "none" || len(v.Fields) != 0 || len(v.Reasons) != 1 || v.Reasons[0].Code != "drift.recipient.undeclared" || v.Reasons[0].Says == "" {
+		t.Errorf("it is shown as %+v, %v", v, err)
+	}
+}
