@@ -20,9 +20,11 @@ type carried struct {
 	Records int64  `json:"records"`
 }
 
-// ask adds to a plan how much came in for each flow, and whose, where a region is named to ask.
-func (c *programmePlanCmd) ask(e *env, p *programme.Programme, a *planAnswer) error {
+// ask adds to a plan how much came in for each flow, and whose, where a region is named to ask. A region that
+// doesn't answer is named, and the plan stands without it.
+func (c *programmePlanCmd) ask(e *env, flows []*programme.Flow, a *planAnswer) error {
 	var regions []client.Volumes
+	var missing []string
 	switch {
 	case c.Up != "":
 		up, err := client.ReadUp(c.Up)
@@ -36,7 +38,8 @@ func (c *programmePlanCmd) ask(e *env, p *programme.Programme, a *planAnswer) er
 			}
 			v, err := cl.Volumes(e.ctx, planDays)
 			if err != nil {
-				return err
+				missing = append(missing, r.ID+" ("+err.Error()+")")
+				continue
 			}
 			regions = append(regions, v)
 		}
@@ -47,7 +50,8 @@ func (c *programmePlanCmd) ask(e *env, p *programme.Programme, a *planAnswer) er
 		}
 		v, err := cl.Volumes(e.ctx, planDays)
 		if err != nil {
-			return err
+			missing = append(missing, "the region ("+err.Error()+")")
+			break
 		}
 		regions = append(regions, v)
 	default:
@@ -56,8 +60,8 @@ func (c *programmePlanCmd) ask(e *env, p *programme.Programme, a *planAnswer) er
 	var names []string
 	for _, v := range regions {
 		names = append(names, v.Region)
-		for i := range p.Flows {
-			if f := &p.Flows[i]; f.From == v.Region {
+		for _, f := range flows {
+			if f.From == v.Region {
 				a.Carried = append(a.Carried, volumesOf(f, v)...)
 			}
 		}
@@ -65,8 +69,28 @@ func (c *programmePlanCmd) ask(e *env, p *programme.Programme, a *planAnswer) er
 	slices.SortFunc(a.Carried, func(x, y carried) int {
 		return cmp.Or(strings.Compare(x.Flow, y.Flow), strings.Compare(x.Tenant, y.Tenant))
 	})
-	a.Volumes = fmt.Sprintf("records of the flows' kinds that came in during the last %d days, in %s", planDays, strings.Join(names, ", "))
+	if a.Volumes = noVolumes; len(names) > 0 {
+		a.Volumes = fmt.Sprintf("records of the flows' kinds that came in during the last %d days, in %s", planDays, strings.Join(names, ", "))
+	}
+	if len(missing) > 0 {
+		a.Volumes = strings.TrimSuffix(a.Volumes, ": no region was asked") + "; no answer of " + strings.Join(missing, ", ")
+	}
 	return nil
+}
+
+// flowsOf returns the flows of programmes, each once, as the first of them has it; nil has none.
+func flowsOf(all ...*programme.Programme) (flows []*programme.Flow) {
+	for _, p := range all {
+		if p == nil {
+			continue
+		}
+		for i := range p.Flows {
+			if f := &p.Flows[i]; !slices.ContainsFunc(flows, func(x *programme.Flow) bool { return x.ID == f.ID }) {
+				flows = append(flows, f)
+			}
+		}
+	}
+	return flows
 }
 
 // volumesOf counts what came in of a flow's kinds, for every tenant of the region.

@@ -22,6 +22,7 @@ type programmeCmd struct {
 	Check   programmeCheckCmd   `cmd:"" help:"Load a programme and what lies beside it, and report every fault; exit 3 when there is one."`
 	Show    programmeShowCmd    `cmd:"" help:"Show what a programme declares."`
 	Plan    programmePlanCmd    `cmd:"" help:"Say which flows a change stops, narrows or starts; exit 3 when one stops."`
+	Diff    programmeDiffCmd    `cmd:"" help:"Say what two programmes declare differently."`
 	Test    programmeTestCmd    `cmd:"" help:"Ask the cases kept beside a programme; exit 3 when one comes out wrong."`
 	Compile programmeCompileCmd `cmd:"" help:"Print the programme's flows as Cedar policies."`
 	Schema  programmeSchemaCmd  `cmd:"" help:"Print the JSON Schema of a programme's files, for editors."`

@@ -6,16 +6,18 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"domicile.dev/internal/decision"
 	"domicile.dev/internal/fault"
+	"domicile.dev/internal/programme"
 )
 
 type programmePlanCmd struct {
-	Dirs     []string `arg:"" optional:"" name:"old new" help:"[OLD] NEW: the programmes' folders. With NEW alone and --without: against itself; without either: against nothing."`
+	Dirs     []string `arg:"" optional:"" name:"old new" help:"[OLD] NEW: the programmes' folders. With NEW alone, --without is against itself, --at against itself today; without either it is against nothing."`
 	Without  []string `help:"As if these mechanisms or rules of law had been struck down, such as eu-us-dpf." placeholder:"ID"`
 	Register string   `help:"A register; the *.register.yaml in NEW, or else in OLD, when it is left out." placeholder:"FILE"`
-	At       string   `help:"The day; today when left out." placeholder:"YYYY-MM-DD"`
+	At       string   `help:"The day; today when left out. Alone, it says what lapses until then, or wasn't so yet." placeholder:"YYYY-MM-DD"`
 	Up       string   `help:"Ask the regions of domicile up --dir DIR how much each flow would have carried in the last 30 days, and whose." placeholder:"DIR"`
 	Live     bool     `help:"Ask the region that DOMICILE_URL names for that."`
 }
@@ -27,6 +29,7 @@ type planAnswer struct {
 	Volumes string            `json:"volumes"`
 	Carried []carried         `json:"carried,omitempty"`
 	At      string            `json:"at"`
+	Since   string            `json:"since,omitempty"` // the day of the old one, where that is another
 	Old     string            `json:"old,omitempty"`
 	New     string            `json:"new"`
 }
@@ -39,7 +42,8 @@ func (c *programmePlanCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	oldDir, newDir, compared := "", "", len(c.Without) > 0
+	oldDir, newDir, compared := "", "", len(c.Without) > 0 || c.At != ""
+	then := at
 	switch len(c.Dirs) {
 	case 0:
 	case 1:
@@ -49,12 +53,16 @@ func (c *programmePlanCmd) Run(e *env) error {
 	default:
 		return fault.New(fault.Invalid, "call.invalid", "there are more than two folders").WithHint("domicile programme plan [OLD] NEW")
 	}
+	if len(c.Dirs) < 2 && len(c.Without) == 0 { // the day alone is what differs
+		then = time.Now()
+	}
 	r, err := openRules(newDir, c.Register)
 	if err != nil {
 		return err
 	}
 	answer := planAnswer{Volumes: noVolumes, At: at.UTC().Format("2006-01-02"), New: r.p.Hash}
 	var before *decision.Engine
+	var was *programme.Programme
 	if compared {
 		old, err := openRules(oldDir, "")
 		if err != nil {
@@ -64,22 +72,25 @@ func (c *programmePlanCmd) Run(e *env) error {
 			r.reg = old.reg
 		}
 		old.reg = r.reg // what was observed is the same on both sides
+		was = old.p
 		if before, err = old.engine(nil); err != nil {
 			return err
 		}
-		answer.Old = old.p.Hash
+		if answer.Old = old.p.Hash; programme.DayOf(then) != programme.DayOf(at) {
+			answer.Since = then.UTC().Format("2006-01-02")
+		}
 	}
 	now, err := r.engine(c.Without)
 	if err != nil {
 		return err
 	}
-	answer.Changes = decision.Plan(before, now, at)
+	answer.Changes = decision.PlanSince(before, then, now, at)
 	for _, x := range answer.Changes {
 		if x.What == decision.Stops {
 			answer.Stops++
 		}
 	}
-	if err := c.ask(e, r.p, &answer); err != nil {
+	if err := c.ask(e, flowsOf(was, r.p), &answer); err != nil {
 		return err
 	}
 	if e.json {
@@ -125,7 +136,11 @@ func showPlan(w io.Writer, a *planAnswer) error {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(w, "\n%s\n%s\n", tally(a.Changes), a.Volumes)
+	days := ""
+	if a.Since != "" {
+		days = ", from " + a.Since + " to " + a.At
+	}
+	_, err := fmt.Fprintf(w, "\n%s%s\n%s\n", tally(a.Changes), days, a.Volumes)
 	return err
 }
 

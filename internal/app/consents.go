@@ -30,3 +30,6 @@ func choiceOf(c *programme.Consent) consent.Choice {
 
 // purpose says whether the programme declares it.
 func (r *rules) purpose(id string) bool { return r.p.Purpose(id) != nil }
+
+// recipient says whether the programme declares it.
+func (r *rules) recipient(id string) bool { return r.p.Recipient(id) != nil }

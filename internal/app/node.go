@@ -69,6 +69,7 @@ type Node struct {
 	register  *register.Service
 	decisions *decisions
 	say       *consent.Service
+	looking   sync.Mutex // one reads what is published at a time: what was read last holds
 	published atomic.Pointer[published]
 
 	neighbours *neighbours
@@ -180,7 +181,7 @@ func Open(ctx context.Context, c *config.Node, opt Options) (n *Node, err error)
 	n.Plane = plane.New(plane.Parts{Region: c.Region, DB: n.db, Rules: n.rules, Vault: n.vault, Log: n.records, Ledger: n.Ledger,
 		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{}, Moves: sqlstore.Moves{}, Pseudonyms: sqlstore.Pseudonyms{},
 		Media: sqlstore.Medias{}, Blobs: n.blobs, Trust: n.Tenants.Trust,
-		Consents: sqlstore.Consents{}, Choices: n.rules.choices, Purpose: n.rules.purpose, Attempts: n.Flows, Notices: n.Flows}, po)
+		Consents: sqlstore.Consents{}, Choices: n.rules.choices, Purpose: n.rules.purpose, Recipient: n.rules.recipient, Attempts: n.Flows, Notices: n.Flows}, po)
 	if err := n.openPublish(ctx, opt); err != nil {
 		return n, err
 	}

@@ -17,6 +17,8 @@ type published struct {
 
 // lookPublished reads it anew. When it can't, nothing is known to be published, and everything is denied.
 func (n *Node) lookPublished(ctx context.Context) error {
+	n.looking.Lock()
+	defer n.looking.Unlock()
 	p, err := n.readPublished(ctx)
 	if err != nil {
 		n.published.Store(nil)

@@ -14,8 +14,12 @@ import (
 )
 
 // maxCached bounds the answers that are kept. Past it all are forgotten: distinct questions are few,
-// unless somebody makes them up.
-const maxCached = 1 << 14
+// unless somebody makes them up. Those that the data path doesn't ask aren't kept, nor those with more than
+// mostKept bytes of names in them, which the API's callers could send by the megabyte.
+const (
+	maxCached = 1 << 14
+	mostKept  = 1 << 10
+)
 
 // Engine answers questions about one programme under one book of laws, with one register. It is safe
 // for concurrent use. Who has a new register makes a new Engine.
@@ -103,11 +107,19 @@ func (e *Engine) Decide(q *Question, now time.Time) *Decision {
 	d = e.judge(pl, q, seen)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.seen = seen; len(e.cached) >= maxCached {
+	e.seen = seen
+	if !key.kept() {
+		return d
+	}
+	if len(e.cached) >= maxCached {
 		clear(e.cached)
 	}
 	e.cached[key] = d
 	return d
+}
+
+func (k *question) kept() bool {
+	return k.unusual == "" && len(k.tenant)+len(k.service)+len(k.kind)+len(k.categories)+len(k.origins) <= mostKept
 }
 
 // unusual is "" for a question about the flow as it is declared, as all on the data path are.

@@ -34,7 +34,10 @@ type Change struct {
 }
 
 // Plan compares what two engines let flow at now, for every flow of either. A nil old one lets nothing.
-func Plan(old, e *Engine, now time.Time) (changes []Change) {
+func Plan(old, e *Engine, now time.Time) (changes []Change) { return PlanSince(old, now, e, now) }
+
+// PlanSince is Plan of what old let flow at another time: what lapses between the two is among it.
+func PlanSince(old *Engine, then time.Time, e *Engine, now time.Time) (changes []Change) {
 	ids := []string{}
 	for _, x := range []*Engine{e, old} {
 		if x == nil {
@@ -47,7 +50,7 @@ func Plan(old, e *Engine, now time.Time) (changes []Change) {
 		}
 	}
 	for _, id := range ids {
-		changes = append(changes, compare(id, old.survey(id, now), e.survey(id, now)))
+		changes = append(changes, compare(id, old.survey(id, then), e.survey(id, now)))
 	}
 	slices.SortStableFunc(changes, func(a, b Change) int { return weigh(a) - weigh(b) })
 	return changes

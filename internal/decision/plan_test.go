@@ -80,6 +80,21 @@ func TestPlan(t *testing.T) {
 	}
 }
 
+// A plan of the same on another day names what lapses until then.
+func TestPlanSinceSaysWhatLapses(t *testing.T) {
+	e := decision.New(load(t), law.Builtin(), registered(t, listed), nil)
+	for _, tt := range []struct {
+		day  string
+		want string
+	}{{"2026-12-21", decision.Unchanged}, {"2026-12-22", decision.Narrows}} { // a look-up is good for 31 days
+		changes := decision.PlanSince(e, now, e, programme.Date(tt.day).Time())
+		i := slices.IndexFunc(changes, func(c decision.Change) bool { return c.Flow == "tickets" })
+		if i < 0 || changes[i].What != tt.want {
+			t.Errorf("%s: %+v, want %s", tt.day, changes, tt.want)
+		}
+	}
+}
+
 func TestFlowsThatNeedMoreThanAggregatesHalt(t *testing.T) {
 	p := changed(t, "to: helpdesk, form: clear}", "to: helpdesk, form: clear, at_least: pseudonymised}")
 	d := decision.Decide(p, law.Builtin(), registered(t), ask("tickets"), now)

@@ -229,3 +229,27 @@ func TestTheCacheChangesNothing(t *testing.T) {
 		}
 	})
 }
+
+// What somebody makes up is answered and not kept.
+func TestQuestionsThatAreMadeUpAreNotKept(t *testing.T) {
+	p, err := programme.Load(fstest.MapFS{"p.yaml": {Data: []byte(base(t))}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := New(p, builtin(), &register.Register{}, nil)
+	usual := Question{Flow: "home", Service: "messaging", Kind: "message", Categories: "device_data", Subject: Subject{Known: true}}
+	for name, change := range map[string]func(*Question){
+		"a recipient": func(q *Question) { q.Recipient = strings.Repeat("x", 10) },
+		"a case":      func(q *Question) { q.Case = "c" },
+		"a long kind": func(q *Question) { q.Kind = strings.Repeat("x", mostKept) },
+	} {
+		q := usual
+		change(&q)
+		if d := e.Decide(&q, today); d == nil || len(e.cached) != 0 {
+			t.Errorf("%s: %d answers are kept", name, len(e.cached))
+		}
+	}
+	if e.Decide(&usual, today); len(e.cached) != 1 {
+		t.Errorf("of a usual question %d answers are kept", len(e.cached))
+	}
+}

@@ -18,7 +18,7 @@ type crowd struct {
 	people []known
 	groups [][]id.Subject // persons as sets of subjects, the head first
 	facts  []decision.Subject
-	plain  map[id.Subject]struct{} // who stands in for nobody, as far as was asked; kept over pages
+	plain  map[id.Subject]struct{} // who are persons, and stand in for none, as far as was asked; kept over pages
 }
 
 // known is a subject that a part is about, or that takes part in what such a one stands in for.
@@ -32,7 +32,7 @@ type known struct {
 	facts    *decision.Subject
 }
 
-// mostPlain bounds what is remembered of who stands in for nobody.
+// mostPlain bounds what is remembered of who stands in for none.
 const mostPlain = 1 << 16
 
 func (c *crowd) reset() {
@@ -203,7 +203,10 @@ func (r *Runner) meetStandIns(tx store.Tx, tenant uint32, c *crowd) error {
 		c.plain[s] = struct{}{}
 	}
 	err := r.Store.StandsFor(tx, tenant, ask, func(standIn, person id.Subject) {
-		delete(c.plain, standIn)
+		delete(c.plain, standIn) // others may join what it stands in for, so it is asked about each time
+		if person.IsNobody() {
+			return
+		}
 		n, at := c.add(person), c.at[standIn]
 		c.people[at].standsIn = append(c.people[at].standsIn, n)
 	})

@@ -258,6 +258,9 @@ func (p *page) decide(q *question) (decision.Form, error) {
 			least = max(least, t.d.Form)
 		}
 		if !mixed {
+			if n > 0 { // also where all may leave in less than was asked for: the batch is what its decisions are
+				q.most = least
+			}
 			return least, nil
 		}
 		q.most = least

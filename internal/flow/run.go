@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"domicile.dev/internal/decision"
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/store"
 )
@@ -113,6 +114,7 @@ func (r *Runner) look(ctx context.Context, last *uint64, whole bool) error {
 		return nil
 	}
 	r.observe(&s)
+	engine := r.Rules.Engine()             // not under the lock: it can wait for a register that has to be read
 	first := int(r.looks) % len(s.streams) // so that none waits for those before it
 	r.looks++
 	for i := range s.streams {
@@ -121,7 +123,7 @@ func (r *Runner) look(ctx context.Context, last *uint64, whole bool) error {
 		if !here || t.Disabled || s.elsewhere[x.lease()] || x.State != Running && x.State != Halted {
 			continue
 		}
-		if st := r.take(x, &s, whole); st != nil {
+		if st := r.take(x, &s, engine, whole); st != nil {
 			r.work.Add(1)
 			go func() {
 				defer r.work.Done()
@@ -219,7 +221,7 @@ func (r *Runner) addStreams(ctx context.Context, s *scene, tenants map[uint32]Te
 }
 
 // take returns the stream when it has something to do and there is room.
-func (r *Runner) take(x *Stream, s *scene, whole bool) *stream {
+func (r *Runner) take(x *Stream, s *scene, engine *decision.Engine, whole bool) *stream {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	st := r.streams[x.Key]
@@ -232,7 +234,7 @@ func (r *Runner) take(x *Stream, s *scene, whole bool) *stream {
 	switch {
 	case st.busy || r.busy >= r.opt.Streams, now.Before(st.due), b != nil && b.NextAt > now.UnixMilli(), x.State == Halted && !whole:
 		return nil
-	case b == nil && x.State == Running && s.newest[x.Tenant] <= x.Pos && st.judged == r.Rules.Engine() && st.judgedOn == now.UTC().Format(time.DateOnly):
+	case b == nil && x.State == Running && s.newest[x.Tenant] <= x.Pos && st.judged == engine && st.judgedOn == now.UTC().Format(time.DateOnly):
 		return nil // nothing is new, and no decision
 	}
 	st.busy = true

@@ -70,7 +70,9 @@ func (r *Runner) Show(ctx context.Context, c *tenant.Caller, flow string) (View,
 		return View{}, unknownFlow(flow)
 	}
 	v := r.declared(e, f)
-	v.fields(e, r.now())
+	if v.Form != decision.None.String() {
+		v.fields(e, r.now())
+	}
 	one := []View{v}
 	err := r.fill(ctx, c, one)
 	return one[0], err
@@ -89,6 +91,12 @@ func (r *Runner) declared(e *decision.Engine, f *programme.Flow) View {
 			if !slices.ContainsFunc(v.Reasons, func(x decision.Reason) bool { return x.Code == d.Code && x.Policy == d.Policy && x.Says == d.Says }) {
 				v.Reasons = append(v.Reasons, d)
 			}
+		}
+	}
+	if r.Drifts != nil {
+		for _, code := range r.Drifts(f.ID) { // which halts it whatever is decided
+			best = decision.None
+			v.Reasons = append(v.Reasons, decision.Reason{Effect: decision.Denies, Code: code, Policy: "published", Says: "the published notice doesn't say what the flow does: domicile drift"})
 		}
 	}
 	v.Form = best.String()

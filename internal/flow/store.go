@@ -153,8 +153,8 @@ type Store interface {
 	// Changed returns what was done to people after seq; whole is false when not all is known.
 	Changed(tx store.Tx, seq int64) (changes []Change, whole bool, err error)
 
-	// StandsFor calls each for who takes part in what the given subjects stand in for; for most
-	// subjects, which are persons, that is nobody.
+	// StandsFor calls each for who takes part in what the given subjects stand in for; once, with nobody, for
+	// one that stands in while nobody is known to take part; and not for persons, who stand in for none.
 	StandsFor(tx store.Tx, tenant uint32, subjects []id.Subject, each func(standIn, person id.Subject)) error
 
 	Lease(tx store.Tx, name, holder string, now time.Time, ttl time.Duration) (bool, error)

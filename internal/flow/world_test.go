@@ -518,11 +518,15 @@ func (n *node) mustBeEntered() {
 }
 
 // standIn makes s stand in for a person in a thing of many.
-func (n *node) standIn(s, person id.Subject) {
+func (n *node) standIn(s id.Subject, people ...id.Subject) {
 	n.t.Helper()
 	thing := subject.BindingKey{Tenant: 1, Digest: subject.Digest{1}}
+	links := []subject.Link{{Thing: thing, Subject: s, StandIn: true, Many: true}}
+	for _, p := range people {
+		links = append(links, subject.Link{Thing: thing, Subject: p, Many: true})
+	}
 	if err := n.db.Do(context.Background(), func(tx store.Tx) error {
-		return sqlstore.Subjects{}.InsertLinks(tx, []subject.Link{{Thing: thing, Subject: s, StandIn: true, Many: true}, {Thing: thing, Subject: person, Many: true}})
+		return sqlstore.Subjects{}.InsertLinks(tx, links)
 	}); err != nil {
 		n.t.Fatal(err)
 	}

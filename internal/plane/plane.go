@@ -122,6 +122,8 @@ type Parts struct {
 	Choices func(*tenant.Source) []consent.Choice
 	// Purpose says whether the programme declares a purpose. Nil: any word is one.
 	Purpose func(id string) bool
+	// Recipient says whether the programme declares a recipient. Nil: any word is one.
+	Recipient func(id string) bool
 	// Pseudonyms is the map back from what recipients call people. Nil: none is turned back.
 	Pseudonyms pseudonym.Store
 	// Attempts are the deliveries of flows that are on their way. Nil: nothing leaves.

@@ -33,7 +33,8 @@ type Reidentified struct {
 }
 
 // Reidentify returns whom a pseudonym means, here in the region. Whether it does or not is entered in the
-// ledger before it answers; the entry never has the pseudonym, which would be a map of its own.
+// ledger before it answers; the entry never has the pseudonym, which would be a map of its own, nor the
+// name of a recipient or purpose that there isn't, which somebody typed.
 //
 // Errors: Invalid reidentify.reason; NotFound pseudonym.unknown, also when the person was erased or moved,
 // since nothing is left by which the two could be told apart; Forbidden subject.restricted.
@@ -51,11 +52,14 @@ func (p *Plane) Reidentify(ctx context.Context, c *tenant.Caller, q ReidentifyRe
 	var refused error
 	err = p.DB.Do(ctx, func(tx store.Tx) error {
 		out = Reidentified{}
-		head, err := p.whomMeans(tx, c, target, names, q)
+		met, head, err := p.whomMeans(tx, c, target, names, q)
 		if refused = err; err != nil && fault.KindOf(err) != fault.NotFound && fault.KindOf(err) != fault.Forbidden {
 			return err
 		}
-		body := map[string]any{"allowed": err == nil, "recipient": q.Recipient, "purpose": q.Purpose, "reason": q.Reason, "token": c.Token}
+		body := map[string]any{"allowed": err == nil, "reason": q.Reason, "token": c.Token}
+		if met || declared(p.Recipient, q.Recipient) && declared(p.Purpose, q.Purpose) {
+			body["recipient"], body["purpose"] = q.Recipient, q.Purpose
+		}
 		if err == nil {
 			out.Subject, body["subject"] = head, head
 		} else {
@@ -77,29 +81,32 @@ func (p *Plane) Reidentify(ctx context.Context, c *tenant.Caller, q ReidentifyRe
 	return out, nil
 }
 
-// whomMeans finds the row, opens it under the person's key and decides.
-func (p *Plane) whomMeans(tx store.Tx, c *tenant.Caller, t pseudonym.Target, names *vault.Pseudonyms, q ReidentifyRequest) (head id.Subject, err error) {
+func declared(is func(string) bool, id string) bool { return is == nil || is(id) }
+
+// whomMeans finds the row, opens it under the person's key and decides. met says that the recipient has
+// the pseudonym, whatever is decided.
+func (p *Plane) whomMeans(tx store.Tx, c *tenant.Caller, t pseudonym.Target, names *vault.Pseudonyms, q ReidentifyRequest) (met bool, head id.Subject, err error) {
 	row, err := pseudonym.Find(tx, p.Pseudonyms, t, names, q.Pseudonym)
 	if err != nil {
-		return head, err
+		return false, head, err
 	}
 	var of *subject.Row
 	if err := p.Subjects.Rows(tx, []subject.Key{{Tenant: c.Tenant, Subject: row.Subject}}, func(r subject.Row) { of = &r }); err != nil {
-		return head, fmt.Errorf("load subject: %w", err)
+		return true, head, fmt.Errorf("load subject: %w", err)
 	}
 	if of == nil {
-		return head, fault.New(fault.NotFound, "pseudonym.unknown", "the pseudonym is nobody's")
+		return true, head, fault.New(fault.NotFound, "pseudonym.unknown", "the pseudonym is nobody's")
 	}
 	key, err := p.open(of)
 	if err != nil {
-		return head, fmt.Errorf("open key of %s: %w", row.Subject, err)
+		return true, head, fmt.Errorf("open key of %s: %w", row.Subject, err)
 	}
 	if err := pseudonym.Check(&row, t, key, q.Pseudonym); err != nil {
-		return head, err
+		return true, head, err
 	}
 	person, err := p.headOf(tx, c.Tenant, row.Subject)
 	if err != nil {
-		return head, err
+		return true, head, err
 	}
-	return person.Subject, p.mayUse(person, q.Reason)
+	return true, person.Subject, p.mayUse(person, q.Reason)
 }

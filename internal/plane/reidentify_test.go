@@ -2,6 +2,7 @@ package plane_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"domicile.dev/internal/fault"
@@ -110,5 +111,29 @@ func TestAPseudonymFromBeforeAMergeMeansThePerson(t *testing.T) {
 		w.erase(head)
 		_, err := w.reidentify("helpdesk", name, "request")
 		wantKind(t, "erased with the head", err, fault.NotFound, "pseudonym.unknown")
+	})
+}
+
+// The ledger outlives an erasure: nothing comes into it that somebody typed.
+func TestWhatSomebodyTypedForARecipientIsNotEntered(t *testing.T) {
+	eachStore(t, func(t *testing.T, w *world) {
+		w.Recipient = func(id string) bool { return id == "helpdesk" }
+		w.Purpose = func(id string) bool { return id == "support" }
+		w.send(w.src, "/v1/track", track("u1", "m1", "Paid"))
+		name := w.vault.Pseudonyms("acme", "helpdesk", "support").Subject(w.find("user_id", "u1"))
+		for _, q := range []plane.ReidentifyRequest{{Recipient: "ann@typed.example", Purpose: "support"}, {Recipient: "helpdesk", Purpose: "for ann@typed.example"}, {Recipient: "helpdesk", Purpose: "support"}} {
+			q.Pseudonym, q.Reason = name, "fraud"
+			_, err := w.Reidentify(context.Background(), w.caller, q)
+			wantKind(t, "nobody's", err, fault.NotFound, "pseudonym.unknown")
+		}
+		entries := w.query(`SELECT ` + w.text("entry") + ` FROM ledger_entry WHERE kind = 'reidentify' ORDER BY leaf`)
+		if len(entries) != 3 {
+			t.Fatalf("%d entries, want each look entered", len(entries))
+		}
+		for i, x := range entries {
+			if strings.Contains(x, "typed.example") || strings.Contains(x, "helpdesk") != (i == 2) {
+				t.Errorf("entry %d: %s", i, x)
+			}
+		}
 	})
 }

@@ -210,6 +210,9 @@ func (s *Service) challenge(ctx context.Context, to contact, word string) error 
 
 // Webhooks returns the caller's.
 func (s *Service) Webhooks(ctx context.Context, c *tenant.Caller) (out []Hook, err error) {
+	if c.Tenant == 0 { // those without a tenant are readers' addresses
+		return nil, fault.New(fault.Forbidden, "subscription.tenants_only", "webhooks are tenants'").WithHint("use a token of the tenant, dtk_…")
+	}
 	var all []Subscriber
 	if err := s.DB.View(ctx, func(tx store.Tx) error {
 		all, err = s.Store.Subscribers(tx, c.Tenant)

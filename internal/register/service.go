@@ -2,6 +2,7 @@ package register
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -107,6 +108,9 @@ func (s *Service) read(ctx context.Context) (*Snapshot, error) {
 		now, err = s.standing(tx, last)
 		return err
 	})
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return nil, ctx.Err() // whoever asked went away: nothing is wrong with the register
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if failed := err != nil; failed != s.failing {

@@ -257,7 +257,7 @@ func (c Flows) Changed(tx store.Tx, seq int64) (changes []flow.Change, whole boo
 // StandsFor implements flow.Store.
 func (Flows) StandsFor(tx store.Tx, tenant uint32, subjects []id.Subject, each func(standIn, person id.Subject)) error {
 	c := conn(tx)
-	q := lookup{`b.subject`, `thing AS a` + by(c, "thing_stand_in") + `JOIN thing AS b ON b.tenant = a.tenant AND b.digest = a.digest AND b.part = 1`,
+	q := lookup{`b.subject`, `thing AS a` + by(c, "thing_stand_in") + `LEFT JOIN thing AS b ON b.tenant = a.tenant AND b.digest = a.digest AND b.part = 1`,
 		`a.part = 0 AND a.tenant = $1 AND a.subject = `, 1}
 	return q.each(c, len(subjects), func(i int) (uint32, id.Subject) { return tenant, subjects[i] }, func(i int, r Row) error {
 		var person id.Subject
