@@ -183,7 +183,9 @@ func (v *leaving) people() {
 		v.track(v.c.text(where), where, v.c.text("event of "+where), consent, nil)
 	}
 	for where, what := range map[string]func(user string){
-		"who withdrew":            func(u string) { v.say("user_id", u, "consent", m{"purpose": "personalization_optimization", "word": "withdrawn"}) },
+		"who withdrew": func(u string) {
+			v.say("user_id", u, "consent", m{"purpose": "personalization_optimization", "word": "withdrawn"})
+		},
 		"who is restricted":       func(u string) { v.say("user_id", u, "restrict", m{"reason": "request"}) },
 		"who objects":             func(u string) { v.say("user_id", u, "object", m{"purpose": "personalization_optimization"}) },
 		"who opted out of sale":   func(u string) { v.say("user_id", u, "optout", m{"opt_out": "sale_or_sharing"}) },

@@ -63,7 +63,9 @@ func newRecipient(t *testing.T, buffer int) *recipient {
 			return nil
 		}
 		var failed error
-		err := c.Control(func(fd uintptr) { failed = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, buffer) })
+		err := c.Control(func(fd uintptr) {
+			failed = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, buffer)
+		})
 		return errors.Join(err, failed)
 	}}
 	l, err := conf.Listen(t.Context(), "tcp", "127.0.0.1:0")
