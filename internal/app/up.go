@@ -44,6 +44,8 @@ type UpOptions struct {
 	Version      string
 	Now          func() time.Time // the clock of what is published; default time.Now
 	Mail         *config.Mail     // default: messages wait
+	// Demo starts a flow of each form, to recipients under /demo/ of the first region.
+	Demo bool
 }
 
 // UpFile is up.json: where everything is, and the credentials to use it.
@@ -136,6 +138,14 @@ func StartUp(ctx context.Context, o UpOptions) (up *Up, err error) {
 	if err != nil {
 		return up, err
 	}
+	var demo *demoRecipient
+	if o.Demo {
+		flows := demoFlows(o.Programme)
+		if up.File.Destinations, to, err = upDestinations(ctx, demoDestinations(flows, loopback(up.listeners[0]), o.Destinations), readUpDestinations(o.Dir), o.Programme); err != nil {
+			return up, err
+		}
+		demo = newDemoRecipient(o.Programme, flows, up.File.Destinations)
+	}
 	for _, c := range configs {
 		c.Destinations = to
 	}
@@ -154,13 +164,22 @@ func StartUp(ctx context.Context, o UpOptions) (up *Up, err error) {
 	}
 	before := readUpFile(filepath.Join(o.Dir, "up.json"))
 	for i, c := range configs {
-		n, err := Open(ctx, c, Options{Programme: o.Programme, Folder: o.Folder, Notices: o.Notices, Log: o.Log, Version: o.Version, Keys: keys[i], Now: o.Now})
+		opt := Options{Programme: o.Programme, Folder: o.Folder, Notices: o.Notices, Log: o.Log, Version: o.Version, Keys: keys[i], Now: o.Now}
+		if demo != nil && c.Region == demoRegion {
+			opt.Demo, opt.WindowGrace = demo, demoGrace
+		}
+		n, err := Open(ctx, c, opt)
 		if err != nil {
 			return up, fmt.Errorf("open region %s: %w", c.Region, err)
 		}
 		up.Nodes = append(up.Nodes, n)
 		if up.Assumed[c.Region], err = n.register.Stamp(ctx, assumed); err != nil {
 			return up, fmt.Errorf("note what is assumed in region %s: %w", c.Region, err)
+		}
+		if opt.Demo != nil {
+			if err := n.startDemoFlows(ctx, demo.flows); err != nil {
+				return up, err
+			}
 		}
 		r, err := furnish(ctx, n, before[c.Region])
 		if err != nil {

@@ -17,7 +17,10 @@ import (
 
 // windowOf returns the length of a flow's windows, which begin at whole multiples of it since 1970, UTC.
 func windowOf(f *programme.Flow) time.Duration {
-	if f.Window == "hour" {
+	switch f.Window {
+	case "minute":
+		return time.Minute
+	case "hour":
 		return time.Hour
 	}
 	return 24 * time.Hour

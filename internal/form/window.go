@@ -51,10 +51,19 @@ type cell struct {
 	people  map[id.Subject]int // how many of the records are about that person alone
 }
 
-// WindowAt returns the span in which a time lies, by the flow's length of a window: hours and days of UTC.
+// The lengths of windows that aren't a day.
+const (
+	windowMinute = "minute"
+	windowHour   = "hour"
+)
+
+// WindowAt returns the span in which a time lies, by the flow's length of a window: minutes, hours and days of UTC.
 func WindowAt(f *programme.Flow, t time.Time) (from, until time.Time) {
 	length := 24 * time.Hour
-	if f.Window == programme.TreatHour {
+	switch f.Window {
+	case windowMinute:
+		length = time.Minute
+	case windowHour:
 		length = time.Hour
 	}
 	from = t.UTC().Truncate(length)
@@ -252,8 +261,8 @@ func (c *cell) now(head func(id.Subject) (id.Subject, bool)) cell {
 }
 
 func (w *Window) line(dst []byte, k [2]string, c *cell) []byte {
-	dst = appendTime(append(dst, `{"window":{"from":"`...), w.from, programme.TreatHour)
-	dst = appendTime(append(dst, `","until":"`...), w.until, programme.TreatHour)
+	dst = appendTime(append(dst, `{"window":{"from":"`...), w.from, windowMinute)
+	dst = appendTime(append(dst, `","until":"`...), w.until, windowMinute)
 	dst = appendText(append(dst, `"},"service":`...), k[0])
 	dst = appendText(append(dst, `,"kind":`...), k[1])
 	if c.key != "" {
