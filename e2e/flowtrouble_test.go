@@ -244,12 +244,12 @@ func TestErasedDuringADelivery(t *testing.T) {
 			t.Fatalf("flow start: %s%s", out, errs)
 		}
 		<-held
+		first := rc.arrivals(screener)
 		begun := time.Now()
 		got := ie1.erase(t, subject, false)
 		if took := time.Since(begun); took > 5*time.Second {
 			t.Errorf("the erasure answered after %v", took)
 		}
-		first := rc.arrivals(screener)
 		close(let)
 		w.eventually("what is others' to come", func() error {
 			if !rc.has(screener, othersLast) {
@@ -257,9 +257,6 @@ func TestErasedDuringADelivery(t *testing.T) {
 			}
 			return nil
 		})
-		rc.mu.Lock()
-		rc.behave = nil
-		rc.mu.Unlock()
 		if len(first) != 1 || first[0].count != len(records) {
 			t.Errorf("%d deliveries were on their way, the first with %d records, want one with all %d", len(first), first[0].count, len(records))
 		}
@@ -274,10 +271,51 @@ func TestErasedDuringADelivery(t *testing.T) {
 				t.Errorf("the same delivery came again with %d records, want %d", a.count, len(records)-1)
 			}
 		}
-		rc.checkEntries()
-		rc.inSequence(screener)
 		if got.Records != 1 {
 			t.Errorf("%d records were erased, want 1", got.Records)
 		}
+		rc.erasedUnanswered(t, ie1)
+		rc.checkEntries()
+		rc.inSequence(screener)
 	})
+}
+
+// erasedUnanswered: the recipient has everything and hasn't answered when somebody in it is erased. What it
+// is sent again has nothing of theirs.
+func (rc *recipient) erasedUnanswered(t *testing.T, ie1 *region) {
+	t.Helper()
+	has, let := make(chan struct{}, 100), make(chan struct{})
+	rc.mu.Lock()
+	rc.behave = func(_ http.ResponseWriter, r *http.Request) bool {
+		_, _ = io.Copy(io.Discard, r.Body)
+		has <- struct{}{}
+		<-let
+		return true
+	}
+	rc.mu.Unlock()
+	c := newCanaries()
+	phone, words, others := c.phone("who is erased"), c.text("words of who is erased"), word()
+	var records []m
+	for _, x := range [][2]string{{phone, words}, {"+353832000002", others}} {
+		records = append(records, m{"id": "msg-" + word(), "kind": "message", "service": "messaging", "subjects": []m{{"type": "phone", "value": x[0], "role": "sender"}}, "data": m{"from": x[0], "body": x[1]}})
+	}
+	ie1.native(t, records...)
+	<-has
+	begun := time.Now()
+	ie1.erase(t, ie1.find(t, "phone", phone), false)
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("the erasure answered after %v", took)
+	}
+	count := func(s string) int { return strings.Count(string(rc.bytesOf(screener)), s) }
+	was := count(words)
+	close(let)
+	ie1.w.eventually("the rest to come again", func() error {
+		if n := count(others); n < 2 {
+			return fmt.Errorf("it came %d times", n)
+		}
+		return nil
+	})
+	if n := count(words); was != 1 || n != was {
+		t.Errorf("the erased person's words were there %d times when the erasure answered, and are %d times", was, n)
+	}
 }

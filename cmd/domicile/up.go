@@ -79,8 +79,8 @@ func (c *upCmd) tell(e *env, up *app.Up) {
 	for _, d := range up.File.Destinations {
 		_, _ = fmt.Fprintf(e.out, "flows to %s go to %s\n", d.Recipient, d.URL)
 	}
-	if c.Demo {
-		_, _ = fmt.Fprintf(e.out, "what flows bring to the demo's recipients: %s/demo/\n", up.File.Regions[0].URL)
+	if up.DemoURL != "" {
+		_, _ = fmt.Fprintf(e.out, "what flows bring to the demo's recipients: %s\n", up.DemoURL)
 	}
 	if n := slices.Max(slices.Collect(maps.Values(up.Assumed))); n > 0 {
 		_, _ = fmt.Fprintf(e.err, "note: nobody observed the %d facts that each register begins with; they are assumed, for trying: domicile register list\n", n)

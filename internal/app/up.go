@@ -91,6 +91,8 @@ type Up struct {
 	// Assumed is how many facts of the programme's folder each region's register was given at its first
 	// start; 0 when it had been given them before.
 	Assumed map[string]int
+	// DemoURL is where the demo's recipients show what they got; "" without any.
+	DemoURL string
 
 	listeners []net.Listener
 	log       *slog.Logger
@@ -139,12 +141,12 @@ func StartUp(ctx context.Context, o UpOptions) (up *Up, err error) {
 		return up, err
 	}
 	var demo *demoRecipient
-	if o.Demo {
-		flows := demoFlows(o.Programme)
+	if flows := demoFlows(o.Programme); o.Demo && len(flows) > 0 { // none of another programme's
 		if up.File.Destinations, to, err = upDestinations(ctx, demoDestinations(flows, loopback(up.listeners[0]), o.Destinations), readUpDestinations(o.Dir), o.Programme); err != nil {
 			return up, err
 		}
 		demo = newDemoRecipient(o.Programme, flows, up.File.Destinations)
+		up.DemoURL = loopback(up.listeners[0]) + "/demo/"
 	}
 	for _, c := range configs {
 		c.Destinations = to
