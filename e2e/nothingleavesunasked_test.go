@@ -189,17 +189,21 @@ func (v *leaving) people() {
 		"who is restricted":       func(u string) { v.say("user_id", u, "restrict", m{"reason": "request"}) },
 		"who objects":             func(u string) { v.say("user_id", u, "object", m{"purpose": "personalization_optimization"}) },
 		"who opted out of sale":   func(u string) { v.say("user_id", u, "optout", m{"opt_out": "sale_or_sharing"}) },
-		"who sends the signal":    func(u string) { v.say("user_id", u, "optout", m{"opt_out": "gpc"}) },
+		"who sends the signal":    nil, // of the browser, below
 		"who erased and returned": func(u string) { v.ie1.erase(v.t, v.ie1.find(v.t, "user_id", u), false) },
 	} {
 		user := v.c.text(where)
+		var signal header
+		if what == nil {
+			what, signal = func(string) {}, header{"Sec-GPC": "1", "Authorization": basic(v.ie1.Sources["browser"].WriteKey)["Authorization"]}
+		}
 		v.ie1.segment(v.t, "/v1/identify", m{"userId": user, "messageId": v.c.text("client id of " + where), "context": m{"consent": advertising(true)}})
 		what(user)
 		var consent any
 		if where != "who erased and returned" { // somebody new, who has said nothing
 			consent = advertising(true)
 		}
-		v.track(user, where, v.c.text("event of "+where), consent, nil)
+		v.track(user, where, v.c.text("event of "+where), consent, signal)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/form"
 	"domicile.dev/internal/id"
+	"domicile.dev/internal/programme"
 	"pgregory.net/rapid"
 )
 
@@ -167,5 +168,21 @@ func TestPeopleWhoWereMergedAreOne(t *testing.T) {
 	})
 	if err != nil || n != 0 {
 		t.Errorf("19 people gave %s, %v", out, err)
+	}
+}
+
+// A window is the whole minute, hour or day of UTC in which a time lies.
+func TestAWindowIsAWholeSpan(t *testing.T) {
+	at := time.Date(2026, 11, 25, 23, 59, 30, 5, time.FixedZone("", -3600)) // 00:59:30 on the next day
+	day := time.Date(2026, 11, 26, 0, 0, 0, 0, time.UTC)
+	for window, want := range map[string][2]time.Time{
+		"minute": {day.Add(59 * time.Minute), day.Add(time.Hour)},
+		"hour":   {day, day.Add(time.Hour)},
+		"day":    {day, day.Add(24 * time.Hour)},
+		"":       {day, day.Add(24 * time.Hour)},
+	} {
+		if from, until := form.WindowAt(&programme.Flow{Window: window}, at); from != want[0] || until != want[1] {
+			t.Errorf("%q: from %v until %v, want %v", window, from, until, want)
+		}
 	}
 }
