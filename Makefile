@@ -37,7 +37,7 @@ test: setup
 	go test -count=1 -p $(P) -timeout 24m -run '$(RUN)' ./...
 
 soak: setup
-	DOMICILE_SOAK=1 go test -count=1 -timeout 3h -v -run 'AckedIsDurable|ErasedIsGone|TwoNodes|StoreAway|ImportResumes' ./e2e
+	DOMICILE_SOAK=1 go test -count=1 -timeout 3h -v -run 'AckedIsDurable|ErasedIsGone|TwoNodes|StoreAway|ImportResumes|KilledDuringDeliveries' ./e2e
 	go test -count=1 -race -p 1 -timeout 1h ./internal/...
 	scripts/fuzz $(FUZZ)
 

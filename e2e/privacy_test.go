@@ -18,12 +18,7 @@ func TestThePrivacyCentreIsLegible(t *testing.T) {
 		"/privacy/notice/diff/notice-2026-04-09/notice-2025-08-14", "/privacy/sub-processors", "/privacy/sub-processors/v2", "/privacy/regions",
 		"/privacy/safeguards", "/privacy/certifications", "/privacy/search", "/privacy/search?q=phone+number", "/privacy/search?q=nothingofthat",
 		"/privacy/subscriptions", "/privacy/subscriptions/asked", "/privacy/subscriptions/confirmed"}
-	var looks []struct {
-		Path, ColorScheme, Heading string
-		Width, Wide, Status        int
-		JavaScriptEnabled          bool
-		Faults, Elsewhere          []string
-	}
+	var looks []look
 	shots := os.Getenv("DOMICILE_SCREENSHOTS")
 	if shots != "" {
 		var err error
@@ -32,15 +27,7 @@ func TestThePrivacyCentreIsLegible(t *testing.T) {
 		}
 	}
 	node(t, &looks, "privacy.mjs", "URL="+ie1.URL, "PAGES="+string(encode(t, pages)), "SHOTS="+shots)
-	if want := 6 * len(pages); len(looks) != want {
-		t.Fatalf("%d looks, want %d", len(looks), want)
-	}
-	for _, l := range looks {
-		if l.Status != 200 || l.Heading == "" || len(l.Faults)+len(l.Elsewhere) > 0 || l.JavaScriptEnabled && l.Wide > l.Width {
-			t.Errorf("%s, %s, %d px, JavaScript %v: status %d, heading %q, %d px wide, faults %q, loaded from elsewhere %q",
-				l.Path, l.ColorScheme, l.Width, l.JavaScriptEnabled, l.Status, l.Heading, l.Wide, l.Faults, l.Elsewhere)
-		}
-	}
+	legible(t, looks, 6*len(pages))
 	for _, path := range pages {
 		a := ie1.send(t, "GET", path, header{"Accept": "text/html"}, nil).want(t, 200)
 		if n := len(a.body); n > 100_000 {
@@ -53,6 +40,28 @@ func TestThePrivacyCentreIsLegible(t *testing.T) {
 		asMarkdown := ie1.send(t, "GET", path, header{"Accept": "text/markdown"}, nil).want(t, 200)
 		if !json.Valid(asJSON.body) || !strings.HasPrefix(string(asMarkdown.body), "# ") || asJSON.header.Get("Vary") != "Accept" {
 			t.Errorf("%s isn't JSON and Markdown at the same address: %.80s, %.80s", path, asJSON.body, asMarkdown.body)
+		}
+	}
+}
+
+// look is one that Chromium took at a page.
+type look struct {
+	Path, ColorScheme, Heading string
+	Width, Wide, Status        int
+	JavaScriptEnabled          bool
+	Faults, Elsewhere          []string
+}
+
+// legible wants so many looks, with nothing wrong at any.
+func legible(t *testing.T, looks []look, want int) {
+	t.Helper()
+	if len(looks) != want {
+		t.Fatalf("%d looks, want %d", len(looks), want)
+	}
+	for _, l := range looks {
+		if l.Status != 200 || l.Heading == "" || len(l.Faults)+len(l.Elsewhere) > 0 || l.JavaScriptEnabled && l.Wide > l.Width {
+			t.Errorf("%s, %s, %d px, JavaScript %v: status %d, heading %q, %d px wide, faults %q, loaded from elsewhere %q",
+				l.Path, l.ColorScheme, l.Width, l.JavaScriptEnabled, l.Status, l.Heading, l.Wide, l.Faults, l.Elsewhere)
 		}
 	}
 }

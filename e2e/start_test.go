@@ -68,19 +68,6 @@ func ownersAlone(t *testing.T, dir string) {
 	}
 }
 
-func TestDemo(t *testing.T) {
-	w := newWorld(t, "sqlite", withArgs("--demo"))
-	for _, r := range w.up.Regions {
-		w.eventually("made-up people in "+r.ID, func() error {
-			if n := accepted(t, r); n < 3 {
-				return fmt.Errorf("%d events", n)
-			}
-			return nil
-		})
-	}
-	w.stop()
-}
-
 // A node that must not start says why and what to do, and changes nothing.
 func TestRefusesToStart(t *testing.T) {
 	w := newWorld(t, "sqlite")

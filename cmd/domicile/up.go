@@ -25,11 +25,15 @@ type upCmd struct {
 	Programme   string   `help:"Folder of the programme. Default: the embedded example." placeholder:"DIR"`
 	Store       string   `help:"A PostgreSQL server, one database for each region. Default: embedded stores." placeholder:"URL"`
 	Destination []string `help:"Point a recipient's flows at a URL: a webhook, file:///folder or s3://bucket." sep:"none" placeholder:"RECIPIENT=URL"`
-	Demo        bool     `help:"Keep a modest stream of made-up people flowing."`
+	Demo        bool     `help:"Keep a modest stream of made-up people flowing, and a flow of each form: /demo/ of the first region shows what its recipient gets."`
 }
 
 func (c *upCmd) Run(e *env) error {
-	p, err := loadProgramme(c.Programme)
+	folder := programmeFolder(c.Programme)
+	if c.Demo && c.Programme == "" {
+		folder = examples.Demo()
+	}
+	p, err := loadFolder(folder)
 	if err != nil {
 		return err
 	}
@@ -46,7 +50,7 @@ func (c *upCmd) Run(e *env) error {
 		return fault.New(fault.Invalid, "up.dir", "can't make the folder %s", c.Dir).WithHint("give another with --dir").Because(err)
 	}
 	up, err := app.StartUp(e.ctx, app.UpOptions{Dir: c.Dir, Listen: c.Listen, Store: c.Store, Programme: p, Notices: archive,
-		Folder: programmeFolder(c.Programme), Destinations: c.Destination, Log: newLog(e, ""), Version: version()})
+		Folder: folder, Destinations: c.Destination, Demo: c.Demo, Log: newLog(e, ""), Version: version()})
 	if err != nil {
 		return err
 	}
@@ -74,6 +78,9 @@ func (c *upCmd) tell(e *env, up *app.Up) {
 	_, _ = fmt.Fprintf(e.out, "\nready; credentials are in %s, programme %s\n", file, up.File.Programme)
 	for _, d := range up.File.Destinations {
 		_, _ = fmt.Fprintf(e.out, "flows to %s go to %s\n", d.Recipient, d.URL)
+	}
+	if up.DemoURL != "" {
+		_, _ = fmt.Fprintf(e.out, "what flows bring to the demo's recipients: %s\n", up.DemoURL)
 	}
 	if n := slices.Max(slices.Collect(maps.Values(up.Assumed))); n > 0 {
 		_, _ = fmt.Fprintf(e.err, "note: nobody observed the %d facts that each register begins with; they are assumed, for trying: domicile register list\n", n)
@@ -111,8 +118,10 @@ func (c *serveCmd) Run(e *env) error {
 }
 
 // loadProgramme loads the programme of a folder, or the example.
-func loadProgramme(dir string) (*programme.Programme, error) {
-	p, err := programme.Load(programmeFolder(dir))
+func loadProgramme(dir string) (*programme.Programme, error) { return loadFolder(programmeFolder(dir)) }
+
+func loadFolder(folder fs.FS) (*programme.Programme, error) {
+	p, err := programme.Load(folder)
 	if err != nil {
 		return nil, &exitError{code: exitWrong, err: fault.New(fault.Invalid, "programme.invalid", "the programme has faults:\n%s", err.Error()).
 			WithHint("domicile programme check shows them one by one")}

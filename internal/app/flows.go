@@ -32,7 +32,7 @@ func (n *Node) openFlows(opt Options) {
 	}
 	n.Flows = flow.New(flow.Parts{Region: n.Config.Region, DB: n.db, Store: sqlstore.Flows{}, Subjects: sqlstore.Subjects{}, Records: n.records, Ledger: n.Ledger,
 		Vault: n.vault, Rules: n.decisions, Say: n.say, Forms: forms{n.vault}, Pseudonyms: sqlstore.Pseudonyms{}, Tenants: n.flowTenants,
-		Drifts: n.drifts, Connect: connect}, flow.Options{Log: n.log, Now: opt.Now})
+		Drifts: n.drifts, Connect: connect}, flow.Options{Log: n.log, Now: opt.Now, Grace: opt.WindowGrace})
 }
 
 // flowTenants are the tenants of whom flows can run, with what their settings say.

@@ -65,6 +65,7 @@ type Node struct {
 	sinkFile *os.File
 	rules    *rules
 	pages    *pages // the privacy centre
+	demo     bool   // the recipients of the demo are here
 
 	register  *register.Service
 	decisions *decisions
@@ -97,6 +98,10 @@ type Options struct {
 	Now func() time.Time
 	// Connect, when not nil, opens the ways to recipients in place of the configured destinations.
 	Connect func(ctx context.Context, recipient string) (flow.Connector, error)
+	// Demo, when not nil, answers under /demo/.
+	Demo http.Handler
+	// WindowGrace is how long after its end a window of an aggregated flow is counted; 0 is the flow's default.
+	WindowGrace time.Duration
 }
 
 // OpenKeyring opens the keyring of a node.
@@ -262,7 +267,7 @@ func (n *Node) serveWeb(r *rules, opt Options) error {
 	n.metrics.MustRegister(w)
 	n.metrics.MustRegister(dueMetric{n.decisions})
 	g := guard.New(n.log, n.metrics, guard.Options{TLS: n.Config.TLS != nil})
-	n.handler = g.Wrap(n.routes(r, tiles.New(n.Ledger), n.pages))
+	n.handler = g.Wrap(n.routes(r, tiles.New(n.Ledger), n.pages, opt.Demo))
 	if Endpoint(opt.OTLP) != "" {
 		n.handler = traced(n.handler)
 	}

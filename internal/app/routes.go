@@ -21,8 +21,11 @@ import (
 )
 
 // routes puts everything that a region answers under one handler.
-func (n *Node) routes(r *rules, ledgerPages, privacyPages http.Handler) http.Handler {
+func (n *Node) routes(r *rules, ledgerPages, privacyPages, demo http.Handler) http.Handler {
 	mux := http.NewServeMux()
+	if n.demo = demo != nil; n.demo {
+		mux.Handle("/demo/", demo)
+	}
 	mux.Handle("/ledger/", ledgerPages)
 	mux.Handle("/privacy/", privacyPages)
 	mux.Handle("/.well-known/security.txt", privacyPages)
@@ -94,7 +97,8 @@ code { overflow-wrap: anywhere } dt { font-weight: 600 } dd { margin: 0 0 .5rem 
   -d '{"userId":"user-1","event":"Signed Up","messageId":"m-1"}'</pre>
 <p>Write keys and the API token of <code>domicile up</code> are in its <code>up.json</code>.</p>
 <h2>Look</h2>
-<ul>
+<ul>{{if .Demo}}
+<li><a href="/demo/">What the demo’s recipients got</a></li>{{end}}
 <li><a href="/privacy/">Privacy centre</a></li>
 <li><a href="/api/docs">API</a>, and as <a href="/api/openapi.json">OpenAPI</a></li>
 <li><a href="/ledger/checkpoint">Ledger: newest checkpoint</a>, and the <a href="/ledger/key">key</a> that signs it</li>
@@ -110,5 +114,5 @@ func (n *Node) front(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	_ = frontPage.Execute(w, map[string]any{"Region": n.Config.Region, "Place": region.Name + ", " + region.Country,
-		"Programme": n.rules.Hash(), "Tenants": len(n.Tenants.Tenants(tenant.Operator)), "Groups": groups, "Accepted": accepted, "URL": n.Config.URL})
+		"Programme": n.rules.Hash(), "Tenants": len(n.Tenants.Tenants(tenant.Operator)), "Groups": groups, "Accepted": accepted, "URL": n.Config.URL, "Demo": n.demo})
 }

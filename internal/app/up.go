@@ -44,6 +44,8 @@ type UpOptions struct {
 	Version      string
 	Now          func() time.Time // the clock of what is published; default time.Now
 	Mail         *config.Mail     // default: messages wait
+	// Demo starts a flow of each form, to recipients under /demo/ of the first region.
+	Demo bool
 }
 
 // UpFile is up.json: where everything is, and the credentials to use it.
@@ -89,6 +91,8 @@ type Up struct {
 	// Assumed is how many facts of the programme's folder each region's register was given at its first
 	// start; 0 when it had been given them before.
 	Assumed map[string]int
+	// DemoURL is where the demo's recipients show what they got; "" without any.
+	DemoURL string
 
 	listeners []net.Listener
 	log       *slog.Logger
@@ -136,6 +140,14 @@ func StartUp(ctx context.Context, o UpOptions) (up *Up, err error) {
 	if err != nil {
 		return up, err
 	}
+	var demo *demoRecipient
+	if flows := demoFlows(o.Programme); o.Demo && len(flows) > 0 { // none of another programme's
+		if up.File.Destinations, to, err = upDestinations(ctx, demoDestinations(flows, loopback(up.listeners[0]), o.Destinations), readUpDestinations(o.Dir), o.Programme); err != nil {
+			return up, err
+		}
+		demo = newDemoRecipient(o.Programme, flows, up.File.Destinations)
+		up.DemoURL = loopback(up.listeners[0]) + "/demo/"
+	}
 	for _, c := range configs {
 		c.Destinations = to
 	}
@@ -154,13 +166,22 @@ func StartUp(ctx context.Context, o UpOptions) (up *Up, err error) {
 	}
 	before := readUpFile(filepath.Join(o.Dir, "up.json"))
 	for i, c := range configs {
-		n, err := Open(ctx, c, Options{Programme: o.Programme, Folder: o.Folder, Notices: o.Notices, Log: o.Log, Version: o.Version, Keys: keys[i], Now: o.Now})
+		opt := Options{Programme: o.Programme, Folder: o.Folder, Notices: o.Notices, Log: o.Log, Version: o.Version, Keys: keys[i], Now: o.Now}
+		if demo != nil && c.Region == demoRegion {
+			opt.Demo, opt.WindowGrace = demo, demoGrace
+		}
+		n, err := Open(ctx, c, opt)
 		if err != nil {
 			return up, fmt.Errorf("open region %s: %w", c.Region, err)
 		}
 		up.Nodes = append(up.Nodes, n)
 		if up.Assumed[c.Region], err = n.register.Stamp(ctx, assumed); err != nil {
 			return up, fmt.Errorf("note what is assumed in region %s: %w", c.Region, err)
+		}
+		if opt.Demo != nil {
+			if err := n.startDemoFlows(ctx, demo.flows); err != nil {
+				return up, err
+			}
 		}
 		r, err := furnish(ctx, n, before[c.Region])
 		if err != nil {

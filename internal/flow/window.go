@@ -9,6 +9,7 @@ import (
 
 	"domicile.dev/internal/decision"
 	"domicile.dev/internal/fault"
+	"domicile.dev/internal/form"
 	"domicile.dev/internal/id"
 	"domicile.dev/internal/programme"
 	"domicile.dev/internal/store"
@@ -17,10 +18,8 @@ import (
 
 // windowOf returns the length of a flow's windows, which begin at whole multiples of it since 1970, UTC.
 func windowOf(f *programme.Flow) time.Duration {
-	if f.Window == "hour" {
-		return time.Hour
-	}
-	return 24 * time.Hour
+	from, until := form.WindowAt(f, time.Time{})
+	return until.Sub(from)
 }
 
 // count reads the next window that is over, or the one of an unfinished batch, and counts it. Without

@@ -257,10 +257,12 @@ func plainText(s string) bool {
 	return true
 }
 
-// appendTime appends t in UTC to the millisecond, or cut to its hour or day.
+// appendTime appends t in UTC to the millisecond, or cut to its minute, hour or day.
 func appendTime(dst []byte, t time.Time, cut string) []byte {
 	t = t.UTC()
 	switch cut {
+	case windowMinute:
+		t = t.Truncate(time.Minute)
 	case programme.TreatHour:
 		t = t.Truncate(time.Hour)
 	case programme.TreatDay:

@@ -54,10 +54,19 @@ type cell struct {
 	joint   map[string]int     // how many are about the same several people; their ids, in order
 }
 
-// WindowAt returns the span in which a time lies, by the flow's length of a window: hours and days of UTC.
+// The lengths of windows that aren't a day.
+const (
+	windowMinute = "minute"
+	windowHour   = "hour"
+)
+
+// WindowAt returns the span in which a time lies, by the flow's length of a window: minutes, hours and days of UTC.
 func WindowAt(f *programme.Flow, t time.Time) (from, until time.Time) {
 	length := 24 * time.Hour
-	if f.Window == programme.TreatHour {
+	switch f.Window {
+	case windowMinute:
+		length = time.Minute
+	case windowHour:
 		length = time.Hour
 	}
 	from = t.UTC().Truncate(length)
@@ -292,8 +301,8 @@ func allGone(gone map[id.Subject]bool, all string) bool {
 // line appends one number. People who are in several cells make the distinct people of the sum fewer than
 // those of the cells together; beside the cells' the sum's would tell how many they are, who may be few.
 func (w *Window) line(dst []byte, k [2]string, c *cell, people bool) []byte {
-	dst = appendTime(append(dst, `{"window":{"from":"`...), w.from, programme.TreatHour)
-	dst = appendTime(append(dst, `","until":"`...), w.until, programme.TreatHour)
+	dst = appendTime(append(dst, `{"window":{"from":"`...), w.from, windowMinute)
+	dst = appendTime(append(dst, `","until":"`...), w.until, windowMinute)
 	dst = appendText(append(dst, `"},"service":`...), k[0])
 	dst = appendText(append(dst, `,"kind":`...), k[1])
 	if c.key != "" {

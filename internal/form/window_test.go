@@ -383,3 +383,19 @@ func TestWindowsLieSideBySide(t *testing.T) {
 		}
 	}
 }
+
+// A window is the whole minute, hour or day of UTC in which a time lies.
+func TestAWindowIsAWholeSpan(t *testing.T) {
+	at := time.Date(2026, 11, 25, 23, 59, 30, 5, time.FixedZone("", -3600)) // 00:59:30 on the next day
+	day := time.Date(2026, 11, 26, 0, 0, 0, 0, time.UTC)
+	for window, want := range map[string][2]time.Time{
+		"minute": {day.Add(59 * time.Minute), day.Add(time.Hour)},
+		"hour":   {day, day.Add(time.Hour)},
+		"day":    {day, day.Add(24 * time.Hour)},
+		"":       {day, day.Add(24 * time.Hour)},
+	} {
+		if from, until := WindowAt(&programme.Flow{Window: window}, at); from != want[0] || until != want[1] {
+			t.Errorf("%q: from %v until %v, want %v", window, from, until, want)
+		}
+	}
+}

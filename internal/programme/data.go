@@ -85,7 +85,7 @@ type Flow struct {
 	OptOuts    []string    `yaml:"opt_outs" is:"enum=marketing,cpni,targeted_advertising,sale_or_sharing" doc:"The opt-outs that stop it for a person. A Global Privacy Control signal is the last two."`
 	MinimumTLS string      `yaml:"minimum_tls" is:"enum=1.2,1.3" doc:"The oldest version of TLS it is sent over; 1.2 when left out."`
 	MinGroup   int         `yaml:"min_group" is:"min=2" doc:"Aggregated: the fewest people that a number may be about; 20 when left out."`
-	Window     string      `yaml:"window" is:"enum=hour,day" doc:"Aggregated: how long a window is, in UTC; day when left out."`
+	Window     string      `yaml:"window" is:"enum=minute,hour,day" doc:"Aggregated: how long a window is, in UTC; day when left out. A minute is for trying: few groups are large enough in one."`
 	Dimensions []Dimension `yaml:"dimensions" doc:"Aggregated: by what the counts of a kind are split, beside the sum."`
 	Times      string      `yaml:"times" is:"enum=hour,day" doc:"Pseudonymised: how far the times of a record itself are cut; to the millisecond when left out."`
 	Form       string      `yaml:"form" is:"required;enum=clear,pseudonymised,aggregated" doc:"The most that is asked for; less may be allowed, never more."`
