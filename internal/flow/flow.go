@@ -93,7 +93,7 @@ type Parts struct {
 // Options tunes a Runner. The zero value is right for a small region.
 type Options struct {
 	// BatchRecords and BatchBytes bound a batch: it ends after the row of the log that goes beyond.
-	// Bytes are of sealed parts. Defaults 2,000 and 1 MiB.
+	// Bytes are of sealed parts. Defaults 4,000 and 1 MiB.
 	BatchRecords, BatchBytes int
 	// Poll is how often the store is asked for what is new and for erasures by other nodes. Default
 	// 200 ms, at most 250.
@@ -122,7 +122,7 @@ func (o Options) withDefaults() Options {
 		}
 	}
 	if o.BatchRecords == 0 {
-		o.BatchRecords = 2000
+		o.BatchRecords = 4000
 	}
 	if o.BatchBytes == 0 {
 		o.BatchBytes = 1 << 20

@@ -131,6 +131,15 @@ func (r *Runner) Tell(tx store.Tx, kind, tenantID, receipt string, rows []*subje
 	return nil
 }
 
+// Had returns those of the subjects of whom some recipient had something.
+func (r *Runner) Had(tx store.Tx, of []subject.Key) (map[subject.Key]bool, error) {
+	had := map[subject.Key]bool{}
+	if err := r.Store.AnyReach(tx, of, func(k subject.Key) { had[k] = true }); err != nil {
+		return nil, fmt.Errorf("look up who had something of people: %w", err)
+	}
+	return had, nil
+}
+
 // named is what one recipient calls a person, in the clear or for one purpose.
 type named struct {
 	recipient, purpose string

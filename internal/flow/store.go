@@ -9,6 +9,7 @@ import (
 
 	"domicile.dev/internal/id"
 	"domicile.dev/internal/store"
+	"domicile.dev/internal/subject"
 )
 
 // Key names a stream: a flow as it runs for one tenant. Tenant 0 is the flow as such: how it stands
@@ -115,6 +116,8 @@ type Store interface {
 	PutReach(tx store.Tx, all []Reach) error
 	// ReachOf returns who had something of the subjects.
 	ReachOf(tx store.Tx, tenant uint32, subjects []id.Subject) ([]Reach, error)
+	// AnyReach calls each for those of the subjects of whom anybody had something.
+	AnyReach(tx store.Tx, of []subject.Key, each func(subject.Key)) error
 	AddCounts(tx store.Tx, counts []Count) error
 	// Counts returns the sums since a day, of one tenant or with 0 of all, with Day "".
 	Counts(tx store.Tx, tenant uint32, since string) ([]Count, error)

@@ -236,12 +236,8 @@ func (g *group) erasePeople(people map[subject.Key]*erasure) error {
 			o.erase.receipt.Already = n > 0
 		}
 	}
-	if g.p.Notices != nil {
-		for i, e := range list {
-			if err := g.p.Notices.Tell(g.tx, "erasure", e.ops[0].erase.caller.TenantID, receipts[i].Receipt, e.rows); err != nil {
-				return fmt.Errorf("write notices of an erasure: %w", err)
-			}
-		}
+	if err := g.notifyErased(list, receipts, tombs); err != nil {
+		return err
 	}
 	if err := g.p.Subjects.Erase(g.tx, tombs); err != nil {
 		return fmt.Errorf("erase keys: %w", err)
@@ -254,6 +250,30 @@ func (g *group) erasePeople(people map[subject.Key]*erasure) error {
 	for _, e := range list {
 		for _, r := range e.rows {
 			g.destroyed = append(g.destroyed, vault.Wrapped{Epoch: r.Epoch, Bytes: r.Wrapped})
+		}
+	}
+	return nil
+}
+
+// notifyErased tells the recipients that had something of the people, while their keys are there.
+func (g *group) notifyErased(list []*erasure, receipts []Receipt, tombs []*subject.Tomb) error {
+	if g.p.Notices == nil {
+		return nil
+	}
+	keys := make([]subject.Key, len(tombs))
+	for i, t := range tombs {
+		keys[i] = t.Key
+	}
+	had, err := g.p.Notices.Had(g.tx, keys) // for all at once: of most people nobody had anything
+	if err != nil {
+		return err
+	}
+	for i, e := range list {
+		if !slices.ContainsFunc(e.rows, func(r *subject.Row) bool { return had[r.Key] }) {
+			continue
+		}
+		if err := g.p.Notices.Tell(g.tx, "erasure", e.ops[0].erase.caller.TenantID, receipts[i].Receipt, e.rows); err != nil {
+			return fmt.Errorf("write notices of an erasure: %w", err)
 		}
 	}
 	return nil

@@ -134,6 +134,8 @@ type Parts struct {
 
 // Notices are what recipients have to be told about people whose data they had.
 type Notices interface {
+	// Had returns those of the subjects of whom some recipient had something.
+	Had(tx store.Tx, of []subject.Key) (map[subject.Key]bool, error)
 	// Tell writes, in tx, one of the kind to each recipient that had something of the person, who is rows,
 	// while their keys are still there. receipt says what was done.
 	Tell(tx store.Tx, kind, tenantID, receipt string, rows []*subject.Row) error

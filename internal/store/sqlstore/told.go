@@ -4,6 +4,7 @@ import (
 	"domicile.dev/internal/flow"
 	"domicile.dev/internal/id"
 	"domicile.dev/internal/store"
+	"domicile.dev/internal/subject"
 )
 
 // toldDDL is what recipients have to be told of people whose data they had, which single records they
@@ -63,6 +64,11 @@ CREATE TABLE flow_sent (
 	PRIMARY KEY (tenant, flow, recipient, purpose, category)
 ) /*sqlite: WITHOUT ROWID */;
 `
+
+// AnyReach implements flow.Store.
+func (Flows) AnyReach(tx store.Tx, of []subject.Key, each func(subject.Key)) error {
+	return conn(tx).QueryEach(`SELECT 1 FROM flow_reach WHERE tenant = $1 AND subject = $2 LIMIT 1`, subjectArgs(of), func(i int, _ Row) error { each(of[i]); return nil })
+}
 
 const noticeColumns = `SELECT notice, tenant, kind, recipient, receipt, n, state, attempt, made_at, next_at, expires_at, done_at, error, entry FROM told`
 
