@@ -2,6 +2,9 @@ package e2e
 
 import (
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -67,6 +70,86 @@ func TestTheNoticeIsTrue(t *testing.T) {
 				return nil
 			})
 		})
+	})
+}
+
+// rewrite replaces a text in a file of a programme.
+func rewrite(t *testing.T, dir, file, old, now string) {
+	t.Helper()
+	path := filepath.Join(dir, file)
+	b, err := os.ReadFile(path)
+	if err != nil || !strings.Contains(string(b), old) {
+		t.Fatalf("%s doesn't have the text to replace: %v", file, err)
+	}
+	if err := os.WriteFile(path, []byte(strings.Replace(string(b), old, now, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ahead is a programme that is ahead of its published notice: a recipient, a purpose and a place are new.
+func ahead(t *testing.T, dir string) {
+	t.Helper()
+	rewrite(t, dir, "recipients.yaml", "recipients:\n", "recipients:\n  - {id: newcomer, name: Newcomer, class: third_party_service_providers, roles: [processor], locations: [US], mechanisms: [scc]}\n")
+	rewrite(t, dir, "sub-processors.yaml", "    locations: [US]\n", "    locations: [US, IN]\n") // sp-01
+	rewrite(t, dir, "purposes.yaml", "  - id: platform_security_fraud_prevention\n",
+		"  - {id: resale, name: Resale, statement: sell it, categories: [device_data, online_activity_data], legal_bases: [consent]}\n  - id: platform_security_fraud_prevention\n")
+	rewrite(t, dir, "flows.yaml", "flows:\n", `flows:
+  - {id: to_newcomer, from: ie1, services: [cdp], kinds: [track], categories: [device_data], purpose: personalization_optimization, legal_basis: consent, to: newcomer, form: pseudonymised}
+  - {id: for_resale, from: ie1, services: [cdp], kinds: [track], categories: [device_data], purpose: resale, legal_basis: consent, to: sp-13, form: pseudonymised}
+`)
+}
+
+// TheNoticeIsTrue for what is disclosed: a recipient, a purpose and a place that the published notice doesn't have are
+// found and named, and no flow that would reach or serve them goes on; a purpose without a legal basis isn't loaded.
+func TestTheNoticeIsTrueOfWhatLeaves(t *testing.T) {
+	onBothStores(t, func(t *testing.T, kind string) {
+		dir := exampleCopy(t)
+		w := newWorld(t, kind, withArgs("--programme", dir), toFiles(t))
+		for _, f := range []string{"message_screening", "event_analytics"} {
+			w.flow(t, "ie1", "start", f)
+		}
+		w.everyKind(t, "before")
+		w.settled(t)
+		before := w.arrived(t, "sp-01")
+		if before == "" {
+			t.Fatal("the flow that is published sends nothing")
+		}
+		w.stop()
+		ahead(t, dir)
+		w.start()
+		found := map[string]finding{}
+		for _, f := range w.drift(t, "ie1") {
+			found[f.Code+" "+f.Flow] = f
+		}
+		for key, holds := range map[string]func(finding) bool{
+			"recipient.undeclared to_newcomer":   func(f finding) bool { return f.Recipient == "newcomer" },
+			"purpose.undeclared for_resale":      func(f finding) bool { return strings.Contains(f.Says, "resale") },
+			"place.undeclared message_screening": func(f finding) bool { return f.Country == "IN" && f.Recipient == "sp-01" },
+		} {
+			if f, ok := found[key]; !ok || !holds(f) {
+				t.Errorf("%s is not found and named: %+v", key, found)
+			}
+		}
+		for _, f := range []string{"to_newcomer", "for_resale"} {
+			w.flow(t, "ie1", "start", f)
+		}
+		w.everyKind(t, "after")
+		w.eventually("what isn't published to halt, and what is to go on", func() error {
+			for _, f := range w.flows(t) {
+				want, ours := map[string]bool{"to_newcomer": true, "for_resale": true, "message_screening": true, "event_analytics": false}[f.ID]
+				if ours && f.halted() != want {
+					return fmt.Errorf("%s is halted: %v, want %v", f.ID, f.halted(), want)
+				}
+			}
+			return nil
+		})
+		if after := w.arrived(t, "sp-01"); after != before {
+			t.Error("what would reach an unpublished place was sent")
+		}
+		rewrite(t, dir, "purposes.yaml", "legal_bases: [consent]}", "legal_bases: []}")
+		if out, _, code := w.run("", "programme", "check", dir); code != 3 || !strings.Contains(out, "legal_bases") {
+			t.Errorf("a purpose without a legal basis: exit %d, %s", code, out)
+		}
 	})
 }
 
