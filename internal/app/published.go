@@ -13,6 +13,7 @@ import (
 type published struct {
 	facts     *register.Register   // who was announced until when, and who objected
 	programme *programme.Programme // whose notice is in effect
+	stamp     string               // publish.Service.Stamp, as of which that is
 }
 
 // lookPublished reads it anew. When it can't, nothing is known to be published, and everything is denied.
@@ -24,7 +25,7 @@ func (n *Node) lookPublished(ctx context.Context) error {
 		n.published.Store(nil)
 		return err
 	}
-	if old := n.published.Load(); old != nil && old.facts.Version == p.facts.Version && old.programme == p.programme {
+	if old := n.published.Load(); old != nil && old.facts.Version == p.facts.Version && old.programme == p.programme && old.stamp == p.stamp {
 		return nil // so that the engine isn't made anew
 	}
 	n.published.Store(p)
@@ -36,16 +37,24 @@ func (n *Node) readPublished(ctx context.Context) (*published, error) {
 	if err != nil {
 		return nil, err
 	}
+	stamp, err := n.Publish.Stamp(ctx)
+	if err != nil {
+		return nil, err
+	}
+	old := n.published.Load()
+	if old != nil && old.stamp == stamp {
+		return &published{facts, old.programme, stamp}, nil
+	}
 	all, err := n.Publish.Versions(ctx)
 	if err != nil {
 		return nil, err
 	}
-	p := &published{facts: facts, programme: n.rules.p}
+	p := &published{facts: facts, programme: n.rules.p, stamp: stamp}
 	v := publish.InEffect(all, programme.DayOf(n.Publish.Now()))
 	if v == nil || v.Programme == n.rules.p.Hash {
 		return p, nil
 	}
-	if old := n.published.Load(); old != nil && old.programme.Hash == v.Programme {
+	if old != nil && old.programme.Hash == v.Programme {
 		p.programme = old.programme
 		return p, nil
 	}

@@ -7,13 +7,14 @@ package arch
 
 // Levels maps each package of the module, by its path below the module, to its level.
 var Levels = map[string]int{
-	"examples":       0, // the example programmes, embedded
-	"internal/fault": 0, // the error that crosses package borders
-	"internal/id":    0, // typed identifiers
-	"internal/plain": 0, // the type that refuses to print
-	"internal/scan":  0, // strict JSON scanner over bytes
-	"internal/store": 0, // port: DB, Tx; no SQL
-	"internal/term":  0, // vocabularies
+	"examples":         0, // the example programmes, embedded
+	"internal/durable": 0, // folders whose names survive a power cut
+	"internal/fault":   0, // the error that crosses package borders
+	"internal/id":      0, // typed identifiers
+	"internal/plain":   0, // the type that refuses to print
+	"internal/scan":    0, // strict JSON scanner over bytes
+	"internal/store":   0, // port: DB, Tx; no SQL
+	"internal/term":    0, // vocabularies
 
 	"internal/ingest":    1, // Event, Kind, Batch: what an adapter decodes into
 	"internal/programme": 1, // load, check, hash

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"domicile.dev/internal/durable"
 	"domicile.dev/internal/fault"
 )
 
@@ -51,7 +52,7 @@ func (f *folder) sweep(now time.Time) {
 // returns.
 func (f *folder) put(ctx context.Context, o object) error {
 	to := filepath.Join(f.dir, filepath.FromSlash(o.name))
-	if err := f.folders(filepath.Dir(to)); err != nil {
+	if err := durable.Folders(f.dir, filepath.Dir(to)); err != nil {
 		return trouble(err)
 	}
 	t, err := os.CreateTemp(filepath.Join(f.dir, unfinished), "") // mode 0600
@@ -73,7 +74,7 @@ func (f *folder) put(ctx context.Context, o object) error {
 		}
 		return trouble(err)
 	}
-	if err := syncDir(filepath.Dir(to)); err != nil {
+	if err := durable.SyncDir(filepath.Dir(to)); err != nil {
 		return trouble(err)
 	}
 	return nil
@@ -88,29 +89,6 @@ func write(ctx context.Context, t *os.File, body []byte) error {
 		body = body[n:]
 	}
 	return errors.Join(ctx.Err(), t.Sync())
-}
-
-// folders makes dir and what is above it, down from f.dir, durably.
-func (f *folder) folders(dir string) error {
-	if _, err := os.Stat(dir); err == nil || dir == f.dir {
-		return err
-	}
-	up := filepath.Dir(dir)
-	if err := f.folders(up); err != nil {
-		return err
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return syncDir(up)
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 func (f *folder) close() error { return nil }

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"domicile.dev/internal/durable"
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/media"
 )
@@ -45,7 +46,7 @@ func (s *Store) path(name string) string { return filepath.Join(s.dir, filepath.
 
 // Create implements media.Store.
 func (s *Store) Create(_ context.Context, name string) (media.Writer, error) {
-	if err := s.folders(filepath.Dir(s.path(name))); err != nil {
+	if err := durable.Folders(s.dir, filepath.Dir(s.path(name))); err != nil {
 		return nil, translate(err)
 	}
 	f, err := os.CreateTemp(s.dir, partial+"*")
@@ -53,29 +54,6 @@ func (s *Store) Create(_ context.Context, name string) (media.Writer, error) {
 		return nil, translate(err)
 	}
 	return &writer{s: s, f: f, to: s.path(name)}, nil
-}
-
-// folders makes dir and what is above it, down from s.dir, durably.
-func (s *Store) folders(dir string) error {
-	if _, err := os.Stat(dir); err == nil || dir == s.dir {
-		return err
-	}
-	up := filepath.Dir(dir)
-	if err := s.folders(up); err != nil {
-		return err
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return syncDir(up)
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 type writer struct {
@@ -99,7 +77,7 @@ func (w *writer) Commit() error {
 		return translate(err)
 	}
 	// The name left one folder for the other. That it has left is not needed after a crash.
-	return translate(syncDir(filepath.Dir(w.to)))
+	return translate(durable.SyncDir(filepath.Dir(w.to)))
 }
 
 func (w *writer) Abort() {
@@ -124,7 +102,7 @@ func (s *Store) Open(_ context.Context, name string, from int64) (io.ReadCloser,
 func (s *Store) Delete(_ context.Context, name string) error {
 	err := os.Remove(s.path(name))
 	if err == nil {
-		err = syncDir(filepath.Dir(s.path(name)))
+		err = durable.SyncDir(filepath.Dir(s.path(name)))
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

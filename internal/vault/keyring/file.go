@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"domicile.dev/internal/durable"
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/vault"
 )
@@ -264,11 +265,7 @@ func (f *File) sweep() error {
 
 // syncDir makes the directory's names durable.
 func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("open the keyring's directory: %w", err)
-	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
+	if err := durable.SyncDir(dir); err != nil {
 		return fmt.Errorf("sync the keyring's directory: %w", err)
 	}
 	return nil
