@@ -3,7 +3,6 @@ package flow
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -192,10 +191,4 @@ func (r *Runner) position(tx store.Tx, from string) (uint64, error) {
 func unknownFlow(flow string) error {
 	return fault.New(fault.NotFound, "flow.unknown", "the programme declares no such flow out of this region").
 		WithHint("GET /api/v1/flows lists them")
-}
-
-// VerbOf returns the operator's verb of that name.
-func VerbOf(name string) (Verb, bool) {
-	v := Verb(name)
-	return v, slices.Contains([]Verb{Start, Pause, Resume, Replay, Retry, Skip}, v)
 }

@@ -1,8 +1,6 @@
 package flow
 
 import (
-	"slices"
-
 	"domicile.dev/internal/fault"
 )
 
@@ -63,9 +61,4 @@ func (s State) allows() (verbs []string) {
 func (s State) refuse(v Verb) error {
 	return fault.New(fault.Conflict, "flow.state", "the flow is %s: it can't %s", s, v).With("state", string(s)).With("verbs", s.allows()).
 		WithHint("see where it stands with GET /api/v1/flows/{flow}")
-}
-
-// known says whether s is a state, as what is read from a store should be.
-func (s State) known() bool {
-	return slices.Contains([]State{Idle, Running, Paused, Halted, Parked}, s)
 }
