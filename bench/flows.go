@@ -82,22 +82,31 @@ func (b *bench) flow(ctx context.Context) error {
 			return err
 		}
 	}
-	first, begin := k.got.Load(), time.Now()
-	for last, at := first, begin; k.got.Load() < flowRecords; {
-		if err := rest(ctx); err != nil {
-			return err
-		}
-		if n := k.got.Load(); n > last {
-			last, at = n, time.Now()
-		} else if time.Since(at) > time.Minute {
-			return fmt.Errorf("the flow stands still after %d of %d records", n, flowRecords)
-		}
+	rate, err := b.profiled(s, "flow", func() (float64, error) { return k.drain(ctx) })
+	if err != nil {
+		return err
 	}
 	if k.other.Load() > 0 {
 		return fmt.Errorf("%d deliveries were not pseudonymised", k.other.Load())
 	}
-	b.add(atLeast("flow, from the store to a recipient", b.store, float64(flowRecords-first)/time.Since(begin).Seconds(), "records/s", b.goals.flow))
+	b.add(atLeast("flow, from the store to a recipient", b.store, rate, "records/s", b.goals.flow))
 	return s.stop()
+}
+
+// drain returns how many records a second arrive until all have.
+func (k *sink) drain(ctx context.Context) (float64, error) {
+	first, begin := k.got.Load(), time.Now()
+	for last, at := first, begin; k.got.Load() < flowRecords; {
+		if err := rest(ctx); err != nil {
+			return 0, err
+		}
+		if n := k.got.Load(); n > last {
+			last, at = n, time.Now()
+		} else if time.Since(at) > time.Minute {
+			return 0, fmt.Errorf("the flow stands still after %d of %d records", n, flowRecords)
+		}
+	}
+	return float64(flowRecords-first) / time.Since(begin).Seconds(), nil
 }
 
 func rest(ctx context.Context) error {
