@@ -31,6 +31,7 @@ type cacheShard struct {
 	hand  int
 	bytes int64
 	most  int64
+	asked [64]cacheKey // some of what was looked for and not kept
 }
 
 type cacheSlot struct {
@@ -63,6 +64,19 @@ func (c *cache) get(k cacheKey) []byte {
 	}
 	s.slots[i].used = true
 	return s.slots[i].body
+}
+
+// wants says whether a row is worth keeping: it was looked for before, not long ago.
+func (c *cache) wants(k cacheKey) bool {
+	s := c.shard(k)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	slot := &s.asked[mix(k.b*0x9e3779b97f4a7c15^k.a)>>8%uint64(len(s.asked))]
+	if *slot == k {
+		return true
+	}
+	*slot = k
+	return false
 }
 
 func (c *cache) put(k cacheKey, body []byte) {

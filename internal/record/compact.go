@@ -129,7 +129,7 @@ func (l *Log) rowsOf(tx store.Tx, tenant uint32, subjects []id.Subject, after Lo
 func (l *Log) rewrite(tx store.Tx, tenant uint32, bases []uint64, dead []id.Subject) error {
 	v := &view{l: l, tx: tx}
 	bodies := make(map[uint64][]byte, len(bases))
-	if err := l.store.Rows(tx, tenant, bases, func(i int, body []byte) error {
+	if err := l.store.Rows(tx, tenant, bases, nil, func(i int, body []byte) error {
 		bodies[bases[i]] = body
 		return nil
 	}); err != nil {
@@ -169,7 +169,7 @@ func (v *view) without(tenant uint32, pos uint64, have map[uint64][]byte, dead m
 	exists[0] = true
 	beside := make([][]byte, len(r.siblings))
 	if len(beside) > 0 {
-		if err := v.l.store.Rows(v.tx, tenant, r.siblingPositions(pos, nil), func(i int, body []byte) error {
+		if err := v.l.store.Rows(v.tx, tenant, r.siblingPositions(pos, nil), nil, func(i int, body []byte) error {
 			beside[i], exists[i+1] = body, true
 			return nil
 		}); err != nil {

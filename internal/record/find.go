@@ -95,7 +95,9 @@ func (v *view) records(tenant uint32, locs []Location, found []Found) ([]Found, 
 			bases = append(bases, l.Pos)
 		}
 	}
-	bodies, err := v.rows(tenant, bases)
+	var borrowed scratch
+	defer borrowed.release()
+	bodies, err := v.rows(tenant, bases, &borrowed)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +114,7 @@ func (v *view) records(tenant uint32, locs []Location, found []Found) ([]Found, 
 	}
 	var beside [][]byte
 	if len(siblings) > 0 {
-		if beside, err = v.rows(tenant, siblings); err != nil {
+		if beside, err = v.rows(tenant, siblings, &borrowed); err != nil {
 			return nil, err
 		}
 	}
@@ -120,7 +122,7 @@ func (v *view) records(tenant uint32, locs []Location, found []Found) ([]Found, 
 		found = make([]Found, 0, len(locs))
 	}
 	arena := make([]FoundPart, 0, 4*len(locs))
-	at := 0
+	at, from := 0, len(found)
 	for i, r := range readers {
 		n := 0
 		for at+n < len(locs) && locs[at+n].Pos == bases[i] {
@@ -141,7 +143,27 @@ func (v *view) records(tenant uint32, locs []Location, found []Found) ([]Found, 
 			return nil, fmt.Errorf("row %d of tenant %d: %w", bases[i], tenant, err)
 		}
 	}
+	keepParts(found[from:])
 	return found, nil
+}
+
+// keepParts takes what was found out of the rows that it was found in.
+func keepParts(found []Found) {
+	size := 0
+	for i := range found {
+		for j := range found[i].Parts {
+			size += len(found[i].Parts[j].Sealed)
+		}
+	}
+	all := make([]byte, 0, size)
+	for i := range found {
+		for j := range found[i].Parts {
+			p := &found[i].Parts[j]
+			n := len(all)
+			all = append(all, p.Sealed...)
+			p.Sealed = all[n:len(all):len(all)]
+		}
+	}
 }
 
 // pick appends the records at locs, all of this row and in one direction, to found.
@@ -172,8 +194,9 @@ func (r *rowReader) pick(locs []Location, found []Found, arena *[]FoundPart) ([]
 	return found, nil
 }
 
-// rows returns the bodies of rows, nil for those that don't exist.
-func (v *view) rows(tenant uint32, pos []uint64) ([][]byte, error) {
+// rows returns the bodies of rows, nil for those that don't exist. What is not kept for others is in
+// borrowed memory.
+func (v *view) rows(tenant uint32, pos []uint64, borrowed *scratch) ([][]byte, error) {
 	bodies := make([][]byte, len(pos))
 	var missing []uint64
 	var where []int
@@ -185,9 +208,20 @@ func (v *view) rows(tenant uint32, pos []uint64) ([][]byte, error) {
 	if len(missing) == 0 {
 		return bodies, nil
 	}
-	return bodies, v.l.store.Rows(v.tx, tenant, missing, func(i int, body []byte) error {
+	keep := false
+	into := func(i int) []byte {
+		if keep = v.l.cache.wants(rowKey(v.st.rewritten, tenant, missing[i])); keep {
+			return nil
+		}
+		return borrowed.take()
+	}
+	return bodies, v.l.store.Rows(v.tx, tenant, missing, into, func(i int, body []byte) error {
 		bodies[where[i]] = body
-		v.l.cache.put(rowKey(v.st.rewritten, tenant, missing[i]), body)
+		if keep {
+			v.l.cache.put(rowKey(v.st.rewritten, tenant, missing[i]), body)
+		} else {
+			borrowed.filled(body)
+		}
 		return nil
 	})
 }

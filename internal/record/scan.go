@@ -50,7 +50,7 @@ func (v *view) scanRow(tenant uint32, pos uint64, have map[uint64][]byte, each f
 		}
 	}
 	if len(missing) > 0 {
-		if err := v.l.store.Rows(v.tx, tenant, missing, func(i int, body []byte) error {
+		if err := v.l.store.Rows(v.tx, tenant, missing, nil, func(i int, body []byte) error {
 			beside[missing[i]-pos-1] = body
 			return nil
 		}); err != nil {

@@ -67,8 +67,9 @@ type Store interface {
 	SetGate(tx store.Tx, g Gate)
 
 	InsertRows(tx store.Tx, rows []Row) error
-	// Rows calls each for those of pos that exist; i is the index in pos.
-	Rows(tx store.Tx, tenant uint32, pos []uint64, each func(i int, body []byte) error) error
+	// Rows calls each for those of pos that exist; i is the index in pos. A body is in the memory that into
+	// returns, where that suffices; with nil for into in its own.
+	Rows(tx store.Tx, tenant uint32, pos []uint64, into func(i int) []byte, each func(i int, body []byte) error) error
 	// RowsAfter calls each for at most limit rows after a position, in order.
 	RowsAfter(tx store.Tx, tenant uint32, after uint64, limit int, each func(pos uint64, body []byte) error) error
 	UpdateRows(tx store.Tx, rows []Row) error

@@ -56,12 +56,18 @@ func (r *row) Null(i int) bool { return r.value(i) == nil }
 func (r *row) Text(i int) string { return string(r.value(i)) }
 
 // Bytes returns a copy of column i.
-func (r *row) Bytes(i int) []byte {
+func (r *row) Bytes(i int) []byte { return r.BytesInto(nil, i) }
+
+// BytesInto returns a copy of column i, in the memory of b where that suffices.
+func (r *row) BytesInto(b []byte, i int) []byte {
 	v := r.value(i)
 	if v == nil {
 		return nil
 	}
-	return append(make([]byte, 0, len(v)), v...)
+	if b == nil || cap(b) < len(v) {
+		b = make([]byte, 0, len(v))
+	}
+	return append(b[:0], v...)
 }
 
 // Int returns column i as an integer. A column that is none fails the transaction.

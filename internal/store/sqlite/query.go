@@ -176,12 +176,17 @@ func (r row) Int(i int) int64   { return r.s.ColumnInt64(i) }
 func (r row) Text(i int) string { return r.s.ColumnText(i) }
 func (r row) Null(i int) bool   { return r.s.ColumnIsNull(i) }
 
-func (r row) Bytes(i int) []byte {
+func (r row) Bytes(i int) []byte { return r.BytesInto(nil, i) }
+
+func (r row) BytesInto(b []byte, i int) []byte {
 	n := r.s.ColumnLen(i)
 	if n == 0 && r.s.ColumnIsNull(i) {
 		return nil
 	}
-	b := make([]byte, n)
+	if b == nil || cap(b) < n {
+		b = make([]byte, n)
+	}
+	b = b[:n]
 	r.s.ColumnBytes(i, b)
 	return b
 }

@@ -105,13 +105,18 @@ func (Records) InsertRows(tx store.Tx, rows []record.Row) error {
 }
 
 // Rows implements record.Store.
-func (Records) Rows(tx store.Tx, tenant uint32, pos []uint64, each func(i int, body []byte) error) error {
+func (Records) Rows(tx store.Tx, tenant uint32, pos []uint64, into func(i int) []byte, each func(i int, body []byte) error) error {
 	args := make([][]any, len(pos))
 	for i, p := range pos {
 		args[i] = []any{tenant, p}
 	}
 	return conn(tx).QueryEach(`SELECT body FROM record_row WHERE tenant = $1 AND pos = $2`, args,
-		func(i int, r Row) error { return each(i, r.Bytes(0)) })
+		func(i int, r Row) error {
+			if into == nil {
+				return each(i, r.Bytes(0))
+			}
+			return each(i, r.BytesInto(into(i), 0))
+		})
 }
 
 // RowsAfter implements record.Store.

@@ -67,6 +67,8 @@ type Row interface {
 	Text(i int) string
 	// Bytes returns a copy of a bytea column: nil for NULL, and not nil when it is empty.
 	Bytes(i int) []byte
+	// BytesInto is Bytes, in the memory of b where that suffices.
+	BytesInto(b []byte, i int) []byte
 	// Null says whether the column is NULL.
 	Null(i int) bool
 }
