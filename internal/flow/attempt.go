@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -223,8 +224,76 @@ func (r *Runner) Cut(ctx context.Context, tenant uint32, gone []id.Subject) erro
 	}
 }
 
+// looks lets erasures that ended together ask together what is in flight: one look answers all that came
+// before it began.
+type looks struct {
+	mu     sync.Mutex // guards what follows
+	next   map[uint32]*look
+	active map[uint32]bool // tenants who are looked at right now
+}
+
+type look struct {
+	done chan struct{}
+	all  []Batch
+	err  error
+}
+
+// inFlight returns the attempts in flight of a tenant, as a look has them that begins after the call.
+func (r *Runner) inFlight(ctx context.Context, tenant uint32) ([]Batch, error) {
+	l := &r.looked
+	l.mu.Lock()
+	if l.next == nil {
+		l.next, l.active = map[uint32]*look{}, map[uint32]bool{}
+	}
+	mine := l.next[tenant]
+	if mine == nil {
+		mine = &look{done: make(chan struct{})}
+		l.next[tenant] = mine
+	}
+	if !l.active[tenant] {
+		l.active[tenant] = true
+		go r.lookFor(tenant)
+	}
+	l.mu.Unlock()
+	select {
+	case <-mine.done:
+		return mine.all, mine.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// lookFor looks until nobody waits any more.
+func (r *Runner) lookFor(tenant uint32) {
+	l := &r.looked
+	for {
+		l.mu.Lock()
+		now := l.next[tenant]
+		delete(l.next, tenant)
+		if l.active[tenant] = now != nil; now == nil {
+			delete(l.active, tenant)
+			l.mu.Unlock()
+			return
+		}
+		l.mu.Unlock()
+		ctx, cancel := context.WithTimeout(context.Background(), erasureWait)
+		now.err = r.DB.View(ctx, func(tx store.Tx) (err error) {
+			now.all, err = r.Store.InFlight(tx, tenant, r.now().UnixMilli())
+			return err
+		})
+		cancel()
+		close(now.done)
+	}
+}
+
 // held says whether an attempt in flight holds one of the subjects, or without any somebody erased.
 func (r *Runner) held(ctx context.Context, tenant uint32, gone []id.Subject) (held bool, err error) {
+	if gone != nil {
+		all, err := r.inFlight(ctx, tenant)
+		return slices.ContainsFunc(all, func(b Batch) bool {
+			return slices.ContainsFunc(gone, func(s id.Subject) bool { return holds(b.Subjects, s) })
+		}), err
+	}
 	err = r.DB.View(ctx, func(tx store.Tx) error {
 		all, err := r.Store.InFlight(tx, tenant, r.now().UnixMilli())
 		if err != nil {
@@ -232,13 +301,8 @@ func (r *Runner) held(ctx context.Context, tenant uint32, gone []id.Subject) (he
 		}
 		held = false
 		for i := range all {
-			if gone == nil {
-				if held, err = r.anyErased(tx, &all[i]); held || err != nil {
-					return err
-				}
-			}
-			for _, s := range gone {
-				held = held || holds(all[i].Subjects, s)
+			if held, err = r.anyErased(tx, &all[i]); held || err != nil {
+				return err
 			}
 		}
 		return nil

@@ -169,6 +169,7 @@ type Runner struct {
 	mu         sync.Mutex // guards what follows
 	streams    map[Key]*stream
 	attempts   map[*attempt]struct{}
+	looked     looks
 	connectors map[string]Connector // by recipient
 	busy       int
 }

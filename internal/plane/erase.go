@@ -242,10 +242,13 @@ func (g *group) erasePeople(people map[subject.Key]*erasure) error {
 	if err := g.p.Subjects.Erase(g.tx, tombs); err != nil {
 		return fmt.Errorf("erase keys: %w", err)
 	}
-	for _, t := range tombs {
-		if err := g.tell("erase", t.Key); err != nil {
-			return err
-		}
+	dead := make([]subject.Key, len(tombs))
+	for i, t := range tombs {
+		dead[i] = t.Key
+		g.dead[t.Key] = true
+	}
+	if err := g.p.Changes.ChangeAll(g.tx, "erase", dead, g.now); err != nil {
+		return err
 	}
 	for _, e := range list {
 		for _, r := range e.rows {

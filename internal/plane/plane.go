@@ -37,6 +37,7 @@ type Rules interface {
 // ChangeStore tells the nodes of a cell of each other's erasures and merges.
 type ChangeStore interface {
 	Change(tx store.Tx, kind string, tenant uint32, subject []byte, at time.Time) (int64, error)
+	ChangeAll(tx store.Tx, kind string, keys []subject.Key, at time.Time) error
 	ChangeSeq(tx store.Tx) int64
 	// GoneSince returns the subjects that were erased, merged or otherwise changed after seq;
 	// whole is false when some changes are no longer known.

@@ -49,6 +49,23 @@ func (Changes) Change(tx store.Tx, kind string, tenant uint32, subject []byte, a
 	return seq, nil
 }
 
+// ChangeAll is Change for many subjects, at once.
+func (Changes) ChangeAll(tx store.Tx, kind string, keys []subject.Key, at time.Time) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	c := conn(tx)
+	args := make([][]any, len(keys))
+	for i, k := range keys {
+		args[i] = []any{c.Gate().ChangeSeq + 1 + int64(i), kind, k.Tenant, k.Subject[:], at.UnixMilli()}
+	}
+	if err := c.ExecEach(`INSERT INTO change (cell, seq, kind, tenant, subject, at) VALUES (1, $1, $2, $3, $4, $5)`, args); err != nil {
+		return err
+	}
+	c.Gate().ChangeSeq += int64(len(keys))
+	return nil
+}
+
 // ChangeSeq returns the number of the last change that tx sees. It costs no statement.
 func (Changes) ChangeSeq(tx store.Tx) int64 { return conn(tx).Gate().ChangeSeq }
 
