@@ -21,6 +21,7 @@ type Graph struct {
 	newBindings []*Binding
 	retired     []*Binding // stored ones
 	numbered    []Number   // of stored subjects
+	fresh       map[Key]bool
 	touched     map[Key]*Row
 	reheads     []Merge
 	shared      []Key
@@ -189,6 +190,7 @@ func (g *Graph) Flush(tx store.Tx, st Store) error {
 	for _, r := range g.newRows {
 		fresh[r.Key] = true
 	}
+	g.fresh = fresh
 	more := g.numbers(fresh)
 	if len(g.newRows) > 0 {
 		if err := st.InsertRows(tx, g.newRows); err != nil {

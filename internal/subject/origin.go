@@ -9,6 +9,9 @@ import (
 type OriginStore interface {
 	// Origins calls each for every given subject that exists, in order; i is its place in keys.
 	Origins(tx store.Tx, keys []Key, each func(i int, o residency.Origins)) error
+	// NumbersOf calls each for the identifiers of the given subjects that can tell a country and that are
+	// theirs now, with the keys to open them; i is the subject's place in keys.
+	NumbersOf(tx store.Tx, keys []Key, each func(i int, b OldBinding)) error
 	// AddNumbers adds countries of numbers to subjects that are there. Of one whose numbers are unlooked
 	// they stay so: whoever looks finds the new one, too.
 	AddNumbers(tx store.Tx, all []Number) error
@@ -55,6 +58,9 @@ func (g *Graph) numbers(fresh map[Key]bool) (more []Number) {
 	g.numbered = more
 	return more
 }
+
+// Fresh says whether the subject of k was made by this graph, so that nobody has seen them yet.
+func (g *Graph) Fresh(k Key) bool { return g.fresh[k] }
 
 // Numbered returns the stored subjects that got a number whose country counts from now on.
 func (g *Graph) Numbered() []Number { return g.numbered }

@@ -4,6 +4,7 @@ import (
 	"domicile.dev/internal/residency"
 	"domicile.dev/internal/store"
 	"domicile.dev/internal/subject"
+	"domicile.dev/internal/term"
 )
 
 // originDDL is whose law a person brings: countries, and no more of a number or an address than that.
@@ -36,6 +37,23 @@ func (Subjects) Origins(tx store.Tx, keys []subject.Key, each func(int, residenc
 				o.Numbers = r.Text(0)
 			}
 			each(i, o)
+			return nil
+		})
+}
+
+// NumbersOf implements subject.OriginStore.
+func (Subjects) NumbersOf(tx store.Tx, keys []subject.Key, each func(int, subject.OldBinding)) error {
+	c := conn(tx)
+	args := subjectArgs(keys)
+	for i := range args {
+		args[i] = append(args[i], term.Phone, term.WhatsAppID)
+	}
+	return c.QueryEach(`SELECT i.digest, i.subject, i.type, i.flags, i.source, i.key_version, i.sealed, i.created_at, i.retired_at,
+			(SELECT t.id FROM tenant t WHERE t.cell = 1 AND t.tenant = i.tenant), s.key_epoch, s.wrapped
+		FROM identifier i`+by(c, "identifier_subject")+`JOIN subject s ON s.tenant = i.tenant AND s.subject = i.subject
+		WHERE i.tenant = $1 AND i.subject = $2 AND i.type IN ($3, $4) AND i.flags >= 0`, args,
+		func(i int, r Row) error {
+			each(i, subject.OldBinding{Binding: scanBinding(keys[i].Tenant, r), TenantID: r.Text(9), Epoch: uint32(r.Int(10)), Wrapped: r.Bytes(11)})
 			return nil
 		})
 }
