@@ -61,9 +61,6 @@ func Of(all []Origins) (out []Origin) {
 	return out
 }
 
-// Tells says whether identifiers of a type can tell a country.
-func Tells(typ string) bool { return typ == term.Phone || typ == term.WhatsAppID }
-
 // Country returns the country that an identifier tells, by the numbering plan for a phone number and by
 // what stands in front for a WhatsApp business-scoped id; "" when it tells none.
 func (i Identifier) Country() string {
