@@ -21,9 +21,22 @@ type places struct {
 	needles [][]byte // the last names, as JSON has them; without any there is nothing to read
 }
 
+// usual are those of tenants without a rule by residence.
+var (
+	usualPaths = (*residency.Settings)(nil).Paths()
+	usual      = placesAt(usualPaths)
+)
+
 func placesOf(src *tenant.Source) *places {
+	if paths := src.Settings.Paths(); !slices.Equal(paths, usualPaths) {
+		return placesAt(paths)
+	}
+	return usual
+}
+
+func placesAt(paths []string) *places {
 	p := &places{}
-	for _, path := range src.Settings.Paths() {
+	for _, path := range paths {
 		names := strings.Split(path, ".")
 		p.paths = append(p.paths, names)
 		needle := []byte(`"` + names[len(names)-1] + `"`)
