@@ -99,6 +99,9 @@ func (c *showCmd) Run(e *env) error {
 	for _, ident := range s.Identifiers {
 		rows = append(rows, []string{ident.Type, ident.Value, identifierNote(ident)})
 	}
+	for _, o := range s.Origins {
+		rows = append(rows, []string{"law of " + o.Country, "by " + o.By, strings.TrimSpace(o.Source + " " + clockOf(o.At))})
+	}
 	rows = append(rows, sayRows(s.Consents)...)
 	rows = append(rows, refusedRows(s)...)
 	rows = append(rows, traitRows(s)...)

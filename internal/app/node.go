@@ -187,6 +187,7 @@ func Open(ctx context.Context, c *config.Node, opt Options) (n *Node, err error)
 		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{}, Moves: sqlstore.Moves{}, Pseudonyms: sqlstore.Pseudonyms{},
 		Media: sqlstore.Medias{}, Blobs: n.blobs, Trust: n.Tenants.Trust,
 		Consents: sqlstore.Consents{}, Choices: n.rules.choices, Purpose: n.rules.purpose, Recipient: n.rules.recipient, Attempts: n.Flows, Notices: n.Flows}, po)
+	n.say.Numbers = n.Plane.Numbers
 	if err := n.openPublish(ctx, opt); err != nil {
 		return n, err
 	}
@@ -278,7 +279,7 @@ func (n *Node) serveWeb(r *rules, opt Options) error {
 func (n *Node) startWorkers() {
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel = cancel
-	for _, run := range []func(context.Context){n.vault.Run, n.records.Run, n.Ledger.Run, n.Tenants.Run, n.register.Run, n.api.Run, n.Plane.Sweep, n.Plane.Reindex, n.Plane.RunFetch, n.tellMoves, n.Flows.Run, n.Publish.Run, n.watchPublished, n.pages.run, n.neighbours.run} {
+	for _, run := range []func(context.Context){n.vault.Run, n.records.Run, n.Ledger.Run, n.Tenants.Run, n.register.Run, n.api.Run, n.Plane.Sweep, n.Plane.Reindex, n.Plane.RunNumbers, n.Plane.RunFetch, n.tellMoves, n.Flows.Run, n.Publish.Run, n.watchPublished, n.pages.run, n.neighbours.run} {
 		n.workers.Add(1)
 		go func() {
 			defer n.workers.Done()

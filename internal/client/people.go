@@ -31,6 +31,7 @@ type Subject struct {
 	HoldUntil   *time.Time        `json:"hold_until,omitempty"`
 	Consents    []Consent         `json:"consents"`
 	Said        []Consent         `json:"said,omitempty"` // the newest first
+	Origins     []Origin          `json:"origins,omitempty"`
 	Counts      map[string]int64  `json:"counts"`
 	CreatedAt   time.Time         `json:"created_at"`
 	Traits      *Traits           `json:"traits,omitempty"`
@@ -39,6 +40,14 @@ type Subject struct {
 
 	// TraitsWithheld says why there are no traits: "restricted".
 	TraitsWithheld string `json:"traits_withheld,omitempty"`
+}
+
+// Origin is a country whose law the person brings: By is residence or phone_country.
+type Origin struct {
+	Country string     `json:"country"`
+	By      string     `json:"by"`
+	At      *time.Time `json:"at,omitempty"`     // of a residence
+	Source  string     `json:"source,omitempty"` // of a residence
 }
 
 // Traits are what identify records say of a person now.

@@ -11,26 +11,35 @@ import (
 // Service answers what people say. It opens no transaction: whoever writes words does so in the commit
 // group that brings them (internal/plane/say.go), and whoever decides reads them in the snapshot that
 // it decides on.
-type Service struct{ store Store }
+type Service struct {
+	store Store
+	// Numbers looks, in tx, at the numbers of subjects that nobody looked at yet, and returns the countries of
+	// each, in order, as residency.Origins has them; ok is false where an identifier doesn't open. Nil: nothing
+	// is known of whoever wasn't looked at.
+	Numbers func(tx store.Tx, tenant uint32, of []id.Subject) (countries []string, ok []bool, err error)
+}
 
 // New returns a Service over s.
 func New(s Store) *Service { return &Service{store: s} }
 
 // Of returns what each of people has said as of tx, for decisions. A person is all subject ids that
 // are one, the head first; somebody without a subject left is erased, and somebody who is only on their
-// way here isn't known. It is one query for all of them.
+// way here isn't known. It is one query for all of them, and two
+// more for those whose numbers nobody looked at yet.
 func (s *Service) Of(tx store.Tx, tenant uint32, people [][]id.Subject) ([]decision.Subject, error) {
 	keys, whose := flatten(tenant, people)
 	out := make([]decision.Subject, len(people))
 	all := make([]Person, len(people))
 	last := -1
 	hidden := make([]bool, len(people))
+	brings := newBringing(len(people))
 	err := s.store.StatesAndStandings(tx, keys, func(i int, st State, w *Standing) {
 		p := whose[i]
 		if i != last { // rows come in the order of keys
 			last = i
 			all[p].Members = append(all[p].Members, Member{Subject: keys[i].Subject})
 			hidden[p] = hidden[p] || st.Hidden
+			brings.add(p, keys[i].Subject, &st.Origins)
 			if st.Restricted {
 				out[p].States |= decision.Restricted
 			}
@@ -43,6 +52,9 @@ func (s *Service) Of(tx store.Tx, tenant uint32, people [][]id.Subject) ([]decis
 	if err != nil {
 		return nil, fmt.Errorf("load what people say: %w", err)
 	}
+	if err := brings.look(s, tx, tenant); err != nil {
+		return nil, err
+	}
 	for p := range people {
 		out[p].Known = !hidden[p] && len(people[p]) > 0
 		if len(all[p].Members) == 0 {
@@ -50,6 +62,11 @@ func (s *Service) Of(tx store.Tx, tenant uint32, people [][]id.Subject) ([]decis
 			continue
 		}
 		all[p].Subject(&out[p])
+		if origins, known := brings.of(p); known {
+			out[p].Origins = origins
+		} else {
+			out[p].Known = false
+		}
 	}
 	return out, nil
 }

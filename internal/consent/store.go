@@ -2,6 +2,7 @@ package consent
 
 import (
 	"domicile.dev/internal/id"
+	"domicile.dev/internal/residency"
 	"domicile.dev/internal/store"
 )
 
@@ -17,6 +18,7 @@ type State struct {
 	Hidden     bool // on its way from another region: not at home here yet
 	Spoken     bool // something was said; without it there are no words to look for
 	Head       id.Subject
+	Origins    residency.Origins // of StatesAndStandings only
 }
 
 // Store keeps words. Reads of many subjects are one call, so that a store across a network can

@@ -186,6 +186,9 @@ type Subject struct {
 	OptOuts  OptOut
 	Consents []string // purposes consented to, as of now
 	Objects  []string // purposes objected to
+	// Origins are the countries whose law the region knows the person to bring, each with what tells it,
+	// as Brought writes them. Which of them count the programme says (person_origins).
+	Origins Set
 }
 
 // Set is a sorted list of words joined by commas, so that a question can be compared and hashed
@@ -199,7 +202,7 @@ type Question struct {
 	Service    string
 	Kind       string
 	Categories Set // what would leave; unclassified is never allowed
-	Origins    Set // countries whose law the person brings; the exporter's laws always count
+	Origins    Set // countries whose law the person brings, by whoever asks; the exporter's laws always count
 	Recipient  string
 	Purpose    string
 	Region     string

@@ -50,7 +50,8 @@ type question struct {
 	pl                       *plan
 	tenant, service, kind    string
 	unusual                  string // what differs from the flow's own, and a case
-	categories, origins      Set
+	categories               Set
+	origins, brings          Set
 	day                      programme.Day
 	most                     Form
 	states                   State
@@ -92,7 +93,7 @@ func (e *Engine) Decide(q *Question, now time.Time) *Decision {
 	if pl == nil {
 		return e.judge(nil, q, &seen{Facts: &register.Facts{}, date: programme.DayOf(now).Date()})
 	}
-	key := question{pl: pl, tenant: q.Tenant, service: q.Service, kind: q.Kind, categories: q.Categories, origins: q.Origins, unusual: unusual(q, pl.f),
+	key := question{pl: pl, tenant: q.Tenant, service: q.Service, kind: q.Kind, categories: q.Categories, origins: q.Origins, brings: q.Subject.Origins, unusual: unusual(q, pl.f),
 		day: programme.DayOf(now), most: q.Most, states: q.Subject.States, optOuts: q.Subject.OptOuts, known: q.Subject.Known,
 		consents: slices.Contains(q.Subject.Consents, pl.f.Purpose), objects: slices.Contains(q.Subject.Objects, pl.f.Purpose)}
 	e.mu.RLock()
@@ -119,7 +120,7 @@ func (e *Engine) Decide(q *Question, now time.Time) *Decision {
 }
 
 func (k *question) kept() bool {
-	return k.unusual == "" && len(k.tenant)+len(k.service)+len(k.kind)+len(k.categories)+len(k.origins) <= mostKept
+	return k.unusual == "" && len(k.tenant)+len(k.service)+len(k.kind)+len(k.categories)+len(k.origins)+len(k.brings) <= mostKept
 }
 
 // unusual is "" for a question about the flow as it is declared, as all on the data path are.
@@ -189,7 +190,7 @@ func (e *Engine) judge(pl *plan, asked *Question, s *seen) *Decision {
 	fill(&q, pl)
 	d.Recipient, d.Purpose, d.Basis = q.Recipient, q.Purpose, pl.basis
 	w := &world{q: &q, day: s.Day, facts: s.Facts}
-	if w.laws = pl.exporters; q.Origins != "" || q.Region != pl.f.From {
+	if w.laws = pl.exporters; q.broughtAny() || q.Region != pl.f.From {
 		w.laws = lawsOf(e.p, e.book, &q)
 	}
 	d.Laws = w.laws
@@ -221,7 +222,7 @@ func lawsOf(p *programme.Programme, book *law.Book, q *Question) []string {
 			add(e.Country)
 		}
 	}
-	q.Origins.each(func(c string) bool { add(c); return true })
+	q.eachBrought(p, func(c, _ string) { add(c) })
 	slices.Sort(out)
 	return out
 }

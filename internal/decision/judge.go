@@ -21,6 +21,7 @@ type judgement struct {
 // run judges what holds in every form, then climbs down the ladder.
 func (j *judgement) run() {
 	t := &trace{effect: Denies, until: programme.Never, reasons: make([]Reason, 0, 8)}
+	j.origins(t)
 	first := j.w.q.Most
 	j.w.form = first
 	base := j.all(t, j.pl.base, nil)
@@ -110,7 +111,7 @@ func (j *judgement) unknownLaws(t *trace) bool {
 	for _, l := range j.w.laws {
 		if strings.HasPrefix(l, "?") {
 			ok, j.d.Manual = false, true
-			t.reasons = append(t.reasons, Reason{Effect: Denies, Code: "law.manual_review", Says: "there is no profile for the law of " + l[1:], Policy: j.pl.f.ID + "/laws", At: j.pl.at})
+			t.reasons = append(t.reasons, Reason{Effect: Denies, Code: "law.manual_review", Says: "there is no profile for the law of " + l[1:] + j.why(l), Policy: j.pl.f.ID + "/laws", At: j.pl.at})
 		}
 	}
 	return ok

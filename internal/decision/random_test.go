@@ -193,6 +193,9 @@ func randomQuestion(t *rapid.T, e *Engine) Question {
 		q.Categories = ""
 	}
 	q.Subject = Subject{Known: mostly(t, "known", "x") != "", Consents: words("consents", []string{"support", "analytics"}, 1, 2)}
+	if seldom(t, "brings", "x") != "" {
+		q.Subject.Origins = NewSet(of(t, "lives in", someCountries)+"=residence", of(t, "number of", someCountries)+"=phone_country")
+	}
 	if seldom(t, "against", "x") != "" {
 		q.Subject.States = State(rapid.IntRange(0, 7).Draw(t, "states"))
 		q.Subject.OptOuts = OptOut(rapid.IntRange(0, 31).Draw(t, "opt-outs"))

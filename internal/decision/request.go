@@ -89,7 +89,7 @@ func contextOf(pl *plan, w *world, s *seen, kind types.String, categories []stri
 		purpose = pl.f.Purpose // what a person says counts for what the flow is for, whatever is asked
 	}
 	laws := types.Set{}
-	if pl != nil && q.Origins == "" && q.Region == pl.f.From {
+	if pl != nil && !q.broughtAny() && q.Region == pl.f.From {
 		laws = pl.lawSet
 	} else {
 		laws = setOf(w.laws)

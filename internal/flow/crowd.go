@@ -173,11 +173,13 @@ func (c *crowd) settle(heads map[id.Subject]int32, away map[id.Subject]bool) {
 func (c *crowd) together(k *known) *decision.Subject {
 	all := *k.facts
 	all.Consents = nil
+	brought := all.Origins.Words()
 	for i, n := range k.standsIn {
 		f := c.people[n].facts
 		all.Known = all.Known && f.Known
 		all.States |= f.States
 		all.OptOuts |= f.OptOuts
+		brought = append(brought, f.Origins.Words()...)
 		all.Objects = append(slices.Clip(all.Objects), f.Objects...)
 		if i == 0 {
 			all.Consents = slices.Clone(f.Consents)
@@ -185,6 +187,7 @@ func (c *crowd) together(k *known) *decision.Subject {
 		}
 		all.Consents = slices.DeleteFunc(all.Consents, func(p string) bool { return !slices.Contains(f.Consents, p) })
 	}
+	all.Origins = decision.NewSet(brought...)
 	return &all
 }
 

@@ -33,6 +33,7 @@ type question struct {
 	most   decision.Form // the most that is asked for
 	barred bool          // the tenant's pin leaves no form of use
 	kinds  []*kind
+	joint  map[[2]*decision.Decision]*decision.Decision // see both
 }
 
 // kind is one kind of record that a flow takes.
@@ -289,20 +290,49 @@ func (p *page) judge(q *question, t *taken) *decision.Decision {
 		}
 		people = true
 		d := q.decide(t.kind, t.mask, p.crowd.people[x.who].facts)
-		if x.ok = d.Allowed; !d.Allowed {
+		switch x.ok = d.Allowed && !q.onlyCounted(d); {
+		case x.ok:
+			yes = q.both(yes, d)
+		case d.Allowed:
+			p.deny(codeAggregated)
+		default:
 			p.deny(codeOf(d, "denied"))
-		} else if yes == nil {
-			yes = d
 		}
 	}
 	if !people {
-		if d := q.decide(t.kind, t.mask, &nobody); d.Allowed {
+		if d := q.decide(t.kind, t.mask, &nobody); q.onlyCounted(d) {
+			p.deny(codeAggregated)
+		} else if d.Allowed {
 			yes = d
 		} else {
 			p.deny(codeOf(d, codeAlone))
 		}
 	}
 	return yes
+}
+
+// onlyCounted says whether d lets somebody be counted and no more, in a batch that sends records: the law
+// that one person brings leaves them out, and nobody with them.
+func (q *question) onlyCounted(d *decision.Decision) bool {
+	return d.Allowed && d.Form == decision.Aggregated && q.most < decision.Aggregated
+}
+
+// both is the decision by which a record leaves that is about people of whom each may: under the laws that
+// they bring, which can ask for more of one than of another.
+func (q *question) both(a, b *decision.Decision) *decision.Decision {
+	if a == nil || a == b {
+		return b
+	}
+	key := [2]*decision.Decision{a, b}
+	d := q.joint[key]
+	if d == nil {
+		if q.joint == nil {
+			q.joint = map[[2]*decision.Decision]*decision.Decision{}
+		}
+		d = decision.Both(a, b)
+		q.joint[key] = d
+	}
+	return d
 }
 
 func metBefore(before []picked, who int32) *picked {

@@ -114,9 +114,10 @@ func (r *Runner) shape(q *question, p *page, o *opener, sh Shaper, b *built) err
 	return nil
 }
 
-// count notes a record by its decision.
+// count notes a record by its decision. Decisions that the entry says the same of are one: whose law was
+// asked is no more in it than who they are.
 func (b *built) count(t *taken) {
-	at := slices.IndexFunc(b.kinds, func(k kindCount) bool { return k.kind == t.kind && k.d == t.d })
+	at := slices.IndexFunc(b.kinds, func(k kindCount) bool { return k.kind == t.kind && (k.d == t.d || decision.Alike(k.d, t.d)) })
 	if at < 0 {
 		at = len(b.kinds)
 		b.kinds = append(b.kinds, kindCount{kind: t.kind, d: t.d, of: make([]int, len(t.kind.categories))})

@@ -89,6 +89,7 @@ type region struct {
 	url     string // of PostgreSQL; "" for an embedded store
 	dir     string
 	to      *recipient
+	say     flow.Say   // nil: says
 	mu      sync.Mutex // guards what follows
 	engine  *decision.Engine
 	tenants []flow.Tenant
@@ -168,6 +169,13 @@ func (r *region) who() []flow.Tenant {
 
 // says reads people's states from the subjects' rows; who refused objects to everything.
 type says struct{ r *region }
+
+func (r *region) saying() flow.Say {
+	if r.say != nil {
+		return r.say
+	}
+	return says{r}
+}
 
 // Of implements flow.Say.
 func (s says) Of(tx store.Tx, tenant uint32, people [][]id.Subject) ([]decision.Subject, error) {
@@ -361,7 +369,7 @@ func (n *node) newRunner(db store.DB) *flow.Runner {
 func (n *node) newRunnerWith(db store.DB, opt flow.Options) *flow.Runner {
 	r := n.region
 	return flow.New(flow.Parts{Region: "ie1", DB: db, Store: sqlstore.Flows{}, Subjects: sqlstore.Subjects{}, Records: n.log, Ledger: n.led, Vault: n.vault,
-		Rules: r, Say: says{r}, Forms: plainForms{}, Pseudonyms: sqlstore.Pseudonyms{}, Tenants: r.who, Connect: func(context.Context, string) (flow.Connector, error) { return r.to, nil }}, opt)
+		Rules: r, Say: r.saying(), Forms: plainForms{}, Pseudonyms: sqlstore.Pseudonyms{}, Tenants: r.who, Connect: func(context.Context, string) (flow.Connector, error) { return r.to, nil }}, opt)
 }
 
 // run starts the node's flows.

@@ -86,8 +86,9 @@ type SubjectView struct {
 	CreatedAt   time.Time
 	Traits      *Traits // set by Profile alone
 	Refused     []RefusedLinkView
-	Says        []SayView // what the person says now
-	Said        []SayView // and said before, the newest first
+	Origins     []OriginView // whose law they bring; set by Profile alone
+	Says        []SayView    // what the person says now
+	Said        []SayView    // and said before, the newest first
 }
 
 // IdentifierView is one identifier of a person. Shared says that somebody else has it, too.

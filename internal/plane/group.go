@@ -185,6 +185,8 @@ type group struct {
 	collected map[collectedKey]int64
 	unmapped  map[unmappedKey]*Unmapped
 	speaking  []speaking      // events that say something of consent
+	declaring []declaring     // events that say where somebody lives
+	lives     []knownPlace    // what of that was looked at, for the cache
 	spoken    []knownSpeech   // what people are then known to have said, for the cache
 	met       []metPerson     // whom slow events named, for the cache
 	destroyed []vault.Wrapped // keys that must leave this node's memory
@@ -265,6 +267,11 @@ func (g *group) publish() {
 	for _, m := range g.met {
 		if !g.dead[m.key] {
 			p.people.put(g.seen, m.key, m.seal, m.trusted, m.idents...)
+		}
+	}
+	for _, k := range g.lives {
+		if !g.dead[k.key] {
+			p.people.lives(k)
 		}
 	}
 	for _, k := range g.spoken {

@@ -169,7 +169,7 @@ func (g *group) hear() error {
 	if len(g.speaking) == 0 {
 		return nil
 	}
-	if err := g.findDevices(); err != nil {
+	if err := g.findDevices(g.speaking, (*speaking).saysYes); err != nil {
 		return err
 	}
 	keys := make([]subject.Key, 0, len(g.speaking))
@@ -227,13 +227,18 @@ func (h *heard) say(w *consent.Word) {
 	}
 }
 
-// findDevices looks up in the store whose the anonymous ids are of which this node doesn't know it.
-func (g *group) findDevices() error {
+func (s *speaking) saysYes() bool {
+	return slices.ContainsFunc(s.e.speech.words, func(w consent.Word) bool { return w.Yes() })
+}
+
+// findDevices looks up in the store whose the anonymous ids are of which this node doesn't know it, of those
+// events where it matters.
+func (g *group) findDevices(all []speaking, matters func(*speaking) bool) error {
 	graph := subject.NewGraph(nil)
 	asked := false
-	for i := range g.speaking {
-		s := &g.speaking[i]
-		if a := s.said.anonymous(); a != nil && !s.mine && slices.ContainsFunc(s.e.speech.words, func(w consent.Word) bool { return w.Yes() }) {
+	for i := range all {
+		s := &all[i]
+		if a := s.said.anonymous(); a != nil && !s.mine && matters(s) {
 			graph.Want(&subject.Say{Tenant: s.said.Tenant, Identifiers: []subject.Identifier{*a}, Join: true, Trust: term.Server})
 			asked = true
 		}
@@ -245,14 +250,14 @@ func (g *group) findDevices() error {
 		return err
 	}
 	need := map[subject.Key]bool{}
-	for i := range g.speaking {
-		need[subject.Key{Tenant: g.speaking[i].said.Tenant, Subject: g.speaking[i].said.subject()}] = true
+	for i := range all {
+		need[subject.Key{Tenant: all[i].said.Tenant, Subject: all[i].said.subject()}] = true
 	}
 	if err := graph.LoadRows(g.tx, g.p.Subjects, need); err != nil {
 		return err
 	}
-	for i := range g.speaking {
-		s := &g.speaking[i]
+	for i := range all {
+		s := &all[i]
 		if a := s.said.anonymous(); a != nil && !s.mine {
 			owner := graph.Owner(s.said.Tenant, a.Digest)
 			head := graph.Head(subject.Key{Tenant: s.said.Tenant, Subject: s.said.subject()})

@@ -96,6 +96,11 @@ func textIn(json []byte, path []string) string {
 	if err := doc.ParseAll(json, scan.Limits{}); err != nil {
 		return ""
 	}
+	return stringAt(&doc, path)
+}
+
+// stringAt returns the string at a path of a parsed object, "" when there is none.
+func stringAt(doc *scan.Doc, path []string) string {
 	n := 0
 	for _, name := range path {
 		if doc.Nodes[n].Kind != scan.Object {

@@ -125,6 +125,9 @@ func (g *group) ingestAll() error {
 	if err := g.hear(); err != nil {
 		return err
 	}
+	if err := g.keepResidences(); err != nil {
+		return err
+	}
 	return g.enterCollected(ops)
 }
 
@@ -329,7 +332,7 @@ func (g *group) flush() error {
 			return fmt.Errorf("note who else takes part: %w", err)
 		}
 	}
-	for _, k := range g.graph.Disturbed() {
+	for _, k := range append(g.graph.Disturbed(), numbered(g.graph)...) {
 		if err := g.tell("identity", k); err != nil {
 			return err
 		}
@@ -403,6 +406,7 @@ func (g *group) append(ops []*ingestOp) error {
 				if e.speech != nil {
 					g.listen(o, e)
 				}
+				g.hearPlaces(o, e)
 				if err := g.wantMedia(o, e); err != nil {
 					return err
 				}

@@ -97,6 +97,9 @@ type said struct {
 	who  *person      // known to this node
 	row  *subject.Row // resolved in the transaction
 	skey *seal.Key
+
+	country     string // that the event declares for the person, "" for none
+	countryPath int    // at which of the tenant's paths it stood
 }
 
 func (o *ingestOp) result() Result {
@@ -115,6 +118,7 @@ func (p *Plane) prepare(src *tenant.Source, b *ingest.Batch) *ingestOp {
 	all := make([]said, 0, len(b.Events)) // one a Segment event
 	idents := make([]subject.Identifier, 0, 2*len(b.Events))
 	spoken := speeches{choices: func() []consent.Choice { return p.choicesOf(src) }}
+	places := placesOf(src)
 	for i := range b.Events {
 		ev := &b.Events[i]
 		if ev.Refused != nil {
@@ -177,6 +181,7 @@ func (p *Plane) prepare(src *tenant.Source, b *ingest.Batch) *ingestOp {
 			o.refused = append(o.refused, ingest.Refusal{Index: ev.Index, Reason: "event.bad_identifier"})
 			continue
 		}
+		places.read(&e)
 		if p.says != nil {
 			e.speech = spoken.of(o, b.GPC && src.Trust == term.Public, ev)
 		}

@@ -203,6 +203,9 @@ func (g *group) settle(c *tenant.Caller, row *subject.Row, key *seal.Key, person
 	if err := graph.Flush(g.tx, p.Subjects); err != nil {
 		return head, err
 	}
+	if err := g.unpackResidence(row.Key, &person); err != nil {
+		return head, err
+	}
 	if err := g.unpackSaid(c, row.Subject, &person); err != nil {
 		return head, err
 	}

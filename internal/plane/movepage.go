@@ -213,6 +213,9 @@ func (p *Plane) personDoc(tx store.Tx, c *tenant.Caller, pers *somebody) ([]byte
 	if err := p.packSaid(tx, c, pers, &doc); err != nil {
 		return nil, err
 	}
+	if err := p.packResidence(tx, all, &doc); err != nil {
+		return nil, err
+	}
 	doc.Sort()
 	return json.Marshal(doc)
 }

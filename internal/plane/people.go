@@ -16,6 +16,7 @@ type person struct {
 	trusted bool // a server source has spoken of them
 	gone    atomic.Bool
 	said    [4]atomic.Uint64 // digests of speeches that are known to be kept, the last of each slot; 0 is none
+	place   [2]atomic.Uint64 // the last declared residences that were looked at, see knownPlace; of those who may not and may say
 }
 
 // heard says whether the person is known to have said that.

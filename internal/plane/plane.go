@@ -166,7 +166,8 @@ type Plane struct {
 	flags   map[uint32]MoveFlags // what moves left, by tenant; the committer's own
 	// unmapped are digests of paths that no kind maps, by source; the committer's own.
 	unmapped map[sourceKey]map[[16]byte]struct{}
-	reindex  chan struct{} // wakes Reindex
+	reindex  chan struct{}    // wakes Reindex
+	looked   chan subject.Key // whose numbers were looked at and aren't kept yet
 	metrics  *metrics
 	node     string // in leases
 
@@ -206,10 +207,11 @@ func New(parts Parts, opt Options) *Plane {
 		opt.Now = time.Now
 	}
 	p := &Plane{Parts: parts, opt: opt, people: newPeople(opt.People), now: opt.Now, log: opt.Log,
-		flags: map[uint32]MoveFlags{}, unmapped: map[sourceKey]map[[16]byte]struct{}{}, queue: make(chan *op, opt.Queue), stopped: make(chan struct{}), closing: make(chan struct{}), reindex: make(chan struct{}, 1),
+		flags: map[uint32]MoveFlags{}, unmapped: map[sourceKey]map[[16]byte]struct{}{}, queue: make(chan *op, opt.Queue), stopped: make(chan struct{}), closing: make(chan struct{}), reindex: make(chan struct{}, 1), looked: make(chan subject.Key, mostLooked),
 		uploads: make(chan struct{}, opt.Uploads)}
 	if p.Consents != nil {
 		p.says = consent.New(p.Consents)
+		p.says.Numbers = p.Numbers
 	}
 	p.metrics, p.node = newMetrics(p), id.New("node", 8)
 	go p.commitLoop()

@@ -53,7 +53,7 @@ type SourceTraits struct {
 	Traits           []Trait   // by name
 }
 
-// Profile returns the person with their traits. Those of somebody restricted are shown for a
+// Profile returns the person with their traits and whose law they bring. Those of somebody restricted are shown for a
 // purpose of GDPR art. 18(2) only, which is entered in the ledger first; without one the view has none.
 //
 // It opens the person's 1,000 newest identify records at most, and so costs more than Subject.
@@ -72,7 +72,9 @@ func (p *Plane) Profile(ctx context.Context, c *tenant.Caller, s id.Subject, pur
 		if v, err = p.subjectView(tx, c, pers); err != nil || p.mayUse(pers.head, purpose) != nil {
 			return err
 		}
-		v.Traits, err = p.traitsOf(tx, c, pers)
+		if v.Origins, err = p.originsOf(tx, pers); err == nil {
+			v.Traits, err = p.traitsOf(tx, c, pers)
+		}
 		return err
 	})
 	return v, err

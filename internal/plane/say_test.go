@@ -228,7 +228,9 @@ func (w *world) of(s id.Subject) decision.Subject {
 	}
 	var out []decision.Subject
 	err = w.db.View(context.Background(), func(tx store.Tx) error {
-		out, err = consent.New(sqlstore.Consents{}).Of(tx, 1, [][]id.Subject{members, {id.NewSubject()}, members})
+		say := consent.New(sqlstore.Consents{})
+		say.Numbers = w.Numbers
+		out, err = say.Of(tx, 1, [][]id.Subject{members, {id.NewSubject()}, members})
 		return err
 	})
 	if err != nil || len(out) != 3 || out[1].States != decision.Erased {

@@ -23,6 +23,7 @@ func (d *decoder) check(p *Programme) {
 	d.checkRecipients(p)
 	d.checkFlows(p)
 	d.checkTreatments(p)
+	d.checkOrigins(p)
 	d.checkRetention(p)
 	d.checkDates(p)
 	if n := d.at[&p.Notice]; n != nil && p.Notice.Supersedes != "" && p.Notice.Supersedes == p.Notice.ID {

@@ -44,6 +44,7 @@ type Programme struct {
 	Certifications  []Certification `yaml:"certifications" doc:"Certificates that the organisation says it holds."`
 	RegionalPlan    *RegionalPlan   `yaml:"regional_plan" doc:"What is published of how data comes to stay in regions."`
 	PseudonymisedAs []Treatment     `yaml:"pseudonymised_as" doc:"What happens to each element when a record is pseudonymised. What is not here is dropped."`
+	PersonOrigins   []string        `yaml:"person_origins" is:"enum=residence,phone_country,none" doc:"What tells the region whose law a person brings, for decisions: the country that they declared, the countries of their phone numbers. Both when left out."`
 
 	index     index
 	positions map[any]Position

@@ -4,7 +4,6 @@ package residency
 
 import (
 	"domicile.dev/internal/programme"
-	"domicile.dev/internal/term"
 )
 
 // What a rule goes by.
@@ -80,14 +79,7 @@ func (s *Settings) Home(here string, f Facts) (region, by string) {
 // byPhone goes by the first number of the person whose country the rule maps.
 func (r *Rule) byPhone(f Facts) string {
 	for _, ident := range f.Identifiers {
-		country := ""
-		switch ident.Type {
-		case term.Phone:
-			country = PhoneCountry(ident.Value)
-		case term.WhatsAppID:
-			country = whatsAppCountry(ident.Value)
-		}
-		if region := r.region(country); region != "" {
+		if region := r.region(ident.Country()); region != "" {
 			return region
 		}
 	}

@@ -20,6 +20,8 @@ type Graph struct {
 	newRows     []*Row
 	newBindings []*Binding
 	retired     []*Binding // stored ones
+	numbered    []Number   // of stored subjects
+	fresh       map[Key]bool
 	touched     map[Key]*Row
 	reheads     []Merge
 	shared      []Key
@@ -184,6 +186,12 @@ func (g *Graph) Owner(tenant uint32, d Digest) *Row {
 
 // Flush writes what changed. The values of new bindings must have been sealed by then.
 func (g *Graph) Flush(tx store.Tx, st Store) error {
+	fresh := make(map[Key]bool, len(g.newRows))
+	for _, r := range g.newRows {
+		fresh[r.Key] = true
+	}
+	g.fresh = fresh
+	more := g.numbers(fresh)
 	if len(g.newRows) > 0 {
 		if err := st.InsertRows(tx, g.newRows); err != nil {
 			return fmt.Errorf("insert subjects: %w", err)
@@ -193,10 +201,6 @@ func (g *Graph) Flush(tx store.Tx, st Store) error {
 		if err := st.Rehead(tx, m.Tenant, m.From, m.To); err != nil {
 			return fmt.Errorf("merge subjects: %w", err)
 		}
-	}
-	fresh := make(map[Key]bool, len(g.newRows))
-	for _, r := range g.newRows {
-		fresh[r.Key] = true
 	}
 	var changed []*Row
 	for k, r := range g.touched {
@@ -217,6 +221,11 @@ func (g *Graph) Flush(tx store.Tx, st Store) error {
 	if len(g.newBindings) > 0 {
 		if err := st.InsertBindings(tx, g.newBindings); err != nil {
 			return fmt.Errorf("insert bindings: %w", err)
+		}
+	}
+	if len(more) > 0 {
+		if err := st.AddNumbers(tx, more); err != nil {
+			return fmt.Errorf("add countries of numbers: %w", err)
 		}
 	}
 	return nil

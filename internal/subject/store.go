@@ -10,6 +10,7 @@ import (
 type Store interface {
 	LinkStore
 	RefusedStore
+	OriginStore
 	// Bindings calls each for the bindings of the given identifiers: MostBindings of each at most,
 	// claims last.
 	Bindings(tx store.Tx, keys []BindingKey, each func(Binding)) error
@@ -25,12 +26,15 @@ type Store interface {
 	// Suppress enters digests under the suppression key, with the ground and the date.
 	Suppress(tx store.Tx, keys []BindingKey, keyVersion uint32, ground string, at int64) error
 
-	// DropClaims deletes every claim of the given identifiers.
+	// DropClaims deletes every claim of the given identifiers. The numbers of those who had them are
+	// unlooked then.
 	DropClaims(tx store.Tx, keys []BindingKey) error
 
+	// InsertRows writes new people. Of one whose state is Arriving nobody has looked at the numbers yet.
 	InsertRows(tx store.Tx, rows []*Row) error
 	InsertBindings(tx store.Tx, bindings []*Binding) error
 	// RetireBindings writes when bindings, which are no claims, were retired, as far as they are stored.
+	// Their subjects' numbers are unlooked then.
 	RetireBindings(tx store.Tx, bindings []*Binding) error
 	// UpdateRows writes head, state and hold of rows that exist.
 	UpdateRows(tx store.Tx, rows []*Row) error

@@ -76,6 +76,9 @@ type Row struct {
 	HoldUntil int64  // Unix milliseconds, 0 without an end; meaningful while Held
 	Epoch     uint32 // of the epoch key that wraps the person's key
 	Wrapped   []byte
+	// Numbers are the countries of a new person's numbers, as residency.Origins keeps them. Rows that
+	// are loaded don't have it, see Store.Origins.
+	Numbers string
 }
 
 // IsHead says whether the row speaks for the person.
@@ -94,7 +97,8 @@ type Binding struct {
 	Sealed     []byte // the canonical value under the subject's key
 	Value      []byte // the canonical value, until it is sealed; only new bindings have it
 	CreatedAt  int64
-	RetiredAt  int64 // Unix ms from when on the identifier is nobody's, or somebody else's; 0 while it is the subject's
+	Country    string // that a new one tells, "" for none
+	RetiredAt  int64  // Unix ms from when on the identifier is nobody's, or somebody else's; 0 while it is the subject's
 }
 
 // Identifier is what an event says of a person, canonical and blind.

@@ -58,6 +58,12 @@ type Person struct {
 	Reasons     map[string]string `json:"reasons,omitempty"` // by state
 	Identifiers []Identifier      `json:"identifiers"`
 
+	// The country that they declared last, when, by their own time in Unix milliseconds, and what brought it. The
+	// countries of their numbers the target reads off the identifiers.
+	Residence  string `json:"residence,omitempty"`
+	DeclaredAt int64  `json:"declared_at,omitempty"`
+	DeclaredBy string `json:"declared_by,omitempty"`
+
 	Standings []Standing `json:"standings,omitempty"` // what stands of what they said
 	Words     []Word     `json:"words,omitempty"`     // their history, MaxWords at most
 }
@@ -109,6 +115,7 @@ var (
 	sourceID       = regexp.MustCompile(`^src_[a-z][a-z0-9-]{0,15}_[a-z2-7]{1,64}$`)
 	sayerID        = regexp.MustCompile(`^(src|tok)_[a-z][a-z0-9-]{0,15}_[a-z2-7]{1,64}$`) // a tenant's token links by hand
 	subjectID      = regexp.MustCompile(`^sub_[a-z2-7]{20}$`)
+	countryForm    = regexp.MustCompile(`^[A-Z]{2}$`)
 	identifierType = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
 )
 
@@ -159,6 +166,14 @@ func (f *Fragment) Split() (clientID, doc []byte, ok bool) {
 	return f.Plain[w : w+int(n)], f.Plain[w+int(n):], true
 }
 
+// declared says whether the residence, if there is one, has the form that may be stored.
+func (p *Person) declared() bool {
+	if p.Residence == "" {
+		return p.DeclaredAt == 0 && p.DeclaredBy == ""
+	}
+	return countryForm.MatchString(p.Residence) && p.DeclaredAt > 0 && sourceID.MatchString(p.DeclaredBy)
+}
+
 // DecodePerson reads a Person.
 func DecodePerson(b []byte) (p Person, err error) {
 	if err := decode(b, &p); err != nil {
@@ -178,7 +193,7 @@ func DecodePerson(b []byte) (p Person, err error) {
 			return p, malformed()
 		}
 	}
-	if !p.said() {
+	if !p.said() || !p.declared() {
 		return p, malformed()
 	}
 	for state := range p.Reasons {

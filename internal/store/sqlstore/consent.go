@@ -5,6 +5,7 @@ import (
 
 	"domicile.dev/internal/consent"
 	"domicile.dev/internal/id"
+	"domicile.dev/internal/residency"
 	"domicile.dev/internal/store"
 	"domicile.dev/internal/subject"
 )
@@ -76,12 +77,16 @@ func (Consents) States(tx store.Tx, keys []consent.Key, each func(int, consent.S
 
 // StatesAndStandings implements consent.Store.
 func (Consents) StatesAndStandings(tx store.Tx, keys []consent.Key, each func(int, consent.State, *consent.Standing)) error {
-	q := lookup{`s.state, w.about, w.channel, w.no_at, w.yes_at, w.told_at`,
-		`subject s LEFT JOIN standing w ON w.tenant = s.tenant AND w.subject = s.subject`, `s.tenant = $1 AND s.subject = `, 6}
+	q := lookup{`s.state, w.about, w.channel, w.no_at, w.yes_at, w.told_at, s.numbers, s.residence, s.declared_at`,
+		`subject s LEFT JOIN standing w ON w.tenant = s.tenant AND w.subject = s.subject`, `s.tenant = $1 AND s.subject = `, 9}
 	return q.each(conn(tx), len(keys), func(i int) (uint32, id.Subject) { return keys[i].Tenant, keys[i].Subject },
 		func(i int, r Row) error {
 			s := subject.State(r.Int(0))
-			st := consent.State{Restricted: s&subject.Restricted != 0, Hidden: s&subject.Arriving != 0, Spoken: s&subject.Spoken != 0}
+			st := consent.State{Restricted: s&subject.Restricted != 0, Hidden: s&subject.Arriving != 0, Spoken: s&subject.Spoken != 0,
+				Origins: residency.Origins{Unlooked: r.Null(6), Residence: r.Text(7), DeclaredAt: r.Int(8)}}
+			if !st.Origins.Unlooked {
+				st.Origins.Numbers = r.Text(6)
+			}
 			if r.Null(1) {
 				each(i, st, nil)
 				return nil

@@ -48,9 +48,9 @@ func flagsOf(b *subject.Binding) int {
 // RetireBindings implements subject.Store. What was retired before, and held again, has one row.
 func (Subjects) RetireBindings(tx store.Tx, bindings []*subject.Binding) error {
 	c := conn(tx)
-	keys, rows := make([][]any, len(bindings)), make([][]any, len(bindings))
+	keys, rows, whose := make([][]any, len(bindings)), make([][]any, len(bindings)), make([][]any, len(bindings))
 	for i, b := range bindings {
-		keys[i] = []any{b.Tenant, b.Digest[:], b.Subject[:]}
+		keys[i], whose[i] = []any{b.Tenant, b.Digest[:], b.Subject[:]}, []any{b.Tenant, b.Subject[:]}
 		flags := 0
 		if b.Solo {
 			flags = flagSolo
@@ -58,6 +58,9 @@ func (Subjects) RetireBindings(tx store.Tx, bindings []*subject.Binding) error {
 		rows[i] = []any{b.RetiredAt, b.Tenant, b.Digest[:], flags, b.Subject[:]}
 	}
 	if err := c.ExecEach(`DELETE FROM identifier WHERE tenant = $1 AND digest = $2 AND flags = -1 AND subject = $3`, keys); err != nil {
+		return err
+	}
+	if err := c.ExecEach(`UPDATE subject SET numbers = NULL WHERE tenant = $1 AND subject = $2`, whose); err != nil {
 		return err
 	}
 	return c.ExecEach(`UPDATE identifier SET flags = -1, retired_at = $1 WHERE tenant = $2 AND digest = $3 AND flags = $4 AND subject = $5`, rows)

@@ -202,17 +202,22 @@ func (Subjects) Reasons(tx store.Tx, k subject.Key, each func(state string, seal
 
 // DropClaims implements subject.Store.
 func (Subjects) DropClaims(tx store.Tx, keys []subject.BindingKey) error {
-	return conn(tx).ExecEach(`DELETE FROM identifier WHERE tenant = $1 AND digest = $2 AND flags = 2`, bindingArgs(keys))
+	c := conn(tx)
+	if err := c.ExecEach(`UPDATE subject SET numbers = NULL WHERE tenant = $1
+		AND subject IN (SELECT subject FROM identifier WHERE tenant = $1 AND digest = $2 AND flags = 2)`, bindingArgs(keys)); err != nil {
+		return err
+	}
+	return c.ExecEach(`DELETE FROM identifier WHERE tenant = $1 AND digest = $2 AND flags = 2`, bindingArgs(keys))
 }
 
 // InsertRows implements subject.Store.
 func (Subjects) InsertRows(tx store.Tx, rows []*subject.Row) error {
 	args := make([][]any, len(rows))
 	for i, s := range rows {
-		args[i] = []any{s.Tenant, s.Subject[:], s.Head[:], uint32(s.State), s.CreatedAt, s.CreatedBy, s.HoldUntil, s.Epoch, s.Wrapped}
+		args[i] = []any{s.Tenant, s.Subject[:], s.Head[:], uint32(s.State), s.CreatedAt, s.CreatedBy, s.HoldUntil, s.Epoch, s.Wrapped, numbersOf(s)}
 	}
-	return conn(tx).ExecEach(`INSERT INTO subject (tenant, subject, head, state, created_at, created_by, hold_until, key_epoch, wrapped)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, args)
+	return conn(tx).ExecEach(`INSERT INTO subject (tenant, subject, head, state, created_at, created_by, hold_until, key_epoch, wrapped, numbers)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, args)
 }
 
 // InsertBindings implements subject.Store.

@@ -268,6 +268,7 @@ func testUpgrade(t *testing.T, w *world) {
 			`INSERT INTO epoch (cell, n, created_at, destroyed_at, kcv) VALUES (1, 1, 5000, 0, '')`,
 			`DROP TABLE media`, `DROP TABLE media_key`, `DROP TABLE media_fetch`, `DROP TABLE register_fact`, `DROP TABLE collected`, `DROP TABLE unmapped`,
 			`DROP TABLE standing`, `DROP TABLE word`,
+			`ALTER TABLE subject DROP COLUMN numbers`, `ALTER TABLE subject DROP COLUMN residence`, `ALTER TABLE subject DROP COLUMN declared_at`, `ALTER TABLE subject DROP COLUMN declared_by`,
 			`DROP TABLE pseudonym`, `DROP TABLE told`, `DROP TABLE told_key`, `DROP TABLE flow_refused`, `DROP TABLE flow_sent`,
 			`DROP TABLE publication`, `DROP TABLE announced`, `DROP TABLE recipient_objection`, `DROP TABLE subscriber`, `DROP TABLE outbox`,
 			`INSERT INTO tenant (cell, id, tenant, name, disabled, created_at, version) VALUES (1, 'acme', 1, '', 0, 0, 1)`} {

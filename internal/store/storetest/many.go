@@ -28,6 +28,16 @@ func testMany(t *testing.T, w *world) {
 					return err
 				}
 			}
+			if i%4 == 0 {
+				if err := (sqlstore.Subjects{}).PutNumbers(c, []subject.Number{{Key: subject.Key{Tenant: 1, Subject: s}, Countries: "IE,"}}); err != nil {
+					return err
+				}
+			}
+			if i%5 == 0 {
+				if err := (sqlstore.Subjects{}).PutResidences(c, []subject.Residence{{Key: subject.Key{Tenant: 1, Subject: s}, Country: "DE", Source: "src_ie1_a", At: int64(i) + 1}}); err != nil {
+					return err
+				}
+			}
 			for n := range i % 3 {
 				if err := (sqlstore.Consents{}).PutStandings(c, 1, []consent.Change{{Subject: s, Standing: consent.Standing{About: consent.Consent([]string{"a", "b"}[n]), YesAt: int64(i)}}}); err != nil {
 					return err

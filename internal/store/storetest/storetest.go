@@ -65,6 +65,7 @@ func Run(t *testing.T, open func(testing.TB) store.DB) {
 		{"a store of another region is refused", testStamp},
 		{"a rotation meets every person's, subscriber's and notice's key once", testKeys},
 		{"look-ups of many are those of one at a time", testMany},
+		{"countries of numbers add up, and go when a number does", testOrigins},
 		{"a subscriber leaves nothing but what was done", testSubscriber},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

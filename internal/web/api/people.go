@@ -118,7 +118,7 @@ func (a *API) show(ctx context.Context, c *tenant.Caller, in *showIn) (*subjectO
 // subjectOf is v over the wire.
 func subjectOf(v SubjectView) subjectBody {
 	b := subjectBody{Subject: v.Subject.String(), Members: subjectTexts(v.Members), States: list(v.States), HoldUntil: wireTime(v.HoldUntil), Reasons: v.Reasons,
-		Counts: v.Counts, CreatedAt: v.CreatedAt.UTC(), Consents: saysOf(v.Says), Said: saysOf(v.Said), Identifiers: identifiersOf(v.Identifiers), Refused: refusedOf(v.Refused)}
+		Counts: v.Counts, CreatedAt: v.CreatedAt.UTC(), Consents: saysOf(v.Says), Said: saysOf(v.Said), Origins: originsOf(v.Origins), Identifiers: identifiersOf(v.Identifiers), Refused: refusedOf(v.Refused)}
 	if b.Counts == nil {
 		b.Counts = map[string]int64{}
 	}

@@ -65,6 +65,7 @@ type subjectBody struct {
 	Reasons     map[string]string  `json:"reasons,omitempty" doc:"why the states are in force, as it was given"`
 	Consents    []consentBody      `json:"consents" nullable:"false" doc:"what the person says now: consents, objections, opt-outs"`
 	Said        []consentBody      `json:"said,omitempty" doc:"what they ever said, the newest first; the newest 200"`
+	Origins     []originBody       `json:"origins,omitempty" doc:"whose law the person brings, and what tells it; which of it counts the programme says"`
 	Counts      map[string]int64   `json:"counts" doc:"records by service/kind"`
 	CreatedAt   time.Time          `json:"created_at"`
 	Traits      *traitsBody        `json:"traits,omitempty" doc:"what identify records say of the person now"`
