@@ -184,6 +184,7 @@ type group struct {
 	found     map[findingKey]int64
 	collected map[collectedKey]int64
 	unmapped  map[unmappedKey]*Unmapped
+	corrected []subject.Key   // whose identify records were accepted
 	speaking  []speaking      // events that say something of consent
 	spoken    []knownSpeech   // what people are then known to have said, for the cache
 	met       []metPerson     // whom slow events named, for the cache

@@ -48,6 +48,7 @@ func migrations() []migration {
 		{version: 16, name: "publications and subscribers", ddl: []string{publishDDL}},
 		{version: 17, name: "what was collected, and what nothing maps", ddl: []string{collectionDDL}},
 		{version: 18, name: "what recipients are told, refused and got", ddl: []string{toldDDL}},
+		{version: 20, name: "what regions and recipients are still to be told", ddl: []string{owedDDL}},
 	}
 }
 

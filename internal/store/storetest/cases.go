@@ -269,6 +269,7 @@ func testUpgrade(t *testing.T, w *world) {
 			`DROP TABLE media`, `DROP TABLE media_key`, `DROP TABLE media_fetch`, `DROP TABLE register_fact`, `DROP TABLE collected`, `DROP TABLE unmapped`,
 			`DROP TABLE standing`, `DROP TABLE word`,
 			`DROP TABLE pseudonym`, `DROP TABLE told`, `DROP TABLE told_key`, `DROP TABLE flow_refused`, `DROP TABLE flow_sent`,
+			`DROP TABLE corrected`, `DROP TABLE told_open`, `DROP TABLE move_word`, `DROP TABLE heard`,
 			`DROP TABLE publication`, `DROP TABLE announced`, `DROP TABLE recipient_objection`, `DROP TABLE subscriber`, `DROP TABLE outbox`,
 			`INSERT INTO tenant (cell, id, tenant, name, disabled, created_at, version) VALUES (1, 'acme', 1, '', 0, 0, 1)`} {
 			if _, err := c.Exec(s); err != nil {
