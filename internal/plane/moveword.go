@@ -41,7 +41,9 @@ type upstream struct {
 // wordKey is the key of words about a move, which only its two regions have.
 func wordKey(ackKey []byte) []byte { return transit.MAC(ackKey, "words") }
 
-func (w *Word) mac(key []byte) []byte { return transit.MAC(key, "word", w.Move, w.ID, w.Kind, w.Receipt) }
+func (w *Word) mac(key []byte) []byte {
+	return transit.MAC(key, "word", w.Move, w.ID, w.Kind, w.Receipt)
+}
 
 func newWord() string { return id.New("wrd", 15) }
 
@@ -250,4 +252,3 @@ func (p *Plane) HearWord(ctx context.Context, c *tenant.Caller, w Word) error {
 		return nil
 	})
 }
-
