@@ -76,13 +76,14 @@ var _ plane.OwedStore = Owed{}
 func (Owed) AddCorrected(tx store.Tx, people []subject.Key, pos uint64, at int64) error {
 	args := make([][]any, len(people))
 	for i := range people {
-		args[i] = []any{people[i].Tenant, people[i].Subject[:], pos, at}
+		args[i] = []any{pos, at, people[i].Tenant, people[i].Subject[:]}
 	}
-	return conn(tx).ExecEach(`INSERT INTO corrected (tenant, subject, pos, n, at) SELECT CAST($1 AS integer), CAST($2 AS bytea), CAST($3 AS bigint), 1, CAST($4 AS bigint)
-		WHERE EXISTS (SELECT 1 FROM flow_reach WHERE tenant = $1 AND subject = $2) OR EXISTS (SELECT 1 FROM move WHERE tenant = $1 AND subject = $2 AND state = 'done')
-		OR EXISTS (SELECT 1 FROM subject s WHERE s.tenant = $1 AND s.head = $2 AND s.head <> s.subject AND (
+	return conn(tx).ExecEach(`INSERT INTO corrected (tenant, subject, pos, n, at) SELECT p.tenant, p.subject, CAST($1 AS bigint), 1, CAST($2 AS bigint) FROM subject p
+		WHERE p.tenant = $3 AND p.subject = $4 AND (EXISTS (SELECT 1 FROM flow_reach r WHERE r.tenant = p.tenant AND r.subject = p.subject)
+		OR EXISTS (SELECT 1 FROM move m WHERE m.tenant = p.tenant AND m.subject = p.subject AND m.state = 'done')
+		OR EXISTS (SELECT 1 FROM subject s WHERE s.tenant = p.tenant AND s.head = p.subject AND s.head <> s.subject AND (
 			EXISTS (SELECT 1 FROM flow_reach r WHERE r.tenant = s.tenant AND r.subject = s.subject) OR
-			EXISTS (SELECT 1 FROM move m WHERE m.tenant = s.tenant AND m.subject = s.subject AND m.state = 'done')))
+			EXISTS (SELECT 1 FROM move m WHERE m.tenant = s.tenant AND m.subject = s.subject AND m.state = 'done'))))
 		ON CONFLICT (tenant, subject) DO UPDATE SET n = corrected.n + 1`, args)
 }
 
