@@ -97,17 +97,24 @@ func (r *Runner) overtake(tx store.Tx, rows []*subject.Row) error {
 			continue
 		}
 		n, err := r.Store.Notice(tx, o.Notice)
-		if err != nil || n == nil || n.State != NoticePending {
-			return err
+		if err != nil {
+			return fmt.Errorf("load a correction: %w", err)
+		}
+		if n == nil || n.State != NoticePending {
+			continue
 		}
 		n.State, n.DoneAt = NoticeOvertaken, r.now().UnixMilli()
 		if err := r.enterNotice(tx, n, string(NoticeOvertaken), ""); err != nil {
 			return err
 		}
-		for _, do := range []error{r.Store.PutNotice(tx, n), r.Store.DropNoticeKey(tx, n.ID), r.Store.DropOpen(tx, n.ID)} {
-			if do != nil {
-				return fmt.Errorf("end a correction: %w", do)
-			}
+		if err := r.Store.PutNotice(tx, n); err != nil {
+			return fmt.Errorf("end a correction: %w", err)
+		}
+		if err := r.Store.DropNoticeKey(tx, n.ID); err != nil {
+			return fmt.Errorf("drop a correction's key: %w", err)
+		}
+		if err := r.Store.DropOpen(tx, n.ID); err != nil {
+			return fmt.Errorf("forget whom a correction is about: %w", err)
 		}
 	}
 	return nil
