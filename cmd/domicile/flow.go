@@ -20,6 +20,7 @@ type flowCmd struct {
 	Replay  flowReplayCmd  `cmd:"" help:"Set a flow's cursor; what lies from there on is decided anew."`
 	Retry   flowRetryCmd   `cmd:"" help:"Try a parked batch again."`
 	Notices flowNoticesCmd `cmd:"" help:"List what recipients were told of people whose data they had, and what became of it."`
+	Heard   flowHeardCmd   `cmd:"" help:"List what other regions told of people whose data they sent here, or close an open one."`
 	Skip    flowSkipCmd    `cmd:"" help:"Give a parked batch up, and go on behind it."`
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,7 +18,8 @@ import (
 )
 
 // proof is what one region tells another when a person has left it: the move's secret, which only the
-// two know, and which proves itself. It is the one thing that regions tell each other of people.
+// two know, and which proves itself. It and words (words.go) are all that regions tell each other of people
+// who move.
 type proof struct {
 	Tenant string `json:"tenant"`
 	Proof  []byte `json:"proof"`
@@ -47,8 +49,8 @@ func (n *Node) tellMoves(ctx context.Context) {
 		case <-time.After(pause):
 		}
 		pause = tellEvery
-		if err := n.tellAll(ctx, client); err != nil && ctx.Err() == nil {
-			n.log.Warn("a region can't be told that somebody moved there, it will be tried again", "error", err)
+		if err := errors.Join(n.tellAll(ctx, client), n.tellWords(ctx, client)); err != nil && ctx.Err() == nil {
+			n.log.Warn("a region can't be told of somebody who moved, it will be tried again", "error", err)
 			pause = tellAgain
 		}
 	}

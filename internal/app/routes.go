@@ -36,6 +36,7 @@ func (n *Node) routes(r *rules, ledgerPages, privacyPages, demo http.Handler) ht
 	mux.HandleFunc("GET /readyz", n.ready)
 	mux.HandleFunc("GET /health", n.ready) // where RudderStack's gateway has it
 	mux.HandleFunc("POST /moves/{move}/activate", n.hearMove)
+	mux.HandleFunc("POST /moves/{move}/tell", n.hearWord)
 	mux.HandleFunc("GET /{$}", n.front)
 	if os.Getenv("DOMICILE_PPROF") == "1" {
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
@@ -52,7 +53,7 @@ func (n *Node) routes(r *rules, ledgerPages, privacyPages, demo http.Handler) ht
 		}
 		mux.ServeHTTP(w, r)
 	})
-	in := api.NewIngest(n.Tenants, n.Plane, r, api.IngestOptions{Region: n.Config.Region, URL: n.Config.URL, ClientIP: n.Config.ClientIP, TrustedProxies: n.Config.Proxies(), Tokens: n.Tenants, Media: n.Plane, Log: n.log, Planned: r.planned})
+	in := api.NewIngest(n.Tenants, n.Plane, r, api.IngestOptions{Region: n.Config.Region, URL: n.Config.URL, ClientIP: n.Config.ClientIP, TrustedProxies: n.Config.Proxies(), Tokens: n.Tenants, Media: n.Plane, Notices: n.Plane, Log: n.log, Planned: r.planned})
 	desk := n.desk(in.Peer)
 	mux.Handle("/privacy/subscriptions", desk)
 	mux.Handle("/privacy/subscriptions/", desk)

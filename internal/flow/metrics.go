@@ -9,7 +9,7 @@ import (
 // metrics counts by flow; no label is of a tenant or a person.
 type metrics struct {
 	records, deliveries, denials, attempts, refused, notices *prometheus.CounterVec
-	streams, lagRows, lagSeconds                             *prometheus.GaugeVec
+	streams, lagRows, lagSeconds, pending, oldest            *prometheus.GaugeVec
 }
 
 func newMetrics() *metrics {
@@ -28,6 +28,8 @@ func newMetrics() *metrics {
 		notices:    counter("notices_total", "Notices to recipients that came to an end, by kind and outcome.", "kind", "outcome"),
 		streams:    gauge("tenants", "Tenants for whom a flow is in a state.", "flow", "state"),
 		lagRows:    gauge("lag_positions", "Positions of the log between the cursor and the end, of the tenant who is furthest behind.", "flow"),
+		pending:    gauge("notices_pending", "Notices that a recipient hasn't acknowledged.", "recipient"),
+		oldest:     gauge("notices_oldest_seconds", "Age of the oldest notice that a recipient hasn't acknowledged.", "recipient"),
 		lagSeconds: gauge("lag_seconds", "Age of the newest record that is done with while there are newer ones, of the tenant who is furthest behind.", "flow"),
 	}
 }
@@ -35,7 +37,7 @@ func newMetrics() *metrics {
 // Collectors are the metrics of flows.
 func (r *Runner) Collectors() []prometheus.Collector {
 	m := r.metrics
-	return []prometheus.Collector{m.records, m.deliveries, m.denials, m.attempts, m.refused, m.notices, m.streams, m.lagRows, m.lagSeconds}
+	return []prometheus.Collector{m.records, m.deliveries, m.denials, m.attempts, m.refused, m.notices, m.streams, m.lagRows, m.lagSeconds, m.pending, m.oldest}
 }
 
 // delivered counts an acknowledged batch.

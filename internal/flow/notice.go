@@ -24,23 +24,28 @@ const (
 	NoticeErasure    = "erasure"
 	NoticeRestricted = "restriction"
 	NoticeLifted     = "restriction_lifted"
-	NoticeCorrection = "correction" // an identifier was given to the person or taken from them, by hand
+	NoticeCorrection = "correction" // an identifier was given to the person or taken from them by hand, or an event changed a trait
 )
 
 // NoticeState is what became of a notice.
 type NoticeState string
 
-// States of notices. All but the first are ends: what the notice said can't be read any more.
+// States of notices. All but pending and kept are ends: what the notice said can't be read any more.
 const (
 	NoticePending     NoticeState = "pending"
 	NoticeConfirmed   NoticeState = "confirmed"   // the recipient acknowledged it
 	NoticeRefused     NoticeState = "refused"     // it won't take it
 	NoticeUnsupported NoticeState = "unsupported" // there is no way to tell it
 	NoticeExpired     NoticeState = "expired"     // it didn't take it in 30 days
+	NoticeOvertaken   NoticeState = "overtaken"   // a correction that nobody had tried to tell when the person was erased
+	NoticeKept        NoticeState = "kept"        // of somebody who moved: pending as soon as they are erased at their new home
 )
 
 // nextNotice has every move there is.
-var nextNotice = map[NoticeState][]NoticeState{NoticePending: {NoticeConfirmed, NoticeRefused, NoticeUnsupported, NoticeExpired}}
+var nextNotice = map[NoticeState][]NoticeState{
+	NoticePending: {NoticeConfirmed, NoticeRefused, NoticeUnsupported, NoticeExpired, NoticeOvertaken},
+	NoticeKept:    {NoticePending},
+}
 
 // Times of notices.
 const (
@@ -107,28 +112,45 @@ func (r *Runner) Tell(tx store.Tx, kind, tenantID, receipt string, rows []*subje
 	if err != nil || len(all) == 0 {
 		return err
 	}
-	if _, err := r.Vault.Fence(tx); err != nil {
-		return err
+	if kind == NoticeErasure {
+		if err := r.overtake(tx, rows); err != nil {
+			return err
+		}
 	}
-	now := r.now()
 	for _, who := range all {
-		n := Notice{ID: id.NewSubject(), Tenant: rows[0].Tenant, Kind: kind, Recipient: who.recipient, Receipt: receipt, Count: len(who.names), State: NoticePending,
-			MadeAt: now.UnixMilli(), NextAt: now.Add(noticeAfter).UnixMilli(), ExpiresAt: now.Add(noticeLife).UnixMilli()}
-		plain, err := json.Marshal(told{who.names})
-		if err != nil {
-			return fmt.Errorf("write a notice: %w", err)
-		}
-		w, key, err := r.Vault.Mint("", n.ID)
-		if err != nil {
-			return fmt.Errorf("make a notice's key: %w", err)
-		}
-		sealed := seal.SealBytes(key, r.noticeAD(n.ID), plain)
-		r.Vault.Forget(w)
-		if err := r.Store.AddNotice(tx, &n, NoticeKey{w, sealed}); err != nil {
-			return fmt.Errorf("enter a notice to %s: %w", n.Recipient, err)
+		if _, err := r.write(tx, r.newNotice(rows[0].Tenant, kind, receipt, who), who.names); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// newNotice returns a pending one.
+func (r *Runner) newNotice(tenant uint32, kind, receipt string, who named) *Notice {
+	now := r.now()
+	return &Notice{ID: id.NewSubject(), Tenant: tenant, Kind: kind, Recipient: who.recipient, Receipt: receipt, Count: len(who.names), State: NoticePending,
+		MadeAt: now.UnixMilli(), NextAt: now.Add(noticeAfter).UnixMilli(), ExpiresAt: now.Add(noticeLife).UnixMilli()}
+}
+
+// write seals names under a new key of n's own and enters it.
+func (r *Runner) write(tx store.Tx, n *Notice, names []string) (*Notice, error) {
+	if _, err := r.Vault.Fence(tx); err != nil {
+		return nil, err
+	}
+	plain, err := json.Marshal(told{names})
+	if err != nil {
+		return nil, fmt.Errorf("write a notice: %w", err)
+	}
+	w, key, err := r.Vault.Mint("", n.ID)
+	if err != nil {
+		return nil, fmt.Errorf("make a notice's key: %w", err)
+	}
+	sealed := seal.SealBytes(key, r.noticeAD(n.ID), plain)
+	r.Vault.Forget(w)
+	if err := r.Store.AddNotice(tx, n, NoticeKey{w, sealed}); err != nil {
+		return nil, fmt.Errorf("enter a notice to %s: %w", n.Recipient, err)
+	}
+	return n, nil
 }
 
 // Had returns those of the subjects of whom some recipient had something.

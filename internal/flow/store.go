@@ -135,6 +135,18 @@ type Store interface {
 	// Notices returns those of a tenant or with 0 of all, the pending first, then the newest.
 	Notices(tx store.Tx, tenant uint32, limit int) ([]Notice, error)
 
+	// PutOpen notes whom a pending correction is about; OpenOf calls each for those of the subjects.
+	PutOpen(tx store.Tx, o Open) error
+	OpenOf(tx store.Tx, of []subject.Key, each func(Open)) error
+	// DropOpen forgets whom a notice is about.
+	DropOpen(tx store.Tx, notice id.Subject) error
+	// WaitsForOlder says whether an older correction of the same person to the same recipient is pending.
+	WaitsForOlder(tx store.Tx, notice id.Subject) (bool, error)
+	// KeptNotices returns those that are kept of somebody who moved, by the move.
+	KeptNotices(tx store.Tx, tenant uint32, move string) ([]Notice, error)
+	// PendingNotices calls each with how many are pending to a recipient, and when the oldest was made, in Unix ms.
+	PendingNotices(tx store.Tx, each func(recipient string, n, oldest int64)) error
+
 	// PutRefused notes single records that a recipient refused for good.
 	PutRefused(tx store.Tx, k Key, records []id.Record, delivery string, at int64) error
 	// DropRefused forgets those that it has taken since.

@@ -28,6 +28,7 @@ func (r *Runner) runNotices(ctx context.Context) {
 	tick := time.NewTicker(min(time.Second, 5*r.opt.Poll))
 	defer tick.Stop()
 	room := make(chan struct{}, mostTelling)
+	var counted time.Time
 	for {
 		select {
 		case <-ctx.Done():
@@ -36,6 +37,12 @@ func (r *Runner) runNotices(ctx context.Context) {
 		}
 		if err := r.lookForNotices(ctx, room); err != nil && ctx.Err() == nil {
 			r.log.Error("looking for what recipients are to be told failed, it will be tried again", "error", err)
+		}
+		if time.Since(counted) >= countEvery {
+			counted = time.Now()
+			if err := r.countNotices(ctx); err != nil && ctx.Err() == nil {
+				r.log.Error("counting what recipients are to be told failed, it will be tried again", "error", err)
+			}
 		}
 	}
 }
@@ -132,6 +139,12 @@ func (r *Runner) beginNotice(ctx context.Context, due *Notice) (n *Notice, k *No
 		if k == nil {
 			return fmt.Errorf("flow: %s has no key and isn't done", due.Text())
 		}
+		if waits, err := r.Store.WaitsForOlder(tx, due.ID); err != nil {
+			return err
+		} else if waits { // one correction at a time: the older one's end lets this one go
+			k, now.NextAt = nil, min(r.now().Add(troubleWait).UnixMilli(), now.ExpiresAt)
+			return r.Store.PutNotice(tx, now)
+		}
 		now.Attempt++
 		now.NextAt = r.now().Add(r.opt.Timeout + noticeGrace).UnixMilli()
 		if err := r.enterNotice(tx, now, "sending", ""); err != nil {
@@ -140,7 +153,7 @@ func (r *Runner) beginNotice(ctx context.Context, due *Notice) (n *Notice, k *No
 		n = now
 		return r.Store.PutNotice(tx, now)
 	})
-	if err != nil {
+	if err != nil || n == nil {
 		return nil, nil, err
 	}
 	r.Ledger.Committed()
@@ -155,6 +168,21 @@ type noticeLine struct {
 }
 
 func (r *Runner) noticeDelivery(n *Notice, k *NoticeKey) (*Delivery, error) {
+	names, err := r.namesIn(n, k)
+	if err != nil {
+		return nil, err
+	}
+	at := time.UnixMilli(n.MadeAt).UTC()
+	body, err := json.Marshal(noticeLine{n.Kind, names, at})
+	if err != nil {
+		return nil, fmt.Errorf("write %s: %w", n.Text(), err)
+	}
+	return &Delivery{Kind: n.Kind, ID: n.Text(), Tenant: r.tenantID(n.Tenant), Region: r.Region, Recipient: n.Recipient, Entry: n.Entry.String(), Attempt: n.Attempt,
+		Count: 1, BegunAt: at, DecidedAt: at, MinimumTLS: r.tlsFor(n.Recipient), Body: append(body, '\n')}, nil
+}
+
+// namesIn is what a notice says.
+func (r *Runner) namesIn(n *Notice, k *NoticeKey) ([]string, error) {
 	key, err := r.Vault.Peek("", n.ID, k.Wrapped)
 	if err != nil {
 		return nil, fmt.Errorf("open the key of %s: %w", n.Text(), err)
@@ -167,13 +195,7 @@ func (r *Runner) noticeDelivery(n *Notice, k *NoticeKey) (*Delivery, error) {
 	if err := json.Unmarshal(plain, &what); err != nil {
 		return nil, fault.New(fault.Internal, "notice.altered", "%s can't be read", n.Text())
 	}
-	at := time.UnixMilli(n.MadeAt).UTC()
-	body, err := json.Marshal(noticeLine{n.Kind, what.Subjects, at})
-	if err != nil {
-		return nil, fmt.Errorf("write %s: %w", n.Text(), err)
-	}
-	return &Delivery{Kind: n.Kind, ID: n.Text(), Tenant: r.tenantID(n.Tenant), Region: r.Region, Recipient: n.Recipient, Entry: n.Entry.String(), Attempt: n.Attempt,
-		Count: 1, BegunAt: at, DecidedAt: at, MinimumTLS: r.tlsFor(n.Recipient), Body: append(body, '\n')}, nil
+	return what.Subjects, nil
 }
 
 // tlsFor is the least that any flow to the recipient asks for.
@@ -206,6 +228,9 @@ func (r *Runner) settle(ctx context.Context, was *Notice, to NoticeState, reason
 			return err
 		}
 		done = true
+		if err := r.Store.DropOpen(tx, n.ID); err != nil {
+			return err
+		}
 		return r.Store.DropNoticeKey(tx, n.ID)
 	})
 	if err == nil && done {

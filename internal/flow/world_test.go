@@ -356,7 +356,7 @@ func (r *region) open(wrap func(store.DB) store.DB) *node {
 	}
 	n.runner = n.newRunner(fdb)
 	n.plane = plane.New(plane.Parts{Region: "ie1", DB: n.db, Rules: example().kinds, Vault: v, Log: n.log, Ledger: n.led, Subjects: sqlstore.Subjects{},
-		Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{}, Moves: sqlstore.Moves{}, Media: sqlstore.Medias{}, Attempts: n.runner, Notices: n.runner}, plane.Options{Now: r.now})
+		Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{}, Moves: sqlstore.Moves{}, Media: sqlstore.Medias{}, Attempts: n.runner, Notices: n.runner, Owed: sqlstore.Owed{}}, plane.Options{Now: r.now})
 	r.t.Cleanup(n.close)
 	return n
 }

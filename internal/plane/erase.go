@@ -260,6 +260,11 @@ func (g *group) erasePeople(people map[subject.Key]*erasure) error {
 
 // notifyErased tells the recipients that had something of the people, while their keys are there.
 func (g *group) notifyErased(list []*erasure, receipts []Receipt, tombs []*subject.Tomb) error {
+	for i, e := range list {
+		if err := g.sendWords("erasure", e.ops[0].erase.caller.TenantID, receipts[i].Receipt, e.rows); err != nil {
+			return err
+		}
+	}
 	if g.p.Notices == nil {
 		return nil
 	}

@@ -184,6 +184,7 @@ type group struct {
 	found     map[findingKey]int64
 	collected map[collectedKey]int64
 	unmapped  map[unmappedKey]*Unmapped
+	corrected []subject.Key   // whose identify records were accepted
 	speaking  []speaking      // events that say something of consent
 	declaring []declaring     // events that say where somebody lives
 	lives     []knownPlace    // what of that was looked at, for the cache

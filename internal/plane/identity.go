@@ -122,6 +122,9 @@ func (g *group) ingestAll() error {
 	if err := g.append(ops); err != nil {
 		return err
 	}
+	if err := g.oweCorrections(); err != nil {
+		return err
+	}
 	if err := g.hear(); err != nil {
 		return err
 	}
@@ -400,6 +403,7 @@ func (g *group) append(ops []*ingestOp) error {
 				o.outcome.accepted++
 				g.count(o, e.ev, "accepted", "")
 				g.note(o, e.ev)
+				g.mayCorrect(e)
 				if err := g.collect(o, e); err != nil {
 					return err
 				}

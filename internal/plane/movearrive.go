@@ -142,7 +142,7 @@ func (p *Plane) ActivateMove(ctx context.Context, c *tenant.Caller, moveID strin
 		if err != nil {
 			return fmt.Errorf("enter a move: %w", err)
 		}
-		done := arrivingBody{Pages: body.Pages, Next: body.Next, Records: body.Records, Entry: refs[0].Entry, Index: refs[0].Index, Head: head}
+		done := arrivingBody{Pages: body.Pages, Next: body.Next, Records: body.Records, Entry: refs[0].Entry, Index: refs[0].Index, Head: head, After: wordKey(body.Hello.AckKey)}
 		if err := m.to(MoveDone); err != nil {
 			return err
 		}

@@ -125,6 +125,9 @@ func (g *group) depart(c *tenant.Caller, m *Move, body *leavingBody, pers *someb
 	if err := g.dropClaims([]*erasure{e}); err != nil {
 		return Departed{}, err
 	}
+	if err := g.keepTold(c, m, body, pers); err != nil {
+		return Departed{}, err
+	}
 	by := p.Vault.UnrecoverableBy(g.now).UTC().Truncate(time.Millisecond)
 	refs, err := g.enter(ledger.Draft{Kind: "move.out", Tenant: c.TenantID, At: g.now, Body: movedOut{Move: m.ID, Subject: pers.head.Subject,
 		MembersDigest: body.Members, To: m.Peer, Arrived: ack.Entry, Successor: ack.Subject, Records: ack.Records, Identifiers: len(e.bindings),

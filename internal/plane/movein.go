@@ -25,6 +25,7 @@ type arrivingBody struct {
 	Entry   id.Entry
 	Index   int64
 	Head    id.Subject // when done
+	After   []byte     `json:",omitempty"` // when done: what words to the old home are made with
 }
 
 // Arriving is how far a move is at the target.

@@ -26,6 +26,8 @@ type leavingBody struct {
 	Entry   id.Entry
 	Index   int64
 	Subject id.Subject // at the target, when moved
+
+	Upstream []upstream `json:",omitempty"` // the homes before this one, when moved
 }
 
 func (b *leavingBody) hello() transit.Hello {

@@ -90,6 +90,9 @@ type Options struct {
 	// Adapter returns the adapter of a source by its id, "" when it isn't one of this region's.
 	// Default: nobody knows.
 	Adapter func(source string) string
+	// CorrectAfter is how long what events change of a person is gathered before recipients are told of a
+	// correction. Default 1 h.
+	CorrectAfter time.Duration
 	// ReindexPage is how many identifiers one transaction of a rotation of the index key moves. Default 250.
 	ReindexPage int
 	// Log gets what an operator should know. Default: nothing.
@@ -131,6 +134,8 @@ type Parts struct {
 	Attempts Attempts
 	// Notices tells recipients of what became of people whose data they had. Nil: nobody is told.
 	Notices Notices
+	// Owed keeps what is still to be told. Nil: no corrections by events, and nothing of who moved, is.
+	Owed OwedStore
 }
 
 // Notices are what recipients have to be told about people whose data they had.
@@ -140,6 +145,13 @@ type Notices interface {
 	// Tell writes, in tx, one of the kind to each recipient that had something of the person, who is rows,
 	// while their keys are still there. receipt says what was done.
 	Tell(tx store.Tx, kind, tenantID, receipt string, rows []*subject.Row) error
+	// Correct is Tell for a correction that events brought: one at a time. enter is called once when there is
+	// something to write, and returns the receipt.
+	Correct(tx store.Tx, tenantID string, rows []*subject.Row, enter func() (receipt string, err error)) error
+	// Keep writes, while the keys of who leaves are there, what their erasure elsewhere will have to tell;
+	// Recall makes notices of it, on a word of the new home that is told apart from others by its id.
+	Keep(tx store.Tx, tenantID, move string, rows []*subject.Row) error
+	Recall(tx store.Tx, tenant uint32, move, word, kind, receipt string) error
 }
 
 // Attempts are deliveries on their way out of the region.
@@ -193,6 +205,9 @@ func New(parts Parts, opt Options) *Plane {
 	}
 	if opt.Uploads == 0 {
 		opt.Uploads = defaultUploads
+	}
+	if opt.CorrectAfter == 0 {
+		opt.CorrectAfter = time.Hour
 	}
 	if opt.People == 0 {
 		opt.People = 32 << 10

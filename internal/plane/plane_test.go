@@ -81,6 +81,7 @@ type world struct {
 	mediaBytes int64 // 0 is the default
 	fetcher    *vendorStub
 	*plane.Plane
+	teller *teller
 	rules  rules
 	now    time.Time
 	caller *tenant.Caller
@@ -150,7 +151,8 @@ func (w *world) open(wrap func(store.DB) store.DB) {
 	if w.fetcher != nil {
 		fetcher = w.fetcher
 	}
-	w.Plane = plane.New(plane.Parts{Region: w.region, DB: w.db, Rules: w.rules, Vault: w.vault, Log: w.log, Ledger: w.led,
+	w.teller = newTeller(w)
+	w.Plane = plane.New(plane.Parts{Notices: w.teller.flows, Owed: sqlstore.Owed{}, Region: w.region, DB: w.db, Rules: w.rules, Vault: w.vault, Log: w.log, Ledger: w.led,
 		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{}, Moves: sqlstore.Moves{}, Pseudonyms: sqlstore.Pseudonyms{},
 		Media: sqlstore.Medias{}, Blobs: w.blobStore, Trust: trustOf, Consents: sqlstore.Consents{}, Choices: w.choices}, plane.Options{Now: func() time.Time { return w.now }, ReindexPage: w.page, Fetcher: fetcher, MediaBytes: w.mediaBytes, Uploads: 4,
 		URLs: map[string]string{"ie1": "https://ie1.example.com", "us1": "https://us1.example.com"},

@@ -82,38 +82,48 @@ func (p *Plane) Profile(ctx context.Context, c *tenant.Caller, s id.Subject, pur
 
 // traitsOf reads the person's identify records, newest first, and puts their traits together.
 func (p *Plane) traitsOf(tx store.Tx, c *tenant.Caller, pers *somebody) (*Traits, error) {
+	b := newProfile()
+	partial, err := p.eachIdentify(tx, c, pers, b.add)
+	if err != nil {
+		return nil, err
+	}
+	b.partial = partial
+	return b.traits(p.claims), nil
+}
+
+// eachIdentify opens the person's identify records, newest first. It says whether there are more than are read.
+func (p *Plane) eachIdentify(tx store.Tx, c *tenant.Caller, pers *somebody, each func(*record.Found, []byte)) (partial bool, err error) {
 	mine := map[id.Subject]bool{}
 	for _, r := range pers.rows {
 		mine[r.Subject] = true
 	}
 	o := opener{keep: func(part *record.FoundPart) bool { return mine[part.Subject] }}
-	b := profileBuilder{sources: map[string]*sourceProfile{}}
 	keys, _, err := p.keysOf(tx, c, pers, nil, "")
 	if err != nil {
-		return nil, err
+		return false, err
 	}
 	q := record.Query{Kinds: []string{identifyKind}, Limit: profilePage}
 	for read, size, more := 0, 0, true; more; {
-		if b.partial = read >= profileRecords || size >= profileBytes; b.partial {
-			break
+		if read >= profileRecords || size >= profileBytes {
+			return true, nil
 		}
 		var found []record.Found
 		if found, more, err = p.Log.Find(tx, c.Tenant, pers.subjects(), q); err != nil {
-			return nil, fmt.Errorf("find identify records: %w", err)
+			return false, fmt.Errorf("find identify records: %w", err)
 		}
 		for i := range found {
 			v, err := o.open(p, c.TenantID, &found[i], keys)
 			if err != nil {
-				return nil, err
+				return false, err
 			}
-			b.add(&found[i], v.Data)
+			each(&found[i], v.Data)
 			size += len(v.Data)
 			q.After = found[i].At
 		}
 		read += len(found)
 		more = more && len(found) > 0
 	}
-	return b.traits(p.claims), nil
+	return false, nil
 }
 
 // claims says whether what a source says is only a claim, since anyone can have its key.
@@ -143,6 +153,8 @@ type profileBuilder struct {
 	records int
 	partial bool
 }
+
+func newProfile() *profileBuilder { return &profileBuilder{sources: map[string]*sourceProfile{}} }
 
 // add takes in one record; data is its content as far as it is the person's, nil when nothing is.
 func (b *profileBuilder) add(f *record.Found, data []byte) {

@@ -143,6 +143,9 @@ func (g *group) notify(kind, tenantID string, head *subject.Row, ref ledger.Ref)
 	if err := g.p.Subjects.Members(g.tx, []subject.Key{head.Key}, func(r subject.Row) { rows = append(rows, &r) }); err != nil {
 		return fmt.Errorf("load members: %w", err)
 	}
+	if err := g.sendWords(kind, tenantID, ref.Entry.String(), rows); err != nil {
+		return err
+	}
 	if err := g.p.Notices.Tell(g.tx, kind, tenantID, ref.Entry.String(), rows); err != nil {
 		return fmt.Errorf("write notices of a %s: %w", kind, err)
 	}

@@ -70,15 +70,15 @@ func Open(_ context.Context, target string, tokens map[string]string, opt Option
 // taken a part of the records and refuses others for good, it returns what flow.NewRefused makes.
 func (c *Connector) Deliver(ctx context.Context, d *flow.Delivery) error {
 	return c.gate.Run(ctx, func(ctx context.Context) error {
-		if d.Kind != "" {
-			return flow.NoNotices()
-		}
 		token, ok := c.tokens[d.Tenant]
 		if !ok {
 			f := fault.New(fault.Unavailable, "destination.no_token", "there is no token for this tenant's source in the other region").
 				WithHint("give one in the destination's tokens, by the tenant's id")
 			f.RetryAfterSeconds = int(time.Minute / time.Second)
 			return f
+		}
+		if d.Kind != "" {
+			return c.tell(ctx, d, token)
 		}
 		if d.Form == "aggregated" {
 			return fault.New(fault.Invalid, "destination.form", "another region takes records, and no aggregates").

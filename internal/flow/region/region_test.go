@@ -34,6 +34,42 @@ type node struct {
 	seen  map[string]bool
 	lines []flowtest.Line
 	sizes []int // of requests
+	told  []string
+	heard map[string]bool
+}
+
+// hear takes a notice.
+func (n *node) hear(w http.ResponseWriter, body []byte) {
+	var b struct {
+		ID       string   `json:"id"`
+		Notice   string   `json:"notice"`
+		Subjects []string `json:"subjects"`
+		At       string   `json:"at"`
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&b); err != nil || len(b.Subjects) > 1000 {
+		n.t.Errorf("a notice of %d names: %v", len(b.Subjects), err)
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if key := b.ID + b.Subjects[0]; !n.heard[key] {
+		if n.heard == nil {
+			n.heard = map[string]bool{}
+		}
+		n.heard[key] = true
+		n.told = append(n.told, fmt.Sprintf(`{"notice":%q,"subjects":["%s"],"at":%q}`+"\n", b.Notice, strings.Join(b.Subjects, `","`), b.At))
+	}
+	_ = json.NewEncoder(w).Encode(map[string]any{"id": b.ID})
+}
+
+// Told implements flowtest.Teller.
+func (n *node) Told(testing.TB) []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.told
 }
 
 type kinds map[string]*ingest.Kind
@@ -59,6 +95,10 @@ type refused struct {
 func (n *node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
+		return
+	}
+	if r.URL.Path == "/v1/notices" && r.Header.Get("Authorization") == "Bearer "+token {
+		n.hear(w, body)
 		return
 	}
 	if r.Method != http.MethodPost || r.URL.Path != "/v1/records" || r.Header.Get("Authorization") != "Bearer "+token {
@@ -255,6 +295,29 @@ func TestWhatIsNoDestination(t *testing.T) {
 	for _, bad := range []string{"", "short", "a token with spaces", "dwk_\r\nX: 1234567"} {
 		if _, err := region.Open(t.Context(), "domicile+https://us1.example.com", map[string]string{"acme": bad}, region.Options{}); fault.ReasonOf(err) != "destination.bad_token" {
 			t.Errorf("token %q: %v", bad, err)
+		}
+	}
+}
+
+func TestANoticeOfManyNamesIsSeveralRequests(t *testing.T) {
+	n := newNode(t, nil)
+	c := open(t, n.server.URL, region.Options{})
+	names := make([]string, 2500)
+	for i := range names {
+		names[i] = fmt.Sprintf("sub_%020d", i)
+	}
+	body, _ := json.Marshal(map[string]any{"notice": "erasure", "subjects": names, "at": "2026-11-24T10:00:02Z"})
+	d := &flow.Delivery{Kind: flow.NoticeErasure, ID: "ntc_aaaaaaaaaaaaaaaaaaaa", Tenant: "acme", Region: "ie1", Body: append(body, '\n')}
+	if err := c.Deliver(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	all := strings.Join(n.Told(t), "")
+	if len(n.Told(t)) != 3 || !strings.Contains(all, names[0]) || !strings.Contains(all, names[2499]) {
+		t.Errorf("%d requests", len(n.Told(t)))
+	}
+	for what, d := range map[string]*flow.Delivery{"no token": {Kind: "erasure", Tenant: "other", Body: body}, "another kind": {Kind: "restriction", ID: d.ID, Tenant: "acme", Body: body}} {
+		if err := c.Deliver(t.Context(), d); err == nil {
+			t.Errorf("%s: it was delivered", what)
 		}
 	}
 }

@@ -92,8 +92,8 @@ func (f Flows) AddNotice(tx store.Tx, n *flow.Notice, k flow.NoticeKey) error {
 // PutNotice implements flow.Store.
 func (Flows) PutNotice(tx store.Tx, n *flow.Notice) error {
 	_, err := conn(tx).Exec(`INSERT INTO told (cell, notice, tenant, kind, recipient, receipt, n, state, attempt, made_at, next_at, expires_at, done_at, error, entry)
-		VALUES (1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (cell, notice) DO UPDATE SET state = excluded.state,
-		attempt = excluded.attempt, next_at = excluded.next_at, done_at = excluded.done_at, error = excluded.error, entry = excluded.entry`,
+		VALUES (1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (cell, notice) DO UPDATE SET state = excluded.state, receipt = excluded.receipt,
+		made_at = excluded.made_at, expires_at = excluded.expires_at, attempt = excluded.attempt, next_at = excluded.next_at, done_at = excluded.done_at, error = excluded.error, entry = excluded.entry`,
 		n.ID[:], n.Tenant, n.Kind, n.Recipient, n.Receipt, n.Count, string(n.State), n.Attempt, n.MadeAt, n.NextAt, n.ExpiresAt, n.DoneAt, n.Error, n.Entry[:])
 	return err
 }

@@ -47,6 +47,8 @@ type Options struct {
 	Flows Flows
 	// Notices lists what recipients are told. Default: nothing is.
 	Notices Notices
+	// Heard lists what other regions told. Default: nothing is.
+	Heard Heard
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 }
@@ -98,6 +100,7 @@ func New(s Service, accounts *tenant.Service, opt Options) (*API, error) {
 	a.addPublish()
 	a.addFlows()
 	a.addNotices()
+	a.addHeard()
 	return a, a.addDocument()
 }
 

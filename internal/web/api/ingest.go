@@ -59,6 +59,8 @@ type IngestOptions struct {
 	Tokens Tokens
 	// Planned returns the kinds as a source's tracking plan judges their events. Default: the same for all.
 	Planned func(*tenant.Source) ingest.Kinds
+	// Notices does what other regions tell of people whose data they sent. Default: nothing is heard.
+	Notices Hearer
 	// Log is told when clients are sent away. Default: nobody.
 	Log *slog.Logger
 	// Now is the clock. Default time.Now.
@@ -136,8 +138,8 @@ func (in *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case events:
 		r.Pattern = segmentPatterns[p]
-	case p == pathRecords:
-		r.Pattern = "POST " + pathRecords
+	case p == pathRecords, p == pathNotices && in.opt.Notices != nil:
+		r.Pattern = "POST " + p
 	case p == pathMetrics, p == pathMerge, p == pathToken:
 		r.Pattern = "POST " + p
 	case p == pathConfig:
@@ -176,6 +178,8 @@ func (in *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	case p == pathRecords:
 		in.takeRecords(w, r)
+	case p == pathNotices:
+		in.takeNotice(w, r)
 	case media:
 		in.takeMedia(w, r, clientID)
 	case isPixel:

@@ -58,6 +58,11 @@ func (a *API) describeIngest() {
 	op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: list},
 		"application/x-ndjson": {Schema: list.Items}}}
 
+	told := operation{id: "send-notices", method: http.MethodPost, path: pathNotices, tag: tagSend, answer: peerHeard{}, errors: []int{400, 401, 403, 413, 421, 429, 503},
+		summary: "Tell of people whose records were sent", doc: "For another region whose flow comes by this source: that somebody was erased, restricted or corrected there. 200 when it was done here, or noted for somebody to decide. Send the same again after 429, 503 or no answer."}
+	op = a.describeOnly(told)
+	op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: schemaOf(doc.Components.Schemas, peerNotice{})}}}
+
 	put := operation{id: "put-media", method: http.MethodPut, path: "/v1/records/{client_id}/media", tag: tagSend, status: http.StatusCreated, answer: mediaKeptBody{},
 		errors: []int{400, 401, 403, 404, 409, 410, 411, 413, 421, 429, 503}, params: []param{{name: "n", doc: "place among the record's media, from 0", min: 0, max: 63, def: 0}, {name: "kind", doc: "the record's kind, when its id alone doesn't tell"}},
 		summary: "Stream a recording or attachment of a record", doc: "The content as it is, with its Content-Type; a file name in Content-Disposition. 201, and 200 when the same was there already. docs/media.md says more."}

@@ -14,7 +14,7 @@ import (
 func TestHowToSendIsDocumented(t *testing.T) {
 	w := newWorld(t)
 	d, schemas := readDocument(t, w)
-	for _, x := range []struct{ method, path, id string }{{"post", "/v1/records", "send-records"}, {"put", "/v1/records/{client_id}/media", "put-media"}, {"post", "/cloudevents/{source}", "send-cloudevents"}} {
+	for _, x := range []struct{ method, path, id string }{{"post", "/v1/records", "send-records"}, {"post", "/v1/notices", "send-notices"}, {"put", "/v1/records/{client_id}/media", "put-media"}, {"post", "/cloudevents/{source}", "send-cloudevents"}} {
 		op, ok := d.Paths[x.path][x.method]
 		if !ok || op.OperationID != x.id || op.RequestBody == nil || op.Responses["421"].Content == nil {
 			t.Errorf("%s %s isn't documented in full: %+v", x.method, x.path, op)

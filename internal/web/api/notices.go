@@ -35,12 +35,12 @@ type (
 		Recipient   string     `json:"recipient"`
 		Receipt     string     `json:"receipt" doc:"of the erasure, or the ledger entry of what else was done"`
 		Identifiers int        `json:"identifiers" doc:"how many names of the person it has"`
-		State       string     `json:"state" enum:"pending,confirmed,refused,unsupported,expired"`
+		State       string     `json:"state" enum:"pending,confirmed,refused,unsupported,expired,overtaken,kept"`
 		Attempts    int        `json:"attempts"`
 		Error       string     `json:"error,omitempty" doc:"reason code of the last attempt"`
 		MadeAt      time.Time  `json:"made_at"`
 		NextAt      *time.Time `json:"next_at,omitempty" doc:"while it is pending"`
-		ExpiresAt   time.Time  `json:"expires_at" doc:"then its content is destroyed, confirmed or not"`
+		ExpiresAt   *time.Time `json:"expires_at,omitempty" doc:"then its content is destroyed, confirmed or not; without it, when the person who moved was erased"`
 		DoneAt      *time.Time `json:"done_at,omitempty"`
 		Entry       string     `json:"entry,omitempty" doc:"the last ledger entry about it"`
 	}
@@ -55,7 +55,7 @@ func (a *API) listNotices(ctx context.Context, c *tenant.Caller, _ *struct{}) (*
 	for i := range all {
 		n := &all[i]
 		x := noticeBody{ID: n.Text(), Tenant: a.opt.Notices.TenantID(n.Tenant), Kind: n.Kind, Recipient: n.Recipient, Receipt: n.Receipt, Identifiers: n.Count, State: string(n.State),
-			Attempts: n.Attempt, Error: n.Error, MadeAt: time.UnixMilli(n.MadeAt).UTC(), ExpiresAt: time.UnixMilli(n.ExpiresAt).UTC(), DoneAt: msTime(n.DoneAt)}
+			Attempts: n.Attempt, Error: n.Error, MadeAt: time.UnixMilli(n.MadeAt).UTC(), ExpiresAt: msTime(n.ExpiresAt), DoneAt: msTime(n.DoneAt)}
 		if n.State == flow.NoticePending {
 			x.NextAt = msTime(n.NextAt)
 		}

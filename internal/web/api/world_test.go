@@ -285,7 +285,7 @@ func handler(t testing.TB, p api.Service, moves api.Moves, log io.Writer, clock 
 		m = &mover{}
 	}
 	a, err := api.New(p, accounts, api.Options{Region: "ie1", Programme: func() string { return "sha256:00" }, DB: db, Answers: openAnswers,
-		Secret: bytes.Repeat([]byte{7}, 32), Moves: moves, Flows: &m.flows, Notices: &m.flows, Now: clock, Register: facts, Decider: decider{facts}})
+		Secret: bytes.Repeat([]byte{7}, 32), Moves: moves, Flows: &m.flows, Notices: &m.flows, Heard: heards{}, Now: clock, Register: facts, Decider: decider{facts}})
 	if err != nil {
 		t.Fatal(err)
 	}

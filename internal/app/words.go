@@ -1,0 +1,97 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+
+	"domicile.dev/internal/fault"
+	"domicile.dev/internal/plane"
+	"domicile.dev/internal/tenant"
+	"domicile.dev/internal/web/guard"
+)
+
+// word is what a person's new home tells the one that they came from: that it has something to pass on to
+// who had their data there. It names the move and nobody.
+type word struct {
+	Tenant  string `json:"tenant"`
+	Word    string `json:"word"`
+	Kind    string `json:"kind"`
+	Receipt string `json:"receipt"`
+	MAC     []byte `json:"mac"`
+}
+
+// correct tells recipients of what events corrected, until ctx ends.
+func (n *Node) correct(ctx context.Context) { n.Plane.Correct(ctx, n.tenantID) }
+
+// tellWords tells other regions what they have to pass on of people who came from there.
+func (n *Node) tellWords(ctx context.Context, client *http.Client) (failed error) {
+	list, err := n.Plane.Words(ctx, n.tenantID)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		err := n.tellWord(ctx, client, &list[i])
+		if noted := n.Plane.WordTaken(ctx, &list[i], err != nil); err == nil {
+			err = noted
+		}
+		if err != nil { // and the next one: it may be for another region
+			failed = errors.Join(failed, fmt.Errorf("word on move %s: %w", list[i].Move, err))
+		}
+	}
+	return failed
+}
+
+func (n *Node) tellWord(ctx context.Context, client *http.Client, w *plane.OwedWord) error {
+	peer, known := n.Config.Peers[w.Peer]
+	if !known {
+		return fmt.Errorf("region %s is no peer any more", w.Peer)
+	}
+	body, err := json.Marshal(word{w.Caller.TenantID, w.ID, w.Kind, w.Receipt, w.MAC})
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, peer.URL+"/moves/"+url.PathEscape(w.Move)+"/tell", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	res, err := client.Do(req)
+	if err != nil {
+		return fmt.Errorf("tell region %s: %w", w.Peer, err)
+	}
+	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10))
+	_ = res.Body.Close()
+	if res.StatusCode != http.StatusNoContent {
+		return fmt.Errorf("region %s answers %s", w.Peer, res.Status)
+	}
+	return nil
+}
+
+// hearWord takes the word of a person's new home. Its MAC is all that it needs: only the two regions of the
+// move can make one.
+func (n *Node) hearWord(w http.ResponseWriter, r *http.Request) {
+	var in word
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxProofBytes))
+	d.DisallowUnknownFields()
+	if d.Decode(&in) != nil || len(in.MAC) == 0 {
+		guard.Fail(w, fault.New(fault.Invalid, "request.invalid", "the body is not what the call wants"))
+		return
+	}
+	t, err := n.Tenants.Tenant(in.Tenant)
+	if err == nil {
+		err = n.Plane.HearWord(r.Context(), &tenant.Caller{Tenant: t.No, TenantID: t.ID}, plane.Word{Move: r.PathValue("move"), ID: in.Word, Kind: in.Kind, Receipt: in.Receipt, MAC: in.MAC})
+	} else {
+		err = fault.New(fault.NotFound, "move.unknown", "there is no such move here")
+	}
+	if err != nil {
+		guard.Fail(w, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
