@@ -146,7 +146,7 @@ func (r *Runner) enter(ctx context.Context, q *question, st *stream, was *Stream
 		if (old == nil) != (unfinished == nil) || old != nil && (old.ID != unfinished.ID || old.Attempt != unfinished.Attempt) {
 			return errMoved
 		}
-		if old != nil && old.Node != "" && old.Node != r.node && old.Until > now {
+		if old != nil && old.elsewhere(r.node, now) {
 			return errElsewhere
 		}
 		batch = old

@@ -9,6 +9,7 @@ import (
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/flow"
 	"domicile.dev/internal/id"
+	"domicile.dev/internal/plane"
 	"domicile.dev/internal/store"
 	"domicile.dev/internal/store/sqlstore"
 )
@@ -158,3 +159,35 @@ func TestWhoGetsAFlowsDataByAnotherProgrammeIsKnownToHaveIt(t *testing.T) {
 }
 
 func subjects(s ...id.Subject) []id.Subject { return s }
+
+// Neither does it when the node that was before held the stream, and an attempt, by the clock that was ahead.
+func TestAClockThatIsSetBackEndsLeases(t *testing.T) {
+	eachStore(t, func(t *testing.T, r *region) {
+		n := r.open(nil)
+		n.message("0", ann, bob)
+		r.leap(time.Hour)
+		hung := make(chan struct{}, 1)
+		r.to.answers(func(ctx context.Context, _ *flow.Delivery) error {
+			hung <- struct{}{}
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		dead := &frozen{DB: n.db}
+		first := n.newRunner(dead)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { defer close(ended); first.Run(ctx) }()
+		n.order(flow.Start, "0")
+		<-hung
+		dead.freeze()
+		cancel()
+		<-ended
+		r.leap(-time.Hour)
+		r.to.answers(nil)
+		n.run()
+		r.until("the next node sends it", func() bool { return n.at().Batch == nil && n.at().LagRows == 0 })
+		if _, err := n.plane.Erase(t.Context(), acme, n.find(ann), plane.EraseRequest{}); err != nil {
+			t.Errorf("an erasure waits for an attempt of a clock that was ahead: %v", err)
+		}
+	})
+}

@@ -65,6 +65,11 @@ func (b *Batch) waits(now time.Time) bool {
 	return wait > 0 && wait <= longestPause.Milliseconds()
 }
 
+// elsewhere says whether an attempt of another node is in flight.
+func (b *Batch) elsewhere(node string, now int64) bool {
+	return b.Node != "" && b.Node != node && b.Until > now && b.Until <= now+LeaseMost.Milliseconds()
+}
+
 // Reach says that a recipient had something of a person.
 type Reach struct {
 	Tenant          uint32

@@ -65,7 +65,7 @@ func (r *Runner) step(ctx context.Context, st *stream, t Tenant) (outcome, error
 	e := r.Rules.Engine()
 	f := flowOf(e.Programme(), st.Flow)
 	if f == nil || f.From != r.Region {
-		return outcome{due: r.now().Add(time.Minute)}, nil
+		return outcome{due: r.now().Add(troubleWait)}, nil // it can come back
 	}
 	var s *Stream
 	var unfinished *Batch

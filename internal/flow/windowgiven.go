@@ -59,7 +59,7 @@ func (r *Runner) parkWindow(ctx context.Context, q *question, st *stream, was *S
 		switch {
 		case (batch == nil) != (unfinished == nil) || batch != nil && (batch.ID != unfinished.ID || batch.Attempt != unfinished.Attempt):
 			return errMoved
-		case batch != nil && batch.Node != "" && batch.Node != r.node && batch.Until > now:
+		case batch != nil && batch.elsewhere(r.node, now):
 			return errElsewhere
 		case batch == nil:
 			s.Seq++

@@ -161,12 +161,12 @@ func (Flows) DeleteBatch(tx store.Tx, k flow.Key) error {
 
 // InFlight implements flow.Store.
 func (Flows) InFlight(tx store.Tx, tenant uint32, now int64) (all []flow.Batch, err error) {
-	err = conn(tx).Query(batchColumns+`, subjects FROM flow_batch WHERE tenant = $1 AND node <> '' AND until > $2`, func(r Row) error {
+	err = conn(tx).Query(batchColumns+`, subjects FROM flow_batch WHERE tenant = $1 AND node <> '' AND until > $2 AND until <= $3`, func(r Row) error {
 		b := scanBatch(r)
 		b.Subjects = r.Bytes(16)
 		all = append(all, b)
 		return nil
-	}, tenant, now)
+	}, tenant, now, now+flow.LeaseMost.Milliseconds())
 	return all, err
 }
 
@@ -276,7 +276,7 @@ func (Flows) StandsFor(tx store.Tx, tenant uint32, subjects []id.Subject, each f
 // Elsewhere implements flow.Store.
 func (Flows) Elsewhere(tx store.Tx, node string, now int64) (map[string]bool, error) {
 	names := map[string]bool{}
-	err := conn(tx).Query(`SELECT name FROM lease WHERE cell = 1 AND name LIKE 'flow %' AND holder <> $1 AND until > $2`,
-		func(r Row) error { names[r.Text(0)] = true; return nil }, node, now)
+	err := conn(tx).Query(`SELECT name FROM lease WHERE cell = 1 AND name LIKE 'flow %' AND holder <> $1 AND until > $2 AND until <= $3`,
+		func(r Row) error { names[r.Text(0)] = true; return nil }, node, now, now+flow.LeaseMost.Milliseconds())
 	return names, err
 }
