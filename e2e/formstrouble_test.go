@@ -36,6 +36,11 @@ func TestKilledDuringDeliveriesInOtherForms(t *testing.T) {
 		rc.mu.Lock()
 		rc.behave = nil
 		rc.mu.Unlock()
+		for _, verb := range []string{"pause", "resume"} { // which ends the pause after what failed
+			if out, errs, code := w.run("", "flow", verb, analytics, "--up", w.dir, "--region", "ie1"); code != 0 {
+				t.Fatalf("flow %s: %s%s", verb, out, errs)
+			}
+		}
 		t.Logf("after %v it is looked at", time.Since(began).Round(time.Second))
 		t.Run("pseudonymised", k.pseudonymised)
 		t.Run("aggregated", k.aggregated)
