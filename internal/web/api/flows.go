@@ -156,7 +156,10 @@ func flowTenantOf(x *flow.StreamView) flowTenantBody {
 	}
 	if b := x.Batch; b != nil {
 		t.Batch = &flowBatchBody{ID: b.ID, Attempt: b.Attempt, Records: b.Count, Begun: time.UnixMilli(b.BegunAt).UTC(), Next: msTime(b.NextAt),
-			From: msTime(b.WindowFrom), Until: msTime(b.WindowUntil), Mend: b.Mend()}
+			From: msTime(b.WindowFrom), Until: msTime(b.WindowUntil)}
+		if s.State == flow.Parked {
+			t.Batch.Mend = b.Mend()
+		}
 		for _, r := range x.Records {
 			t.Batch.Parked = append(t.Batch.Parked, r.String())
 		}
