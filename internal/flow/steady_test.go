@@ -191,3 +191,39 @@ func TestAClockThatIsSetBackEndsLeases(t *testing.T) {
 		}
 	})
 }
+
+// A notice names people, also when the flow that brought their data is halted: it goes over the flow's TLS.
+func TestANoticeOfAHaltedFlowGoesOverTheFlowsTLS(t *testing.T) {
+	r := newRegion(t, "")
+	n := r.open(nil).run()
+	n.sends()
+	r.decide("contracts")
+	r.until("it halts", func() bool { return n.at().Stream.State == flow.Halted })
+	n.erase(ann)
+	r.soon("it is confirmed", func() bool { return n.notices()[0].State == flow.NoticeConfirmed })
+	if d := r.to.told()[0]; d.MinimumTLS != "1.3" {
+		t.Errorf("told over TLS %s", d.MinimumTLS)
+	}
+}
+
+// A clock that was ahead for days doesn't put a notice off for days either.
+func TestAClockThatIsSetBackHoldsNoNoticeUp(t *testing.T) {
+	eachStore(t, func(t *testing.T, r *region) {
+		n := r.open(nil).run()
+		var away atomic.Bool
+		away.Store(true)
+		r.to.answers(func(_ context.Context, d *flow.Delivery) error {
+			if d.Kind != "" && away.Load() {
+				return fault.New(fault.Unavailable, "recipient.unavailable", "it is away")
+			}
+			return nil
+		})
+		n.sends()
+		n.erase(ann)
+		r.leap(96 * time.Hour)
+		r.until("it failed", func() bool { return n.notices()[0].Error == "recipient.unavailable" })
+		away.Store(false)
+		r.leap(-96 * time.Hour)
+		r.until("it is confirmed", func() bool { return n.notices()[0].State == flow.NoticeConfirmed })
+	})
+}

@@ -55,14 +55,14 @@ type Batch struct {
 	Lines                   []byte // of a window whose first attempt was begun: its lines, sealed (windowgiven.go)
 }
 
-// longestPause is what a recipient can ask for at most, and some time for a clock that was set.
-const longestPause = 25 * time.Hour
+// LongestPause is what a recipient can ask for at most, and some time for a clock that was set.
+const LongestPause = 25 * time.Hour
 
 // waits says whether the next attempt isn't due yet. A time that is further away than any pause was
 // written by a clock that has been set back since.
 func (b *Batch) waits(now time.Time) bool {
 	wait := b.NextAt - now.UnixMilli()
-	return wait > 0 && wait <= longestPause.Milliseconds()
+	return wait > 0 && wait <= LongestPause.Milliseconds()
 }
 
 // elsewhere says whether an attempt of another node is in flight.
