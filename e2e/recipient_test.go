@@ -109,6 +109,10 @@ func (rc *recipient) meet(w *world) {
 
 // ServeHTTP implements http.Handler.
 func (rc *recipient) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("domicile-notice") != "" { // whom to forget: tests of their own look at these
+		_, _ = io.Copy(io.Discard, r.Body)
+		return
+	}
 	a := &arrival{to: strings.TrimPrefix(r.URL.Path, "/"), at: time.Now(), id: r.Header.Get("webhook-id"), head: r.Header.Clone()}
 	for name, n := range map[string]*int{"domicile-sequence": &a.seq, "domicile-records": &a.count, "domicile-attempt": &a.attempt} {
 		*n, _ = strconv.Atoi(r.Header.Get(name))

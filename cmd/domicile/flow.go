@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"domicile.dev/internal/client"
 )
@@ -126,6 +127,9 @@ func (e *env) printFlow(f client.Flow) error {
 		batch := "-"
 		if b := t.Batch; b != nil {
 			batch = b.ID + " attempt " + strconv.Itoa(b.Attempt)
+			if b.From != nil && b.Until != nil {
+				batch += " of " + b.From.Format(time.RFC3339) + " to " + b.Until.Format(time.RFC3339)
+			}
 			if len(b.Parked) > 0 {
 				batch += ", parked: " + strings.Join(b.Parked, " ")
 			}
@@ -137,6 +141,11 @@ func (e *env) printFlow(f client.Flow) error {
 		return err
 	}
 	for _, t := range f.Tenants {
+		if t.Batch != nil && t.Batch.Mend != "" {
+			if err := e.facts("parked of "+t.Tenant, t.Error+": "+t.Batch.Mend); err != nil {
+				return err
+			}
+		}
 		if len(t.Refused) > 0 || len(t.Parked) > 0 {
 			if err := e.facts("refused of "+t.Tenant, counted(t.Refused), "parked", cmp.Or(strings.Join(t.Parked, " "), "-")); err != nil {
 				return err

@@ -69,6 +69,9 @@ type FlowBatch struct {
 	Begun   time.Time  `json:"begun_at"`
 	Next    *time.Time `json:"next_at,omitempty"`
 	Parked  []string   `json:"parked,omitempty"`
+	From    *time.Time `json:"window_from,omitempty"` // of counts
+	Until   *time.Time `json:"window_until,omitempty"`
+	Mend    string     `json:"mend,omitempty"`
 }
 
 // Flows lists the flows out of the region.

@@ -191,6 +191,21 @@ func (c *crowd) together(k *known) *decision.Subject {
 	return &all
 }
 
+// counted appends whom somebody is when people are counted: themselves, or those for whom they stand in.
+// A stand-in is no person: twenty calls of one person have twenty, and aren't about twenty people.
+func (c *crowd) counted(people []id.Subject, who int32) []id.Subject {
+	k := &c.people[who]
+	if _, plain := c.plain[k.id]; plain {
+		return append(people, k.head)
+	}
+	for _, n := range k.standsIn {
+		if x := &c.people[n]; x.group >= 0 {
+			people = append(people, x.head)
+		}
+	}
+	return people
+}
+
 // meetStandIns finds out for whom people of c stand in, and adds those.
 func (r *Runner) meetStandIns(tx store.Tx, tenant uint32, c *crowd) error {
 	var ask []id.Subject

@@ -154,6 +154,10 @@ const (
 	cutAfter   = 3 * time.Second
 )
 
+// LeaseMost is how far ahead a lease of a stream or an attempt can end. One that ends later was written by a
+// clock that has been set back since; it holds nobody up.
+const LeaseMost = leaseFor + time.Minute
+
 // Runner runs the flows of one region on one node. It is safe for concurrent use.
 type Runner struct {
 	Parts

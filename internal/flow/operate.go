@@ -146,7 +146,7 @@ func (r *Runner) order(tx store.Tx, c *tenant.Caller, o Order, who []Tenant) err
 // edit does to a stream and its batch what a verb asks, and returns the batch that was given up.
 func (r *Runner) edit(tx store.Tx, s *Stream, v Verb, pos *uint64) (gone string, err error) {
 	if pos != nil {
-		s.Pos, s.Window, s.Received = *pos, 0, r.now().UnixMilli()
+		s.Pos, s.Received = *pos, r.now().UnixMilli() // windows that were given aren't given again: Window stays
 	}
 	b, err := r.Store.Batch(tx, s.Key)
 	if err != nil || b == nil {
@@ -154,12 +154,16 @@ func (r *Runner) edit(tx store.Tx, s *Stream, v Verb, pos *uint64) (gone string,
 	}
 	switch v {
 	case Replay:
+		if b.WindowUntil > 0 && len(b.Lines) > 0 { // may have arrived: counted anew, the difference would tell who is gone
+			b.NextAt = 0
+			return "", r.Store.PutBatch(tx, b)
+		}
 		return b.ID, r.Store.DeleteBatch(tx, s.Key)
 	case Skip:
 		s.Pos, s.Window = b.To, max(s.Window, b.WindowUntil)
 		return b.ID, r.Store.DeleteBatch(tx, s.Key)
 	case Retry, Resume:
-		b.NextAt, b.BegunAt, b.Records = 0, r.now().UnixMilli(), nil
+		b.NextAt, b.Records = 0, nil // not BegunAt: by its day recipients know the delivery again
 		return "", r.Store.PutBatch(tx, b)
 	}
 	return "", nil

@@ -232,7 +232,7 @@ func (r *Runner) take(x *Stream, s *scene, engine *decision.Engine, whole bool) 
 	now := r.now()
 	b := s.batches[x.Key]
 	switch {
-	case st.busy || r.busy >= r.opt.Streams, now.Before(st.due), b != nil && b.NextAt > now.UnixMilli(), x.State == Halted && !whole:
+	case st.busy || r.busy >= r.opt.Streams, now.Before(st.due), b != nil && b.waits(now), x.State == Halted && !whole:
 		return nil
 	case b == nil && x.State == Running && s.newest[x.Tenant] <= x.Pos && st.judged == engine && st.judgedOn == now.UTC().Format(time.DateOnly):
 		return nil // nothing is new, and no decision
@@ -267,8 +267,12 @@ func (r *Runner) turn(ctx context.Context, st *stream, t Tenant) {
 	began := time.Now()
 	var out outcome
 	var err error
+	ok := true // the tenant's settings are read for each batch: a pin holds from the next one on
 	engine, day := r.Rules.Engine(), r.now().UTC().Format(time.DateOnly)
 	for {
+		if t, ok = r.tenant(t.No); !ok || t.Disabled {
+			break
+		}
 		out, err = r.tryStep(ctx, st, t)
 		if err != nil || !out.again || ctx.Err() != nil || time.Since(began) >= turn {
 			break
@@ -286,7 +290,7 @@ func (r *Runner) turn(ctx context.Context, st *stream, t Tenant) {
 		r.log.Error("a flow is stuck, it will be tried again", "flow", st.Flow, "tenant", t.ID, "error", err)
 	}
 	r.mu.Unlock()
-	if out.again || err != nil && begins(err) && !errors.Is(err, errElsewhere) {
+	if ok && !t.Disabled && out.again || err != nil && begins(err) && !errors.Is(err, errElsewhere) {
 		r.Wake()
 	}
 }

@@ -29,7 +29,7 @@ func (r *Runner) send(ctx context.Context, q *question, st *stream, s *Stream, u
 	} else if err != nil {
 		return outcome{}, err
 	}
-	st.met(r, b)
+	st.met(r, q, b)
 	r.Ledger.Committed()
 	a.entered(r.now(), seq+1)
 	d := &Delivery{ID: batch.ID, Flow: st.Flow, Tenant: q.tenant.ID, Region: r.Region, Recipient: q.f.To, Purpose: q.f.Purpose, Form: b.form.String(),
@@ -48,7 +48,7 @@ func (r *Runner) send(ctx context.Context, q *question, st *stream, s *Stream, u
 		return outcome{again: true}, r.cutShort(ctx, st.Key, batch)
 	}
 	r.metrics.attempts.WithLabelValues(st.Flow, "failed").Inc()
-	return r.fail(ctx, st, batch, b, err)
+	return r.fail(ctx, st, s, batch, b, err)
 }
 
 // entryBody is the ledger's entry on one attempt at a batch.
@@ -126,7 +126,7 @@ func minimumTLS(b *built) string {
 // and whom the recipient has something of from now on. It is errAgain when somebody whom the batch is
 // about was erased, moved, merged or restricted since it was built.
 func (r *Runner) enter(ctx context.Context, q *question, st *stream, was *Stream, unfinished *Batch, b *built, reach []Reach) (batch *Batch, entry id.Entry, seq int64, err error) {
-	fresh := id.New("dlv", 15)
+	fresh := newDelivery()
 	err = r.DB.Do(ctx, func(tx store.Tx) error {
 		s, err := r.lead(tx, st.Key)
 		if err != nil {
@@ -146,7 +146,7 @@ func (r *Runner) enter(ctx context.Context, q *question, st *stream, was *Stream
 		if (old == nil) != (unfinished == nil) || old != nil && (old.ID != unfinished.ID || old.Attempt != unfinished.Attempt) {
 			return errMoved
 		}
-		if old != nil && old.Node != "" && old.Node != r.node && old.Until > now {
+		if old != nil && old.elsewhere(r.node, now) {
 			return errElsewhere
 		}
 		batch = old
@@ -157,6 +157,9 @@ func (r *Runner) enter(ctx context.Context, q *question, st *stream, was *Stream
 		batch.From, batch.To, batch.WindowFrom, batch.WindowUntil = b.from, b.to, b.windowFrom, b.windowUntil
 		batch.Attempt++
 		batch.Count, batch.Node, batch.Until, batch.Subjects, batch.Records, batch.NextAt = b.lines, r.node, now+leaseFor.Milliseconds(), b.subjects, nil, 0
+		if batch.WindowUntil > 0 && len(batch.Lines) == 0 {
+			batch.Lines = r.keepLines(q, batch, b)
+		}
 		refs, err := r.Ledger.Append(tx, r.draft("flow.decided", q.tenant.ID, r.entryOf(q, b, batch)))
 		if err != nil {
 			return fmt.Errorf("enter the decision on %s: %w", batch.ID, err)
@@ -175,6 +178,9 @@ func (r *Runner) enter(ctx context.Context, q *question, st *stream, was *Stream
 	})
 	return batch, entry, seq, err
 }
+
+// newDelivery returns a batch's id, which is its idempotency key.
+func newDelivery() string { return id.New("dlv", 15) }
 
 // unchanged is errAgain when somebody whom the batch is about changed since it was built.
 func (r *Runner) unchanged(tx store.Tx, tenant uint32, c *crowd, b *built) error {
@@ -272,12 +278,14 @@ func ended(batch *Batch, reason string, next int64) *Batch {
 }
 
 // fail notes that a recipient didn't take a batch: it is tried again later, or parked.
-func (r *Runner) fail(ctx context.Context, st *stream, batch *Batch, b *built, cause error) (outcome, error) {
+//
+// It is parked after ParkAfter of trying: the time during which the flow was paused, halted or parked doesn't count.
+func (r *Runner) fail(ctx context.Context, st *stream, s *Stream, batch *Batch, b *built, cause error) (outcome, error) {
 	now := r.now()
 	reason := reasonOf(cause)
 	next := now.Add(r.pause(batch.Attempt, cause))
 	r.log.WarnContext(ctx, "a recipient did not take a batch", "flow", st.Flow, "tenant", r.tenantID(st.Tenant), "delivery", batch.ID, "attempt", batch.Attempt, "reason", reason)
-	over := now.Sub(time.UnixMilli(batch.BegunAt)) >= r.opt.ParkAfter
+	over := now.Sub(time.UnixMilli(max(batch.BegunAt, s.Since))) >= r.opt.ParkAfter
 	if !over && !forGood(cause) {
 		return outcome{due: next}, r.finish(ctx, batch, func(tx store.Tx, _ *Stream) error {
 			return r.Store.PutBatch(tx, ended(batch, reason, next.UnixMilli()))
@@ -323,7 +331,7 @@ func (r *Runner) pause(attempt int, err error) time.Duration {
 
 // unmet returns whom the recipient is not known to have something of today.
 func (st *stream) unmet(r *Runner, q *question, b *built) (all []Reach) {
-	mark, now := r.mark(b), r.now().UnixMilli()
+	mark, now := r.mark(q, b), r.now().UnixMilli()
 	for _, s := range b.people {
 		if st.reach[s] != mark {
 			all = append(all, Reach{Tenant: st.Tenant, Recipient: q.f.To, Flow: st.Flow, Form: b.form.String(), Subject: s, At: now})
@@ -333,25 +341,37 @@ func (st *stream) unmet(r *Runner, q *question, b *built) (all []Reach) {
 }
 
 // met remembers that it is written down.
-func (st *stream) met(r *Runner, b *built) {
+func (st *stream) met(r *Runner, q *question, b *built) {
 	if st.reach == nil {
 		st.reach = map[id.Subject]string{}
 	}
 	if len(st.reach)+len(b.people) > mostReach {
 		clear(st.reach)
 	}
-	mark := r.mark(b)
+	mark := r.mark(q, b)
 	for _, s := range b.people {
 		st.reach[s] = mark
 	}
 }
 
-func (r *Runner) mark(b *built) string {
-	return r.now().UTC().Format(time.DateOnly) + " " + b.form.String()
+// mark is what a row of whom a recipient has is about: a programme can give the flow another recipient or
+// purpose while it runs.
+func (r *Runner) mark(q *question, b *built) string {
+	return r.now().UTC().Format(time.DateOnly) + " " + b.form.String() + " " + q.f.To + " " + q.f.Purpose
 }
 
 // TenantID returns the id of a tenant by its number, "" of one whom nobody knows.
 func (r *Runner) TenantID(no uint32) string { return r.tenantID(no) }
+
+// tenant returns a tenant by its number as it is now.
+func (r *Runner) tenant(no uint32) (Tenant, bool) {
+	for _, t := range r.Tenants() {
+		if t.No == no {
+			return t, true
+		}
+	}
+	return Tenant{No: no}, false
+}
 
 // tenantID returns the id of a tenant by its number.
 func (r *Runner) tenantID(no uint32) string {

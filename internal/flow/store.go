@@ -52,6 +52,22 @@ type Batch struct {
 	Until                   int64  // Unix ms: the end of its lease
 	Subjects                []byte // whom the attempt in flight holds: 12 bytes each, sorted
 	Records                 []byte // of a parked one: 16 bytes each, in order
+	Lines                   []byte // of a window whose first attempt was begun: its lines, sealed (windowgiven.go)
+}
+
+// LongestPause is what a recipient can ask for at most, and some time for a clock that was set.
+const LongestPause = 25 * time.Hour
+
+// waits says whether the next attempt isn't due yet. A time that is further away than any pause was
+// written by a clock that has been set back since.
+func (b *Batch) waits(now time.Time) bool {
+	wait := b.NextAt - now.UnixMilli()
+	return wait > 0 && wait <= LongestPause.Milliseconds()
+}
+
+// elsewhere says whether an attempt of another node is in flight.
+func (b *Batch) elsewhere(node string, now int64) bool {
+	return b.Node != "" && b.Node != node && b.Until > now && b.Until <= now+LeaseMost.Milliseconds()
 }
 
 // Reach says that a recipient had something of a person.

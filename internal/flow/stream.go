@@ -65,7 +65,7 @@ func (r *Runner) step(ctx context.Context, st *stream, t Tenant) (outcome, error
 	e := r.Rules.Engine()
 	f := flowOf(e.Programme(), st.Flow)
 	if f == nil || f.From != r.Region {
-		return outcome{due: r.now().Add(time.Minute)}, nil
+		return outcome{due: r.now().Add(troubleWait)}, nil // it can come back
 	}
 	var s *Stream
 	var unfinished *Batch
@@ -91,7 +91,7 @@ func (r *Runner) step(ctx context.Context, st *stream, t Tenant) (outcome, error
 	if s.State == Halted {
 		return outcome{again: true}, r.move(ctx, st.Key, goOn, nil)
 	}
-	if unfinished != nil && unfinished.NextAt > r.now().UnixMilli() {
+	if unfinished != nil && unfinished.waits(r.now()) {
 		return outcome{due: time.UnixMilli(unfinished.NextAt)}, nil
 	}
 	conn, err := r.connector(ctx, f.To)
@@ -100,6 +100,9 @@ func (r *Runner) step(ctx context.Context, st *stream, t Tenant) (outcome, error
 	}
 	q := r.ask(e, f, t, answers)
 	b, out, err := r.build(ctx, q, st, s, unfinished)
+	if parksWindow(err) && b != nil {
+		return outcome{}, r.parkWindow(ctx, q, st, s, unfinished, b, err)
+	}
 	if b == nil || err != nil {
 		return out, err
 	}

@@ -204,6 +204,9 @@ func (r *Runner) tlsFor(recipient string) string {
 	p := e.Programme()
 	for i := range p.Flows {
 		if f := &p.Flows[i]; f.To == recipient && f.From == r.Region {
+			if f.MinimumTLS == "1.3" { // also while it is denied, when its decisions oblige to nothing
+				return "1.3"
+			}
 			for _, a := range e.Answers(f.ID, r.now()) {
 				for _, o := range a.Decision.Obligations {
 					if o.Do == "minimum_tls" && slices.Contains(o.What, "1.3") {

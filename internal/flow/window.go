@@ -27,13 +27,19 @@ func windowOf(f *programme.Flow) time.Duration {
 //
 // A record belongs to the window in which it was received. The cursor ends before the first row that
 // has something of a later window, so that rows are read again and no record is counted twice. Who is
-// erased while a window is counted may be in its numbers; no line names anybody.
+// erased while a window is counted may be in its numbers; no line names anybody. Once an attempt was
+// begun, its lines stay as they are.
+//
+// On a fault that parks the window (parksWindow) b names it.
 func (r *Runner) count(ctx context.Context, q *question, st *stream, s *Stream, unfinished *Batch) (b *built, due time.Time, err error) {
 	length := windowOf(q.f)
 	q.most = decision.Aggregated
 	from, until := s.Window, int64(0)
 	if unfinished != nil {
-		from, until = unfinished.WindowFrom, unfinished.WindowUntil
+		from = unfinished.WindowFrom
+		if unfinished.Attempt > 0 { // else its length may have been mended
+			until = unfinished.WindowUntil
+		}
 	}
 	p := &st.page
 	page := limits{records: 1 << 30, bytes: 1 << 30, rows: scanRows}
@@ -47,7 +53,7 @@ func (r *Runner) count(ctx context.Context, q *question, st *stream, s *Stream, 
 		if first := floor(p.oldest, length); first > from {
 			from = first // nothing was received for whole windows
 		}
-		until = from + length.Milliseconds()
+		until = floor(from, length) + length.Milliseconds() // where the length was changed, the first is what is left of one
 		if due = time.UnixMilli(until).Add(r.opt.Grace); r.now().Before(due) {
 			return nil, due, nil
 		}
@@ -62,7 +68,7 @@ func (r *Runner) count(ctx context.Context, q *question, st *stream, s *Stream, 
 			return nil, due, err
 		}
 		if err := r.add(q, st, w, b); err != nil {
-			return nil, due, err
+			return b, due, err
 		}
 		end := p.to
 		if later = later || p.received >= until; !later {
@@ -87,7 +93,10 @@ func (r *Runner) count(ctx context.Context, q *question, st *stream, s *Stream, 
 		})
 		return errors.Join(err, broken)
 	})
-	return b, time.Time{}, err
+	if err != nil {
+		return b, time.Time{}, err
+	}
+	return b, time.Time{}, r.asGiven(q, unfinished, b)
 }
 
 // speaks returns who speaks now for a person who was counted, and false when nobody does.
@@ -127,7 +136,7 @@ func (r *Runner) add(q *question, st *stream, w Window, b *built) error {
 		people = people[:0]
 		for n, x := range t.parts {
 			if x.ok && x.who >= 0 && metBefore(t.parts[:n], x.who) == nil {
-				people = append(people, p.crowd.people[x.who].head)
+				people = p.crowd.counted(people, x.who)
 			}
 		}
 		ok, err := r.open(q, p, &st.open, t)

@@ -528,7 +528,13 @@ func (n *node) mustBeEntered() {
 // standIn makes s stand in for a person in a thing of many.
 func (n *node) standIn(s id.Subject, people ...id.Subject) {
 	n.t.Helper()
-	thing := subject.BindingKey{Tenant: 1, Digest: subject.Digest{1}}
+	n.standInOf(1, s, people...)
+}
+
+// standInOf is standIn in the thing of a number.
+func (n *node) standInOf(number byte, s id.Subject, people ...id.Subject) {
+	n.t.Helper()
+	thing := subject.BindingKey{Tenant: 1, Digest: subject.Digest{number}}
 	links := []subject.Link{{Thing: thing, Subject: s, StandIn: true, Many: true}}
 	for _, p := range people {
 		links = append(links, subject.Link{Thing: thing, Subject: p, Many: true})

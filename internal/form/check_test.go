@@ -2,6 +2,7 @@ package form_test
 
 import (
 	"encoding/json"
+	"maps"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -27,6 +28,48 @@ func TestCheckReportsFlowsThatWouldSendNothing(t *testing.T) {
 	faults := form.Check(p)
 	if len(faults) != 8 || !strings.Contains(faults[0].Path, "event_analytics") { // three flows: 2+1, 2+1 and 1+1
 		t.Errorf("%d faults: %v", len(faults), faults)
+	}
+}
+
+// Of two flows that count the same for one recipient the numbers can be taken from each other.
+func TestCheckReportsCountsThatCanBeTakenFromEachOther(t *testing.T) {
+	w := open(t)
+	for name, c := range map[string]struct {
+		change map[string]any
+		want   int
+	}{
+		"the same kinds":        {map[string]any{}, 1},
+		"one of the kinds":      {map[string]any{"kinds": []string{"call.status"}, "min_group": 5}, 1},
+		"for another recipient": {map[string]any{"to": "sp-03"}, 0},
+		"from another region":   {map[string]any{"from": "us1"}, 0},
+		"not as counts":         {map[string]any{"form": "pseudonymised", "window": nil, "min_group": nil, "dimensions": nil, "categories": []string{"electronic_communications_metadata"}}, 0},
+	} {
+		var tree map[string]any
+		src, _ := json.Marshal(w.p)
+		_ = json.Unmarshal(src, &tree)
+		for _, f := range tree["flows"].([]any) {
+			if f := f.(map[string]any); f["id"] == "call_counts" {
+				second := maps.Clone(f)
+				maps.Copy(second, c.change)
+				for k, v := range second {
+					if v == nil {
+						delete(second, k)
+					}
+				}
+				second["id"] = "more_counts"
+				tree["flows"] = append(tree["flows"].([]any), second)
+				break
+			}
+		}
+		src, _ = json.Marshal(tree)
+		p, err := programme.Load(fstest.MapFS{"p.yaml": {Data: src}})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		faults := form.Check(p)
+		if len(faults) != c.want || c.want > 0 && (!strings.Contains(faults[0].Path, "more_counts") || !strings.Contains(faults[0].Message, "call_counts")) {
+			t.Errorf("%s: %v", name, faults)
+		}
 	}
 }
 

@@ -196,7 +196,19 @@ func tells(text []byte) bool {
 			dots, run = 0, 0
 		}
 	}
-	return count > mostDigits || bytes.Count(text, []byte{':'}) > 1
+	return count > mostDigits || bytes.Count(text, []byte{':'}) > 1 || disguised(text)
+}
+
+// ats are at signs as URLs and HTML have them, lower-case.
+var ats = [][]byte{[]byte("%40"), []byte("%2540"), []byte("&#64;"), []byte("&#x40;"), []byte("&commat;")}
+
+// disguised says whether text has an at sign in another writing.
+func disguised(text []byte) bool {
+	if !bytes.ContainsAny(text, "%&") {
+		return false
+	}
+	text = bytes.ToLower(text)
+	return slices.ContainsFunc(ats, func(at []byte) bool { return bytes.Contains(text, at) })
 }
 
 // phone is what is left of a number in E.164, with or without blanks, and with a channel in front:
@@ -220,7 +232,11 @@ func phone(text []byte, treat string) string {
 	return residency.PhonePrefix(text)
 }
 
-// network is the /24 of an IPv4 address, the /48 of an IPv6 address.
+// sixToFour is where IPv6 addresses have an IPv4 address in front (RFC 3056).
+var sixToFour = netip.MustParsePrefix("2002::/16")
+
+// network is the /24 of an IPv4 address, the /48 of an IPv6 address, and the /40 of one that has the 32 bits
+// of an IPv4 address from the 17th on: 24 of them.
 func network(text []byte) string {
 	if len(text) > 64 {
 		return ""
@@ -232,6 +248,8 @@ func network(text []byte) string {
 	bits := 48
 	if a = a.Unmap(); a.Is4() {
 		bits = 24
+	} else if sixToFour.Contains(a) {
+		bits = sixToFour.Bits() + 24
 	}
 	p, err := a.Prefix(bits)
 	if err != nil {
@@ -240,10 +258,11 @@ func network(text []byte) string {
 	return p.String()
 }
 
-// domain is what stands after the at sign of a bare e-mail address.
+// domain is what stands after the at sign of a bare e-mail address, unless that may name somebody: it is the address
+// of a machine, or has a number in it as gateways of text messages do.
 func domain(text []byte) string {
 	name, host, ok := bytes.Cut(text, []byte{'@'})
-	if !ok || len(name) == 0 || len(host) > 253 || !bytes.ContainsRune(host, '.') {
+	if !ok || len(name) == 0 || len(host) > 253 || !bytes.ContainsRune(host, '.') || tells(host) {
 		return ""
 	}
 	for _, label := range bytes.Split(host, []byte{'.'}) {

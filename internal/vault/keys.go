@@ -21,6 +21,7 @@ const (
 	nobodyTag = "domicile nobody 1\x00"
 	sourceTag = "domicile source 1\x00"
 	moveTag   = "domicile move 1\x00"
+	countsTag = "domicile counts 1\x00"
 )
 
 // patience is how long the keyring may take to answer for one epoch key.
@@ -229,6 +230,12 @@ func (v *Vault) SourceKey(tenant, source string) *seal.Key {
 func (v *Vault) MoveKey(tenant, move string) *seal.Key {
 	b := append(make([]byte, 0, 96), moveTag...)
 	return v.derive(seal.AppendName(seal.AppendName(seal.AppendName(b, v.opt.Region), tenant), move))
+}
+
+// CountsKey returns the key under which the counts of an unfinished delivery are sealed.
+func (v *Vault) CountsKey(tenant, delivery string) *seal.Key {
+	b := append(make([]byte, 0, 96), countsTag...)
+	return v.derive(seal.AppendName(seal.AppendName(seal.AppendName(b, v.opt.Region), tenant), delivery))
 }
 
 // derive returns the key of what is about nobody and called info.

@@ -1,11 +1,17 @@
 package flowtest
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"math/big"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/flow"
@@ -31,9 +37,14 @@ func ConformTLS(t *testing.T, recipient func() http.Handler, open func(t testing
 		{"a version that there isn't", tls.VersionTLS13, "1.4", "", true, "destination.bad_tls"},
 		{"another name", tls.VersionTLS13, "1.2", "localhost", true, "destination.certificate"},
 		{"an unknown authority", tls.VersionTLS13, "1.2", "", false, "destination.certificate"},
+		{expired, tls.VersionTLS13, "1.2", "", true, "destination.certificate"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s := NewServer(t, recipient(), &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tt.newest}) //nolint:gosec // old on purpose
+			conf := &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tt.newest} //nolint:gosec // old on purpose
+			if tt.name == expired {
+				conf.Certificates = []tls.Certificate{outdated(t)}
+			}
+			s := NewServer(t, recipient(), conf)
 			roots := s.Roots
 			if !tt.trust {
 				roots = x509.NewCertPool()
@@ -54,9 +65,31 @@ func ConformTLS(t *testing.T, recipient func() http.Handler, open func(t testing
 			if fault.ReasonOf(err) != tt.reason {
 				t.Errorf("Deliver: %v, want %q", err, tt.reason)
 			}
+			// Every batch would be answered so: it waits for somebody to mend it.
+			if f, ok := fault.As(err); ok && tt.reason != "destination.bad_tls" && (f.Kind != fault.Unavailable || f.RetryAfterSeconds < 60) {
+				t.Errorf("%s is tried again as %s after %d s", tt.reason, f.Kind, f.RetryAfterSeconds)
+			}
 			if tt.reason != "" && s.Requests() != before {
 				t.Error("it was sent nevertheless")
 			}
 		})
 	}
+}
+
+const expired = "a certificate that has expired"
+
+// outdated is a certificate of this machine's address that was valid until an hour ago.
+func outdated(t testing.TB) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: time.Now().Add(-time.Hour), IsCA: true, BasicConstraintsValid: true,
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }

@@ -35,9 +35,9 @@ func say(ctx context.Context, err error) error {
 	case errors.Is(err, errNotLoopback):
 		return handling("destination.not_here", "plain HTTP is for this machine alone, and the name is another's", "give an address of https")
 	case errors.As(err, &verify), errors.As(err, &unknown):
-		return handling("destination.certificate", "the recipient's certificate can't be verified", "check its names and dates, and the destination's ca where it is signed by an own authority")
+		return held("destination.certificate", "the recipient's certificate can't be verified", "check its names and dates, and the destination's ca where it is signed by an own authority", mendPause)
 	case errors.As(err, &alert), errors.As(err, &record), tlsTrouble(err):
-		return handling("destination.tls", "the recipient doesn't speak TLS as the flow asks for it", "it must speak the flow's minimum_tls or newer")
+		return held("destination.tls", "the recipient doesn't speak TLS as the flow asks for it", "it must speak the flow's minimum_tls or newer", mendPause)
 	case errors.As(err, &lookup):
 		return handling("destination.unreachable", "the recipient's name can't be looked up", "check the destination's url, and this machine's name servers")
 	case errors.As(err, &op) && op.Op == "dial":

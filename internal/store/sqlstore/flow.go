@@ -46,7 +46,7 @@ CREATE TABLE flow_batch (
 	node      text    NOT NULL, -- whose attempt is in flight, or empty
 	until     bigint  NOT NULL, -- ms, the end of its lease
 	subjects  bytea   NOT NULL, -- whom the attempt in flight holds, 12 bytes each, sorted
-	records   bytea   NOT NULL, -- of a parked one, 16 bytes each
+	records   bytea   NOT NULL, -- of a parked one, 16 bytes each; of a window its lines, sealed: counts, about nobody
 	PRIMARY KEY (tenant, flow)
 ) /*sqlite: WITHOUT ROWID */;
 
@@ -130,7 +130,9 @@ func (Flows) Batches(tx store.Tx) (all []flow.Batch, err error) {
 func (Flows) Batch(tx store.Tx, k flow.Key) (b *flow.Batch, err error) {
 	_, err = one(conn(tx), batchColumns+`, subjects, records FROM flow_batch WHERE tenant = $1 AND flow = $2`, func(r Row) {
 		x := scanBatch(r)
-		x.Subjects, x.Records = r.Bytes(16), r.Bytes(17)
+		if x.Subjects, x.Records = r.Bytes(16), r.Bytes(17); x.WindowUntil > 0 {
+			x.Records, x.Lines = nil, x.Records
+		}
 		b = &x
 	}, k.Tenant, k.Flow)
 	return b, err
@@ -138,12 +140,16 @@ func (Flows) Batch(tx store.Tx, k flow.Key) (b *flow.Batch, err error) {
 
 // PutBatch implements flow.Store.
 func (Flows) PutBatch(tx store.Tx, b *flow.Batch) error {
+	records := b.Records
+	if b.WindowUntil > 0 {
+		records = b.Lines
+	}
 	_, err := conn(tx).Exec(`INSERT INTO flow_batch (tenant, flow, id, from_pos, to_pos, win_from, win_until, seq, attempt, n, begun_at, next_at, error, entry, node, until, subjects, records)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) ON CONFLICT (tenant, flow) DO UPDATE SET id = excluded.id,
 		from_pos = excluded.from_pos, to_pos = excluded.to_pos, win_from = excluded.win_from, win_until = excluded.win_until, seq = excluded.seq,
 		attempt = excluded.attempt, n = excluded.n, begun_at = excluded.begun_at, next_at = excluded.next_at, error = excluded.error, entry = excluded.entry,
 		node = excluded.node, until = excluded.until, subjects = excluded.subjects, records = excluded.records`,
-		b.Tenant, b.Flow, b.ID, b.From, b.To, b.WindowFrom, b.WindowUntil, b.Seq, b.Attempt, b.Count, b.BegunAt, b.NextAt, b.Error, b.Entry[:], b.Node, b.Until, b.Subjects, b.Records)
+		b.Tenant, b.Flow, b.ID, b.From, b.To, b.WindowFrom, b.WindowUntil, b.Seq, b.Attempt, b.Count, b.BegunAt, b.NextAt, b.Error, b.Entry[:], b.Node, b.Until, b.Subjects, records)
 	return err
 }
 
@@ -155,12 +161,12 @@ func (Flows) DeleteBatch(tx store.Tx, k flow.Key) error {
 
 // InFlight implements flow.Store.
 func (Flows) InFlight(tx store.Tx, tenant uint32, now int64) (all []flow.Batch, err error) {
-	err = conn(tx).Query(batchColumns+`, subjects FROM flow_batch WHERE tenant = $1 AND node <> '' AND until > $2`, func(r Row) error {
+	err = conn(tx).Query(batchColumns+`, subjects FROM flow_batch WHERE tenant = $1 AND node <> '' AND until > $2 AND until <= $3`, func(r Row) error {
 		b := scanBatch(r)
 		b.Subjects = r.Bytes(16)
 		all = append(all, b)
 		return nil
-	}, tenant, now)
+	}, tenant, now, now+flow.LeaseMost.Milliseconds())
 	return all, err
 }
 
@@ -270,7 +276,7 @@ func (Flows) StandsFor(tx store.Tx, tenant uint32, subjects []id.Subject, each f
 // Elsewhere implements flow.Store.
 func (Flows) Elsewhere(tx store.Tx, node string, now int64) (map[string]bool, error) {
 	names := map[string]bool{}
-	err := conn(tx).Query(`SELECT name FROM lease WHERE cell = 1 AND name LIKE 'flow %' AND holder <> $1 AND until > $2`,
-		func(r Row) error { names[r.Text(0)] = true; return nil }, node, now)
+	err := conn(tx).Query(`SELECT name FROM lease WHERE cell = 1 AND name LIKE 'flow %' AND holder <> $1 AND until > $2 AND until <= $3`,
+		func(r Row) error { names[r.Text(0)] = true; return nil }, node, now, now+flow.LeaseMost.Milliseconds())
 	return names, err
 }

@@ -23,13 +23,18 @@ CREATE TABLE lease (
 // saves work that would be done twice. It keeps nobody from writing late; the gate does that.
 type Leases struct{}
 
+// clockSlack is how far ahead of one's own a clock can be that wrote the end of a lease: those of a cell agree
+// to a second. What ends later was written by one that has been set back since, and would hold up
+// whoever comes next for as long as it was ahead.
+const clockSlack = time.Minute
+
 // Lease takes or prolongs the lease on name until now + ttl and says whether holder has it. It goes
-// to another holder from the millisecond on at which it ends.
+// to another holder from the millisecond on at which it ends, and when it ends in more than ttl + clockSlack.
 func (Leases) Lease(tx store.Tx, name, holder string, now time.Time, ttl time.Duration) (bool, error) {
 	n, err := conn(tx).Exec(`INSERT INTO lease (cell, name, holder, until) VALUES (1, $1, $2, $3)
 		ON CONFLICT (cell, name) DO UPDATE SET holder = excluded.holder, until = excluded.until
-		WHERE lease.holder = excluded.holder OR lease.until <= $4`,
-		name, holder, now.Add(ttl).UnixMilli(), now.UnixMilli())
+		WHERE lease.holder = excluded.holder OR lease.until <= $4 OR lease.until > $5`,
+		name, holder, now.Add(ttl).UnixMilli(), now.UnixMilli(), now.Add(ttl+clockSlack).UnixMilli())
 	return n == 1, err
 }
 

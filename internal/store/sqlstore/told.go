@@ -119,10 +119,11 @@ func (Flows) DropNoticeKey(tx store.Tx, notice id.Subject) error {
 	return err
 }
 
-// DueNotices implements flow.Store.
+// DueNotices implements flow.Store. What is put off for longer than it can be was so by a clock that has been
+// set back since.
 func (Flows) DueNotices(tx store.Tx, now int64, limit int) (all []flow.Notice, err error) {
-	err = conn(tx).Query(noticeColumns+` WHERE state = 'pending' AND next_at <= $1 ORDER BY next_at, notice LIMIT $2`,
-		func(r Row) error { all = append(all, scanNotice(r)); return nil }, now, limit)
+	err = conn(tx).Query(noticeColumns+` WHERE state = 'pending' AND (next_at <= $1 OR next_at > $2) ORDER BY next_at, notice LIMIT $3`,
+		func(r Row) error { all = append(all, scanNotice(r)); return nil }, now, now+flow.LongestPause.Milliseconds(), limit)
 	return all, err
 }
 

@@ -148,7 +148,15 @@ func testLease(t *testing.T, w *world) {
 		{"b", ttl, false},
 		{"b", 90*time.Second - time.Millisecond, false},
 		{"b", 90 * time.Second, true},
-		{"a", 91 * time.Second, false},
+		{"a", 91 * time.Second, false}, // b's, to 2m30s
+		{"a", 30 * time.Second, false}, // a clock that is a minute behind
+		{"b", time.Hour, true},         // by a clock that was ahead
+		{"b", 90 * time.Second, true},  // its own is right again
+		{"b", time.Hour, true},
+		{"a", 90 * time.Second, true}, // it doesn't hold others up for an hour
+		{"b", 90 * time.Second, false},
+		{"b", 151 * time.Second, true},
+		{"b", 91 * time.Second, true},
 	} {
 		w.do(func(c sqlstore.Conn) error {
 			got, err := sqlstore.Leases{}.Lease(c, "merge", step.holder, start.Add(step.after), ttl)

@@ -110,6 +110,9 @@ type (
 		Begun   time.Time  `json:"begun_at"`
 		Next    *time.Time `json:"next_at,omitempty"`
 		Parked  []string   `json:"parked,omitempty" doc:"ids of the records in a parked batch"`
+		From    *time.Time `json:"window_from,omitempty" doc:"of counts: the window that they are of"`
+		Until   *time.Time `json:"window_until,omitempty"`
+		Mend    string     `json:"mend,omitempty" doc:"what can be done about a window that isn't given by itself"`
 	}
 )
 
@@ -152,7 +155,11 @@ func flowTenantOf(x *flow.StreamView) flowTenantBody {
 		t.Parked = append(t.Parked, r.Record.String())
 	}
 	if b := x.Batch; b != nil {
-		t.Batch = &flowBatchBody{ID: b.ID, Attempt: b.Attempt, Records: b.Count, Begun: time.UnixMilli(b.BegunAt).UTC(), Next: msTime(b.NextAt)}
+		t.Batch = &flowBatchBody{ID: b.ID, Attempt: b.Attempt, Records: b.Count, Begun: time.UnixMilli(b.BegunAt).UTC(), Next: msTime(b.NextAt),
+			From: msTime(b.WindowFrom), Until: msTime(b.WindowUntil)}
+		if s.State == flow.Parked {
+			t.Batch.Mend = b.Mend()
+		}
 		for _, r := range x.Records {
 			t.Batch.Parked = append(t.Batch.Parked, r.String())
 		}

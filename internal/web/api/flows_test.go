@@ -20,7 +20,7 @@ var aFlow = flow.View{Flow: &programme.Flow{ID: "counts", From: "ie1", To: "sp-1
 	Reasons: []decision.Reason{{Code: "contract.missing", Says: "there is none", At: "flows.yaml:1"}},
 	Fields:  []flow.FieldView{{Service: "messaging", Kind: "message", Path: "from", Category: "contact", Form: "pseudonymised", Mechanism: "scc", Review: "2027-01-01"}},
 	Tenants: []flow.StreamView{{Tenant: "acme", Stream: flow.Stream{State: flow.Parked, Pos: 7, Seq: 2, SentAt: 1, Window: 1, Entry: id.NewEntry(), Reasons: "x"}, Error: "recipient.refused",
-		Batch: &flow.Batch{ID: "dlv_a", Attempt: 1, Count: 1, NextAt: 5}, Records: []id.Record{{Ordinal: 1}}, Refused: []flow.RefusedRecord{{Record: id.Record{Ordinal: 2}, Delivery: "dlv_b", At: 1}},
+		Batch: &flow.Batch{ID: "dlv_a", Attempt: 1, Count: 1, NextAt: 5, WindowFrom: 3_600_000, WindowUntil: 7_200_000, Error: "form.window_full"}, Records: []id.Record{{Ordinal: 1}}, Refused: []flow.RefusedRecord{{Record: id.Record{Ordinal: 2}, Delivery: "dlv_b", At: 1}},
 		Counts: []flow.Count{{What: "records", Of: "clear", N: 3}, {What: "denied", Of: "subject.restricted", N: 2}, {What: "deliveries", Of: "clear", N: 1}, {What: "refused", Of: "record.bad_id", N: 4}}}}}
 
 func (f *flows) List(context.Context, *tenant.Caller) ([]flow.View, error) {
@@ -74,7 +74,7 @@ func TestFlowsAreShownAndOrdered(t *testing.T) {
 	if a.status != 200 {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
-	for _, want := range []string{`"denied":{"subject.restricted":2}`, `"sent":{"clear":3}`, `"parked":["rec_`, `"refused":{"record.bad_id":4},"parked":["rec_`, `"state":"parked"`, `"mechanism":"scc"`, `"position":7`} {
+	for _, want := range []string{`"denied":{"subject.restricted":2}`, `"sent":{"clear":3}`, `"parked":["rec_`, `"refused":{"record.bad_id":4},"parked":["rec_`, `"state":"parked"`, `"mechanism":"scc"`, `"window_from":"1970-01-01T01:00:00Z","window_until":"1970-01-01T02:00:00Z","mend":"the window has more`, `"position":7`} {
 		if !strings.Contains(string(a.body), want) {
 			t.Errorf("no %s in %s", want, a.body)
 		}
