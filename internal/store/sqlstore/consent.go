@@ -76,8 +76,8 @@ func (Consents) States(tx store.Tx, keys []consent.Key, each func(int, consent.S
 
 // StatesAndStandings implements consent.Store.
 func (Consents) StatesAndStandings(tx store.Tx, keys []consent.Key, each func(int, consent.State, *consent.Standing)) error {
-	q := lookup{`s.state, w.about, w.channel, w.no_at, w.yes_at, w.told_at`,
-		`subject s LEFT JOIN standing w ON w.tenant = s.tenant AND w.subject = s.subject`, `s.tenant = $1 AND s.subject = `, 6}
+	q := lookup{`s.state, w.about, w.channel, w.no_at, w.yes_at, w.told_at, w.text`,
+		`subject s LEFT JOIN standing w ON w.tenant = s.tenant AND w.subject = s.subject`, `s.tenant = $1 AND s.subject = `, 7}
 	return q.each(conn(tx), len(keys), func(i int) (uint32, id.Subject) { return keys[i].Tenant, keys[i].Subject },
 		func(i int, r Row) error {
 			s := subject.State(r.Int(0))
@@ -86,7 +86,7 @@ func (Consents) StatesAndStandings(tx store.Tx, keys []consent.Key, each func(in
 				each(i, st, nil)
 				return nil
 			}
-			each(i, st, &consent.Standing{About: consent.About(r.Text(1)), Channel: r.Text(2), NoAt: r.Int(3), YesAt: r.Int(4), ToldAt: r.Int(5)})
+			each(i, st, &consent.Standing{About: consent.About(r.Text(1)), Channel: r.Text(2), NoAt: r.Int(3), YesAt: r.Int(4), ToldAt: r.Int(5), Text: r.Text(6)})
 			return nil
 		})
 }

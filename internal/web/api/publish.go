@@ -73,7 +73,9 @@ type (
 		Ledger      enteredBody    `json:"ledger"`
 	}
 	noticeVersionsBody struct {
-		Versions []noticeVersionBody `json:"versions" nullable:"false"`
+		Versions   []noticeVersionBody `json:"versions" nullable:"false"`
+		Consents   []consentCountBody  `json:"consents,omitempty" doc:"how many stand: a tenant's own, to the operator everybody's"`
+		ConsentsAt *time.Time          `json:"consents_at,omitempty" doc:"when they were counted"`
 	}
 	publishBody struct {
 		Effective string `json:"effective,omitempty" format:"date" maxLength:"10" doc:"first day on which the notice holds; today, or the end of the advance notice, when it is left out"`
@@ -152,7 +154,7 @@ func versionOf(v *publish.Version) noticeVersionBody {
 	return b
 }
 
-func (a *API) noticeVersions(ctx context.Context, _ *tenant.Caller, _ *struct{}) (*out[noticeVersionsBody], error) {
+func (a *API) noticeVersions(ctx context.Context, c *tenant.Caller, _ *struct{}) (*out[noticeVersionsBody], error) {
 	all, err := a.opt.Publisher.Versions(ctx)
 	if err != nil {
 		return nil, err
@@ -160,6 +162,9 @@ func (a *API) noticeVersions(ctx context.Context, _ *tenant.Caller, _ *struct{})
 	b := noticeVersionsBody{Versions: make([]noticeVersionBody, len(all))}
 	for i := range all {
 		b.Versions[i] = versionOf(&all[i])
+	}
+	if err := a.consentCounts(ctx, c, &b); err != nil {
+		return nil, err
 	}
 	return &out[noticeVersionsBody]{b}, nil
 }
