@@ -3,6 +3,7 @@ package app_test
 import (
 	"context"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"domicile.dev/internal/client"
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/programme"
+	"domicile.dev/internal/publish"
 	"domicile.dev/internal/store/storetest/pgtest"
 )
 
@@ -39,17 +41,21 @@ func TestAMaterialChangeHoldsAfterItsAdvanceNotice(t *testing.T) {
 		if err != nil || !v.Material || v.Effective != "2026-12-25" || !v.NewNotice || v.NewList || len(v.AskAgain) != 2 {
 			t.Fatalf("%+v, %v", v, err)
 		}
-		again, err := o.n.Publish.AskAgain(ctx)
+		versions, err := o.n.Publish.Versions(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, purpose := range v.AskAgain {
-			if got := again[purpose].Date(); got != "2026-12-25" {
-				t.Errorf("consents for %s are asked again that were given before %s", purpose, got)
+		askings, marked := publish.Askings(versions).Askings.All, 0
+		for _, a := range askings {
+			if a.Version != v.Version {
+				continue
+			}
+			if marked++; !slices.Contains(v.AskAgain, a.Purpose) || a.From.Date() != "2026-12-25" || a.Since != o.now().UnixMilli() {
+				t.Errorf("consents that are asked again: %+v", a)
 			}
 		}
-		if len(again) <= len(v.AskAgain) { // those of 2026-04-09 stay marked
-			t.Errorf("%d purposes are marked", len(again))
+		if marked != len(v.AskAgain) || len(askings) <= marked { // those of 2026-04-09 stay marked
+			t.Errorf("%d of %d are marked by %s", marked, len(askings), v.Version)
 		}
 		_, text, _ := o.letters(2)
 		if !strings.Contains(text, "holds from 2026-12-25") || !strings.Contains(text, "/privacy/notice/notice-2026-11") {
