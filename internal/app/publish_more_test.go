@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -137,6 +138,61 @@ func TestTheOutboxSurvives(t *testing.T) {
 		if s := states(); !strings.Contains(s, "sent ") || !strings.Contains(s, "failed smtp.550") {
 			t.Errorf("states: %s", s)
 		}
+	})
+}
+
+// An address that refuses two versions in a row for good is told of no third.
+func TestAnAddressThatRefusesForGoodIsGivenUp(t *testing.T) {
+	onBothStores(t, func(t *testing.T, o *office) {
+		ctx := context.Background()
+		o.start(exampleProgramme(t))
+		for i, a := range []string{"ann@example.net", "bob@example.net"} {
+			o.subscribe(a, i+1)
+		}
+		refuse := func(code int) {
+			o.relay.Refuse(func(to string) *smtp.SMTPError {
+				if code > 0 && to == "bob@example.net" {
+					return &smtp.SMTPError{Code: code, EnhancedCode: smtp.EnhancedCode{code / 100, 1, 1}, Message: "not " + to}
+				}
+				return nil
+			})
+		}
+		// each publishes a list with another newcomer, and says how many there were to tell and what became of it
+		n := 0
+		publish := func(code int, want string) {
+			t.Helper()
+			refuse(code)
+			n++
+			o.start(withMore(t, strings.ReplaceAll(newcomer, "sp-27", fmt.Sprintf("sp-%d", 27+n))))
+			v, err := o.client(o.n.Operator).PublishNotice(ctx, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			states := func() string {
+				told, err := o.client(o.n.Operator).NoticeTold(ctx, v.Version)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var all []string
+				for _, m := range told.Messages {
+					all = append(all, strings.TrimSpace(m.State+" "+m.Code))
+				}
+				slices.Sort(all)
+				return strings.Join(all, ", ")
+			}
+			eventually(t, v.Version+" is "+want, func() bool { return states() == want })
+		}
+		publish(550, "failed smtp.550, sent")
+		publish(0, "sent, sent") // it answers again: nothing is counted any more
+		publish(550, "failed smtp.550, sent")
+		publish(451, "queued smtp.451, sent") // for now is not for good
+		refuse(550)
+		o.move(3 * time.Minute)
+		eventually(t, "the subscription to end", func() bool {
+			waiting, confirmed, err := app.Subscribers(ctx, o.n)
+			return err == nil && waiting == 0 && confirmed == 1
+		})
+		publish(0, "sent") // to ann alone
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"domicile.dev/internal/decision"
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/id"
 )
@@ -111,4 +112,20 @@ func FuzzFragment(f *testing.F) {
 			t.Errorf("%q of %q", got, b)
 		}
 	})
+}
+
+// A stand-in's consent is what everybody in it gave, as old as the oldest and to the text that all named.
+func TestBothConsent(t *testing.T) {
+	type c = decision.Consent
+	for _, tt := range []struct{ a, b, want []c }{
+		{[]c{{"ads", 5, "n"}}, nil, nil},
+		{nil, []c{{"ads", 5, "n"}}, nil},
+		{[]c{{"ads", 5, "n"}, {"news", 7, ""}}, []c{{"ads", 3, "n"}}, []c{{"ads", 3, "n"}}},
+		{[]c{{"ads", 3, "n"}}, []c{{"ads", 5, "m"}}, []c{{"ads", 3, ""}}},
+		{[]c{{"ads", 3, ""}, {"news", 1, "n"}}, []c{{"news", 9, "n"}, {"ads", 5, "m"}}, []c{{"ads", 3, ""}, {"news", 1, "n"}}},
+	} {
+		if got := both(slices.Clone(tt.a), tt.b); !slices.Equal(got, tt.want) {
+			t.Errorf("%v and %v: %v, want %v", tt.a, tt.b, got, tt.want)
+		}
+	}
 }
