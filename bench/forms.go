@@ -43,7 +43,7 @@ func (b *bench) forms() error {
 	}
 	e := decision.New(p, law.Builtin(), reg, nil)
 	at := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC) // the register's day
-	q := decision.Question{Flow: f.ID, Tenant: "acme", Service: "cdp", Kind: "track", Subject: decision.Subject{Known: true, Consents: []string{f.Purpose}}}
+	q := decision.Question{Flow: f.ID, Tenant: "acme", Service: "cdp", Kind: "track", Subject: decision.Subject{Known: true, Consents: decision.Consented(f.Purpose)}}
 	q.Categories = e.CategoriesFor(q.Flow, q.Service, q.Kind)
 	r := form.Record{Kind: "track", Service: "cdp", OccurredAt: at, ReceivedAt: at, Parts: []form.Part{
 		{Category: "device_data", JSON: []byte(`{"anonymousId":"5f0d1e7c-2a3b-4c5d-8e9f-001122334455","context":{"ip":"192.0.2.44","locale":"en-IE","userAgent":"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36","os":{"name":"Linux","version":"6.1"},"screen":{"width":1920,"height":1080}}}`)},

@@ -52,10 +52,11 @@ func (c *noticeVersionsCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	all, err := cl.NoticeVersions(e.ctx)
+	p, err := cl.Published(e.ctx)
 	if err != nil {
 		return err
 	}
+	all := p.Versions
 	if e.json {
 		return e.printJSON(all)
 	}
@@ -67,7 +68,11 @@ func (c *noticeVersionsCmd) Run(e *env) error {
 		}
 		rows = append(rows, []string{v.Version, v.Notice, published, v.Effective, strconv.Itoa(len(v.Changes)), strconv.Itoa(len(v.List)), yesOrNo(v.Material), yesOrNo(v.Told)})
 	}
-	return e.table(rows...)
+	if err := e.table(rows...); err != nil || p.ConsentsAt == nil || len(p.Consents) == 0 {
+		return err
+	}
+	fmt.Fprintln(e.out)
+	return e.table(askedRows(p.Consents)...)
 }
 
 func yesOrNo(b bool) string {

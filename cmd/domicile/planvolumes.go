@@ -22,19 +22,20 @@ type carried struct {
 
 // ask adds to a plan how much came in for each flow, and whose, where a region is named to ask. A region that
 // doesn't answer is named, and the plan stands without it.
-func (c *programmePlanCmd) ask(e *env, flows []*programme.Flow, a *planAnswer) error {
+func (c *programmePlanCmd) ask(e *env, flows []*programme.Flow, a *planAnswer) (map[string][]client.ConsentCount, error) {
 	var regions []client.Volumes
+	counts := map[string][]client.ConsentCount{}
 	var missing []string
 	switch {
 	case c.Up != "":
 		up, err := client.ReadUp(c.Up)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, r := range up.Regions {
 			cl, err := up.Operator(r, nil)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			v, err := cl.Volumes(e.ctx, planDays)
 			if err != nil {
@@ -42,11 +43,12 @@ func (c *programmePlanCmd) ask(e *env, flows []*programme.Flow, a *planAnswer) e
 				continue
 			}
 			regions = append(regions, v)
+			count(e, cl, v.Region, counts)
 		}
 	case c.Live:
 		cl, err := (&node{}).tenant()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		v, err := cl.Volumes(e.ctx, planDays)
 		if err != nil {
@@ -54,8 +56,9 @@ func (c *programmePlanCmd) ask(e *env, flows []*programme.Flow, a *planAnswer) e
 			break
 		}
 		regions = append(regions, v)
+		count(e, cl, v.Region, counts)
 	default:
-		return nil
+		return nil, nil
 	}
 	var names []string
 	for _, v := range regions {
@@ -75,7 +78,14 @@ func (c *programmePlanCmd) ask(e *env, flows []*programme.Flow, a *planAnswer) e
 	if len(missing) > 0 {
 		a.Volumes = strings.TrimSuffix(a.Volumes, ": no region was asked") + "; no answer of " + strings.Join(missing, ", ")
 	}
-	return nil
+	return counts, nil
+}
+
+// count adds how many consents stand in a region; nothing where it can't say.
+func count(e *env, cl *client.Client, region string, to map[string][]client.ConsentCount) {
+	if p, err := cl.Published(e.ctx); err == nil && p.ConsentsAt != nil {
+		to[region] = p.Consents
+	}
 }
 
 // flowsOf returns the flows of programmes, each once, as the first of them has it; nil has none.

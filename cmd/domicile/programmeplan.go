@@ -28,6 +28,7 @@ type planAnswer struct {
 	Changes []decision.Change `json:"changes"`
 	Volumes string            `json:"volumes"`
 	Carried []carried         `json:"carried,omitempty"`
+	Falling []falling         `json:"ask_again,omitempty"` // consents that its publication makes be asked for again
 	At      string            `json:"at"`
 	Since   string            `json:"since,omitempty"` // the day of the old one, where that is another
 	Old     string            `json:"old,omitempty"`
@@ -90,9 +91,11 @@ func (c *programmePlanCmd) Run(e *env) error {
 			answer.Stops++
 		}
 	}
-	if err := c.ask(e, flowsOf(was, r.p), &answer); err != nil {
+	counts, err := c.ask(e, flowsOf(was, r.p), &answer)
+	if err != nil {
 		return err
 	}
+	answer.Falling = falls(was, r.p, counts)
 	if e.json {
 		err = printJSON(e.out, answer)
 	} else {
@@ -135,6 +138,12 @@ func showPlan(w io.Writer, a *planAnswer) error {
 		if err := t.Flush(); err != nil {
 			return err
 		}
+	}
+	if len(a.Falling) > 0 {
+		fmt.Fprintln(w)
+	}
+	for i := range a.Falling {
+		fmt.Fprintln(w, a.Falling[i].says())
 	}
 	days := ""
 	if a.Since != "" {

@@ -33,7 +33,11 @@ func (c *spoken) run(e *env, do func(*client.Client, string, client.Said) (clien
 // sayRows are what a person says now.
 func sayRows(all []client.Consent) (rows [][]string) {
 	for _, c := range all {
-		rows = append(rows, []string{c.Kind + "." + c.Purpose + c.OptOut, c.Word, clock(c.At) + " " + c.How + " " + c.Source})
+		note := clock(c.At) + " " + c.How + " " + c.Source
+		if a := c.AskAgain; a != nil {
+			note += ", to be asked again: " + a.Version + " changes it from " + a.From + " on"
+		}
+		rows = append(rows, []string{c.Kind + "." + c.Purpose + c.OptOut, c.Word, note})
 	}
 	return rows
 }

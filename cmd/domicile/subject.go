@@ -26,6 +26,7 @@ type subjectCmd struct {
 	Retire     retireCmd     `cmd:"" help:"Retire identifiers on stdin that the person gave up."`
 	Link       linkCmd       `cmd:"" help:"Give the person the identifiers on stdin."`
 	Consent    consentCmd    `cmd:"" help:"Keep that the person gave, refused or withdrew a consent."`
+	AskAgain   askAgainCmd   `cmd:"" help:"List the consents that have to be asked for again, since a published notice changed what they were given for."`
 	Object     objectCmd     `cmd:"" help:"Keep that the person objects to a purpose (GDPR art. 21)."`
 	Optout     optOutCmd     `cmd:"" help:"Keep that the person opts out."`
 	Reidentify reidentifyCmd `cmd:"" help:"Say whom a recipient means by the pseudonym on stdin."`

@@ -73,6 +73,7 @@ type Node struct {
 	looking   sync.Mutex // one reads what is published at a time: what was read last holds
 	published atomic.Pointer[published]
 
+	consents   *consentCounts
 	neighbours *neighbours
 	listening  atomic.Pointer[tls.Config] // what the listener speaks, nil for plain HTTP
 
@@ -175,18 +176,18 @@ func Open(ctx context.Context, c *config.Node, opt Options) (n *Node, err error)
 		return n, err
 	}
 	po := plane.Options{Log: n.log, Fetcher: newFetcher(c.Fetch, n.Tenants), MediaBytes: c.Blobs.MaxMegabytes << 20, Uploads: c.Blobs.Uploads,
-		URLs: urls, Adapter: n.Tenants.Adapter}
+		URLs: urls, Adapter: n.Tenants.Adapter, Now: opt.Now}
 	if os.Getenv("DOMICILE_BENCH_SINK") == "file" {
 		if po.Sink, err = n.fileSink(); err != nil {
 			return n, err
 		}
 	}
-	n.say = consent.New(sqlstore.Consents{})
+	n.say, n.consents = consent.New(sqlstore.Consents{}), newConsentCounts(n)
 	n.openFlows(opt)
 	n.Plane = plane.New(plane.Parts{Region: c.Region, DB: n.db, Rules: n.rules, Vault: n.vault, Log: n.records, Ledger: n.Ledger,
 		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{}, Moves: sqlstore.Moves{}, Pseudonyms: sqlstore.Pseudonyms{},
 		Media: sqlstore.Medias{}, Blobs: n.blobs, Trust: n.Tenants.Trust,
-		Consents: sqlstore.Consents{}, Choices: n.rules.choices, Purpose: n.rules.purpose, Recipient: n.rules.recipient, Attempts: n.Flows, Notices: n.Flows, Owed: sqlstore.Owed{}}, po)
+		Consents: sqlstore.Consents{}, Choices: n.rules.choices, Purpose: n.rules.purpose, Askings: n.askings, Recipient: n.rules.recipient, Attempts: n.Flows, Notices: n.Flows, Owed: sqlstore.Owed{}}, po)
 	n.say.Numbers = n.Plane.Numbers
 	if err := n.openPublish(ctx, opt); err != nil {
 		return n, err
@@ -258,7 +259,7 @@ func (n *Node) serveWeb(r *rules, opt Options) error {
 	w := &watch{n: n, published: n.Published, disclosed: n.disclosed}
 	if n.api, err = api.New(n.Plane, n.Tenants, api.Options{Region: n.Config.Region, Programme: r.Hash, Version: opt.Version,
 		DB: n.db, Answers: sqlstore.Idempotency{}, Secret: answers, Moves: n.Plane, Drift: w,
-		Register: n.register, Decider: &decider{n.decisions, n.db, n.say}, Publisher: n.Publish, Flows: n.Flows, Notices: n.Flows, Heard: n.Plane}); err != nil {
+		Register: n.register, Decider: &decider{n.decisions, n.db, n.say}, Publisher: n.Publish, Consents: n.consents, Flows: n.Flows, Notices: n.Flows, Heard: n.Plane}); err != nil {
 		return fmt.Errorf("make the API: %w", err)
 	}
 	n.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -266,7 +267,7 @@ func (n *Node) serveWeb(r *rules, opt Options) error {
 	n.metrics.MustRegister(n.Flows.Collectors()...)
 	n.metrics.MustRegister(ledgerMetrics(n.Ledger)...)
 	n.metrics.MustRegister(w)
-	n.metrics.MustRegister(dueMetric{n.decisions})
+	n.metrics.MustRegister(dueMetric{n.decisions}, n.consents)
 	g := guard.New(n.log, n.metrics, guard.Options{TLS: n.Config.TLS != nil})
 	n.handler = g.Wrap(n.routes(r, tiles.New(n.Ledger), n.pages, opt.Demo))
 	if Endpoint(opt.OTLP) != "" {
@@ -279,7 +280,7 @@ func (n *Node) serveWeb(r *rules, opt Options) error {
 func (n *Node) startWorkers() {
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel = cancel
-	for _, run := range []func(context.Context){n.vault.Run, n.records.Run, n.Ledger.Run, n.Tenants.Run, n.register.Run, n.api.Run, n.Plane.Sweep, n.Plane.Reindex, n.Plane.RunNumbers, n.Plane.RunFetch, n.tellMoves, n.correct, n.Flows.Run, n.Publish.Run, n.watchPublished, n.pages.run, n.neighbours.run} {
+	for _, run := range []func(context.Context){n.vault.Run, n.records.Run, n.Ledger.Run, n.Tenants.Run, n.register.Run, n.api.Run, n.Plane.Sweep, n.Plane.Reindex, n.Plane.RunNumbers, n.Plane.RunFetch, n.tellMoves, n.correct, n.Flows.Run, n.Publish.Run, n.watchPublished, n.pages.run, n.neighbours.run, n.consents.run} {
 		n.workers.Add(1)
 		go func() {
 			defer n.workers.Done()

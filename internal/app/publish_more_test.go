@@ -2,7 +2,9 @@ package app_test
 
 import (
 	"context"
+	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"domicile.dev/internal/client"
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/programme"
+	"domicile.dev/internal/publish"
 	"domicile.dev/internal/store/storetest/pgtest"
 )
 
@@ -39,17 +42,21 @@ func TestAMaterialChangeHoldsAfterItsAdvanceNotice(t *testing.T) {
 		if err != nil || !v.Material || v.Effective != "2026-12-25" || !v.NewNotice || v.NewList || len(v.AskAgain) != 2 {
 			t.Fatalf("%+v, %v", v, err)
 		}
-		again, err := o.n.Publish.AskAgain(ctx)
+		versions, err := o.n.Publish.Versions(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, purpose := range v.AskAgain {
-			if got := again[purpose].Date(); got != "2026-12-25" {
-				t.Errorf("consents for %s are asked again that were given before %s", purpose, got)
+		askings, marked := publish.Askings(versions).Askings.All, 0
+		for _, a := range askings {
+			if a.Version != v.Version {
+				continue
+			}
+			if marked++; !slices.Contains(v.AskAgain, a.Purpose) || a.From.Date() != "2026-12-25" || a.Since != o.now().UnixMilli() {
+				t.Errorf("consents that are asked again: %+v", a)
 			}
 		}
-		if len(again) <= len(v.AskAgain) { // those of 2026-04-09 stay marked
-			t.Errorf("%d purposes are marked", len(again))
+		if marked != len(v.AskAgain) || len(askings) <= marked { // those of 2026-04-09 stay marked
+			t.Errorf("%d of %d are marked by %s", marked, len(askings), v.Version)
 		}
 		_, text, _ := o.letters(2)
 		if !strings.Contains(text, "holds from 2026-12-25") || !strings.Contains(text, "/privacy/notice/notice-2026-11") {
@@ -131,6 +138,61 @@ func TestTheOutboxSurvives(t *testing.T) {
 		if s := states(); !strings.Contains(s, "sent ") || !strings.Contains(s, "failed smtp.550") {
 			t.Errorf("states: %s", s)
 		}
+	})
+}
+
+// An address that refuses two versions in a row for good is told of no third.
+func TestAnAddressThatRefusesForGoodIsGivenUp(t *testing.T) {
+	onBothStores(t, func(t *testing.T, o *office) {
+		ctx := context.Background()
+		o.start(exampleProgramme(t))
+		for i, a := range []string{"ann@example.net", "bob@example.net"} {
+			o.subscribe(a, i+1)
+		}
+		refuse := func(code int) {
+			o.relay.Refuse(func(to string) *smtp.SMTPError {
+				if code > 0 && to == "bob@example.net" {
+					return &smtp.SMTPError{Code: code, EnhancedCode: smtp.EnhancedCode{code / 100, 1, 1}, Message: "not " + to}
+				}
+				return nil
+			})
+		}
+		// each publishes a list with another newcomer, and says how many there were to tell and what became of it
+		n := 0
+		publish := func(code int, want string) {
+			t.Helper()
+			refuse(code)
+			n++
+			o.start(withMore(t, strings.ReplaceAll(newcomer, "sp-27", fmt.Sprintf("sp-%d", 27+n))))
+			v, err := o.client(o.n.Operator).PublishNotice(ctx, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			states := func() string {
+				told, err := o.client(o.n.Operator).NoticeTold(ctx, v.Version)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var all []string
+				for _, m := range told.Messages {
+					all = append(all, strings.TrimSpace(m.State+" "+m.Code))
+				}
+				slices.Sort(all)
+				return strings.Join(all, ", ")
+			}
+			eventually(t, v.Version+" is "+want, func() bool { return states() == want })
+		}
+		publish(550, "failed smtp.550, sent")
+		publish(0, "sent, sent") // it answers again: nothing is counted any more
+		publish(550, "failed smtp.550, sent")
+		publish(451, "queued smtp.451, sent") // for now is not for good
+		refuse(550)
+		o.move(3 * time.Minute)
+		eventually(t, "the subscription to end", func() bool {
+			waiting, confirmed, err := app.Subscribers(ctx, o.n)
+			return err == nil && waiting == 0 && confirmed == 1
+		})
+		publish(0, "sent") // to ann alone
 	})
 }
 

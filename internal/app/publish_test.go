@@ -295,6 +295,22 @@ func TestASubProcessorsWayIn(t *testing.T) {
 	}
 }
 
+// deadline is the last day to object to the newcomer.
+func deadline(t *testing.T, o *office, token string) string {
+	t.Helper()
+	all, err := o.client(token).SubProcessors(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range all {
+		if s.ID == "sp-27" {
+			return s.Until
+		}
+	}
+	t.Fatal("the newcomer isn't listed")
+	return ""
+}
+
 func wayIn(t *testing.T, o *office) {
 	ctx := context.Background()
 	o.start(exampleProgramme(t))
@@ -385,6 +401,23 @@ func wayIn(t *testing.T, o *office) {
 	if _, err := o.client(tokens["acme"]).ObjectTo(ctx, "sp-27", false); err != nil {
 		t.Fatal(err)
 	}
+	objections := func(when, token, want string) {
+		t.Helper()
+		all, err := o.client(token).Objections(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, x := range all {
+			got += fmt.Sprintf("%s %s %s %s %v %v;", x.Tenant, x.SubProcessor, x.Version, x.Until, x.Stands, x.WithdrawnAt == nil)
+		}
+		if got != want {
+			t.Errorf("objections %s: %q, want %q", when, got, want)
+		}
+	}
+	objections("of one that made it", tokens["acme"], "acme sp-27 v3 "+deadline(t, o, tokens["acme"])+" true true;")
+	objections("to the operator", o.n.Operator, "acme sp-27 v3 "+deadline(t, o, tokens["acme"])+" true true;")
+	objections("of one that made none", tokens["globex"], "")
 	if _, err := o.client(tokens["acme"]).ObjectTo(ctx, "sp-27", false); fault.ReasonOf(err) != "objection.stands" {
 		t.Errorf("twice: %v", err)
 	}
@@ -399,6 +432,7 @@ func wayIn(t *testing.T, o *office) {
 	if _, err := o.client(tokens["acme"]).ObjectTo(ctx, "sp-27", true); err != nil {
 		t.Fatal(err)
 	}
+	objections("after it was withdrawn", o.n.Operator, "acme sp-27 v3 "+deadline(t, o, tokens["acme"])+" false false;")
 	o.wantDecision("after it was withdrawn", p, "acme", "")
 
 	checkUnsubscribe(t, o, news, tokens["globex"], made.ID)

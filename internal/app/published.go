@@ -11,7 +11,8 @@ import (
 
 // published is what the region has published, as decisions and drift have to know it.
 type published struct {
-	facts     *register.Register   // who was announced until when, and who objected
+	facts     *register.Register   // who was announced until when, who objected, and which consents have to be asked for again
+	asks      *register.Register   // the last of these
 	programme *programme.Programme // whose notice is in effect
 	stamp     string               // publish.Service.Stamp, as of which that is
 }
@@ -29,6 +30,7 @@ func (n *Node) lookPublished(ctx context.Context) error {
 		return nil // so that the engine isn't made anew
 	}
 	n.published.Store(p)
+	n.consents.again()
 	return nil
 }
 
@@ -43,13 +45,14 @@ func (n *Node) readPublished(ctx context.Context) (*published, error) {
 	}
 	old := n.published.Load()
 	if old != nil && old.stamp == stamp {
-		return &published{facts, old.programme, stamp}, nil
+		return &published{facts.With(old.asks), old.asks, old.programme, stamp}, nil
 	}
 	all, err := n.Publish.Versions(ctx)
 	if err != nil {
 		return nil, err
 	}
-	p := &published{facts: facts, programme: n.rules.p, stamp: stamp}
+	asks := publish.Askings(all)
+	p := &published{facts: facts.With(asks), asks: asks, programme: n.rules.p, stamp: stamp}
 	v := publish.InEffect(all, programme.DayOf(n.Publish.Now()))
 	if v == nil || v.Programme == n.rules.p.Hash {
 		return p, nil
@@ -88,6 +91,14 @@ func (n *Node) changedPublished() {
 		n.log.Error("what is published can't be read: everything is denied until it can", "error", err)
 	}
 	n.pages.touch()
+}
+
+// askings are the consents that have to be asked for again, nil while what is published can't be read.
+func (n *Node) askings() *register.Askings {
+	if p := n.published.Load(); p != nil {
+		return &p.asks.Askings
+	}
+	return nil
 }
 
 // Published is the programme whose notice is in effect, nil while that can't be told.

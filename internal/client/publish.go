@@ -77,11 +77,8 @@ type Objected struct {
 
 // NoticeVersions returns what was published, the oldest first.
 func (c *Client) NoticeVersions(ctx context.Context) ([]NoticeVersion, error) {
-	var b struct {
-		Versions []NoticeVersion `json:"versions"`
-	}
-	err := c.get(ctx, "/notice", nil, &b)
-	return b.Versions, err
+	p, err := c.Published(ctx)
+	return p.Versions, err
 }
 
 // PublishNotice publishes the running programme's notice and list, to the operator. effective is a date, or "".

@@ -18,6 +18,7 @@ type Consent struct {
 	How         string    `json:"how"`
 	Source      string    `json:"source"`
 	TextVersion string    `json:"text_version,omitempty"`
+	AskAgain    *AskAgain `json:"ask_again,omitempty"`
 }
 
 // Said is when and how a person said something. The zero value is now, by the API.

@@ -91,7 +91,7 @@ type Standing struct {
 	ToldAt int64
 
 	No         string // the last no's word; "" when there was none
-	How        string // of the last word that changed something, as are the next three
+	How        string // of the newest word, as are the next three
 	Source     string
 	Text       string
 	ReceivedAt int64
@@ -161,6 +161,36 @@ func (p *Person) Yes(a About) (newest *Standing) {
 
 func (s *Standing) yesAt() int64 { return max(s.YesAt, s.ToldAt) }
 
+// Agreed is when a consent was given, and to what text.
+type Agreed struct {
+	At   int64
+	Text string // version of the text that the yes named; ""
+}
+
+// Agreed returns since when the person consents to a, false without a consent that stands. That is when an act
+// last said yes. What only repeats a choice makes it no newer, so where no act did, it is when somebody first repeated it.
+func (p *Person) Agreed(a About) (g Agreed, ok bool) {
+	if p.Yes(a) == nil {
+		return g, false
+	}
+	act := false
+	for i := range p.Members {
+		for j := range p.Members[i].Standing {
+			switch s := &p.Members[i].Standing[j]; {
+			case s.About != a:
+			case s.YesAt > 0 && (!act || s.YesAt > g.At):
+				g, act = Agreed{At: s.YesAt}, true
+				if s.YesAt > s.NoAt { // else the text is the no's
+					g.Text = s.Text
+				}
+			case s.YesAt == 0 && s.ToldAt > 0 && !act && (g.At == 0 || s.ToldAt < g.At):
+				g.At = s.ToldAt
+			}
+		}
+	}
+	return g, true
+}
+
 // Abouts returns everything that the person ever spoke about, sorted.
 func (p *Person) Abouts() (all []About) {
 	for i := range p.Members {
@@ -179,8 +209,8 @@ func (p *Person) Subject(d *decision.Subject) {
 	for _, a := range p.Abouts() {
 		switch sort, name := a.Of(); sort {
 		case "consent":
-			if p.Yes(a) != nil {
-				d.Consents = append(d.Consents, name)
+			if c, ok := p.Agreed(a); ok {
+				d.Consents = append(d.Consents, decision.Consent{Purpose: name, At: c.At, Text: c.Text})
 			}
 		case "objection":
 			if p.No(a) != nil {

@@ -52,8 +52,9 @@ func (p *Person) hearNo(w *Word) ([]Change, bool) {
 	s := head.at(w)
 	was := *s
 	if s.NoAt = max(s.NoAt, w.At); s.NoAt != was.NoAt {
-		s.No = label
-		s.told(w)
+		if s.No = label; s.NoAt >= s.YesAt { // else what is told is the newer yes's
+			s.told(w)
+		}
 	}
 	if !head.stands(s) && !w.Act { // an act of the person's is newer
 		*s = was
@@ -95,8 +96,9 @@ func (p *Person) hearYes(w *Word) (changes []Change, keep bool) {
 		if s.YesAt >= w.At {
 			continue
 		}
-		s.YesAt = w.At
-		s.told(w)
+		if s.YesAt = w.At; s.YesAt > s.NoAt { // else what is told is the newer no's
+			s.told(w)
+		}
 		changes = append(changes, Change{m.Subject, *s})
 	}
 	return changes, true

@@ -27,7 +27,7 @@ type Store interface {
 	// States calls each for every given subject that exists, once; i is its place in keys.
 	States(tx store.Tx, keys []Key, each func(i int, s State)) error
 	// StatesAndStandings is States and Standings in one: each is called for every given subject that
-	// exists, once for each thing that stands for it, with its times alone, or with nil when nothing does. The
+	// exists, once for each thing that stands for it, with its times and its text's version, or with nil when nothing does. The
 	// calls come in the order of keys.
 	StatesAndStandings(tx store.Tx, keys []Key, each func(i int, s State, st *Standing)) error
 	// Standings calls each for everything that stands for the given subjects; i is their place in keys.
@@ -38,6 +38,8 @@ type Store interface {
 	Keep(tx store.Tx, tenant uint32, subjects []id.Subject, words []Word) error
 	// MarkSpoken notes that something was said for the given subjects.
 	MarkSpoken(tx store.Tx, keys []Key) error
+	// Spoke calls each for the heads after a subject that said something and are at home here, by id, limit at most.
+	Spoke(tx store.Tx, tenant uint32, after id.Subject, limit int, each func(head id.Subject)) error
 	// Words calls each for what the given subjects said, the newest by receipt first, limit at most for each.
 	Words(tx store.Tx, keys []Key, limit int, each func(i int, w Word)) error
 }

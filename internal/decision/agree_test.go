@@ -39,6 +39,9 @@ func byCedar(t interface{ Fatalf(string, ...any) }, e *Engine, set *cedar.Policy
 	s := e.see(programme.DayOf(today))
 	s.forCedar()
 	w := &world{q: &q, day: s.Day, facts: s.Facts, laws: lawsOf(e.p, e.book, &q)}
+	if pl != nil {
+		w.consents, w.unmet = pl.consent(&q.Subject)
+	}
 	for f := q.Most; f < forms; f++ {
 		w.form = f
 		r := ask(e.p, pl, w, s)

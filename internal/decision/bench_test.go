@@ -52,7 +52,7 @@ func benchEngine(tb testing.TB, policies *Policies) (*Engine, Question) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	q := Question{Flow: "tickets", Tenant: "acme", Service: "messaging", Kind: "message", Categories: NewSet("contact_data", "device_data"), Subject: Subject{Known: true, Consents: []string{"a", "b"}}}
+	q := Question{Flow: "tickets", Tenant: "acme", Service: "messaging", Kind: "message", Categories: NewSet("contact_data", "device_data"), Subject: Subject{Known: true, Consents: Consented("a", "b")}}
 	e := New(p, builtin(), reg, policies)
 	if d := e.Decide(&q, today); !d.Allowed || d.Form != Clear {
 		tb.Fatalf("%+v", d)

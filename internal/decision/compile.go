@@ -44,6 +44,8 @@ type plan struct {
 	exporters []string // the laws that apply whoever the person is
 	lawSet    types.Set
 
+	terms register.Terms // what consents to its purpose are measured by
+
 	least  Form                     // below it nothing is of use
 	review map[string]programme.Day // when the law is looked at again
 }

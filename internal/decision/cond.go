@@ -69,6 +69,9 @@ type world struct {
 	day   programme.Day
 	facts *register.Facts
 	laws  []string
+
+	consents bool             // the person consents to what the flow is for
+	unmet    *register.Asking // that this consent doesn't meet
 }
 
 // trace collects what was seen on the way.
@@ -130,6 +133,8 @@ func (c *cond) holds(w *world, t *trace) bool {
 		}
 	case opAnnounced:
 		return c.announced(w, t)
+	case opConsent:
+		return c.consent(w, t)
 	default:
 		if c.simple(w) {
 			return true

@@ -8,6 +8,7 @@ package decision
 
 import (
 	"errors"
+	"math"
 	"slices"
 
 	"domicile.dev/internal/programme"
@@ -184,11 +185,37 @@ type Subject struct {
 	Known    bool
 	States   State
 	OptOuts  OptOut
-	Consents []string // purposes consented to, as of now
-	Objects  []string // purposes objected to
+	Consents []Consent // those that stand
+	Objects  []string  // purposes objected to
 	// Origins are the countries whose law the region knows the person to bring, each with what tells it,
 	// as Brought writes them. Which of them count the programme says (person_origins).
 	Origins Set
+}
+
+// Consent is one that stands. Whether it has to be asked for again is the engine's to say.
+type Consent struct {
+	Purpose string
+	At      int64  // when an act last said so, Unix ms; where none did, when it was first heard. 0 is before everything
+	Text    string // version of the text that it names; ""
+}
+
+// Consented are consents to purposes as if they were given just now.
+func Consented(purposes ...string) []Consent {
+	var all []Consent
+	for _, p := range purposes {
+		all = append(all, Consent{Purpose: p, At: math.MaxInt64})
+	}
+	return all
+}
+
+// to returns the consent to a purpose, nil without one.
+func (s *Subject) to(purpose string) *Consent {
+	for i := range s.Consents {
+		if s.Consents[i].Purpose == purpose {
+			return &s.Consents[i]
+		}
+	}
+	return nil
 }
 
 // Set is a sorted list of words joined by commas, so that a question can be compared and hashed

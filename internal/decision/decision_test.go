@@ -152,10 +152,10 @@ func TestDecide(t *testing.T) {
 		{"one who objects", with(ask("home"), func(q *decision.Question) { q.Subject.Objects = []string{"support"} }), nil, "subject.objects", nil},
 		{"not one who objects to something else", with(ask("home"), func(q *decision.Question) { q.Subject.Objects = []string{"analytics"} }), nil, "clear", nil},
 		{"no consent", ask("counted"), nil, "consent.missing", nil},
-		{"consent to something else", with(ask("counted"), func(q *decision.Question) { q.Subject.Consents = []string{"support"} }), nil, "consent.missing", nil},
-		{"consent", with(ask("counted"), func(q *decision.Question) { q.Subject.Consents = []string{"analytics"} }), nil, "clear", nil},
+		{"consent to something else", with(ask("counted"), func(q *decision.Question) { q.Subject.Consents = decision.Consented("support") }), nil, "consent.missing", nil},
+		{"consent", with(ask("counted"), func(q *decision.Question) { q.Subject.Consents = decision.Consented("analytics") }), nil, "clear", nil},
 		{"GPC stops what targets", with(ask("counted"), func(q *decision.Question) {
-			q.Subject.Consents, q.Subject.OptOuts = []string{"analytics"}, decision.GPC
+			q.Subject.Consents, q.Subject.OptOuts = decision.Consented("analytics"), decision.GPC
 		}), nil, "subject.opted_out", nil},
 		{"GPC is no objection to the organisation's own use", with(ask("home"), func(q *decision.Question) { q.Subject.OptOuts = decision.GPC }), nil, "clear", nil},
 		{"a partner that the customer didn't enable", ask("shared"), nil, "recipient.not_enabled", nil},

@@ -57,6 +57,7 @@ type question struct {
 	states                   State
 	optOuts                  OptOut
 	known, consents, objects bool
+	unmet                    *register.Asking // that the consent doesn't meet
 }
 
 // New compiles p. A nil register has seen nothing; nil policies are none. without are mechanisms of the
@@ -77,7 +78,11 @@ func New(p *programme.Programme, book *law.Book, reg *register.Register, policie
 		e.mapped[[2]string{k.Service, k.Kind}] = cats
 	}
 	for i := range p.Flows {
-		e.plans[p.Flows[i].ID] = compile(p, book, &p.Flows[i], without...)
+		pl := compile(p, book, &p.Flows[i], without...)
+		if reg != nil {
+			pl.terms = reg.Askings.Of(pl.f.Purpose)
+		}
+		e.plans[p.Flows[i].ID] = pl
 	}
 	return e
 }
@@ -95,7 +100,8 @@ func (e *Engine) Decide(q *Question, now time.Time) *Decision {
 	}
 	key := question{pl: pl, tenant: q.Tenant, service: q.Service, kind: q.Kind, categories: q.Categories, origins: q.Origins, brings: q.Subject.Origins, unusual: unusual(q, pl.f),
 		day: programme.DayOf(now), most: q.Most, states: q.Subject.States, optOuts: q.Subject.OptOuts, known: q.Subject.Known,
-		consents: slices.Contains(q.Subject.Consents, pl.f.Purpose), objects: slices.Contains(q.Subject.Objects, pl.f.Purpose)}
+		objects: slices.Contains(q.Subject.Objects, pl.f.Purpose)}
+	key.consents, key.unmet = pl.consent(&q.Subject)
 	e.mu.RLock()
 	d, seen := e.cached[key], e.seen
 	e.mu.RUnlock()
@@ -190,6 +196,7 @@ func (e *Engine) judge(pl *plan, asked *Question, s *seen) *Decision {
 	fill(&q, pl)
 	d.Recipient, d.Purpose, d.Basis = q.Recipient, q.Purpose, pl.basis
 	w := &world{q: &q, day: s.Day, facts: s.Facts}
+	w.consents, w.unmet = pl.consent(&q.Subject)
 	if w.laws = pl.exporters; q.broughtAny() || q.Region != pl.f.From {
 		w.laws = lawsOf(e.p, e.book, &q)
 	}

@@ -166,10 +166,28 @@ func randomRegister(t *rapid.T) *register.Register {
 	many("pauses", 1, func() {
 		r.Pauses = append(r.Pauses, register.Pause{Flow: of(t, "flow", []string{"f0", "f1"}), Reason: "x", From: date("from"), Until: date("until")})
 	})
+	many("askings", 2, func() {
+		since := date("published")
+		r.Askings.All = append(r.Askings.All, register.Asking{Purpose: of(t, "purpose", []string{"support", "analytics"}), N: 2 + len(r.Askings.All), Version: "v2", Since: since.Time().UnixMilli(),
+			From: max(programme.FirstDay(since), programme.FirstDay(date("effective")))})
+	})
+	r.Askings.Notices = map[string]int{"notice-1": 1, "notice-2": 2, "notice-3": 3}
 	many("cases", 1, func() {
 		r.Cases = append(r.Cases, register.Case{ID: "case-1", Recipient: of(t, "recipient", someRecipients), Ground: "legal_claims", From: date("from"), Until: date("until")})
 	})
 	return r
+}
+
+// randomConsents are given on some day, to some text.
+func randomConsents(t *rapid.T) (all []Consent) {
+	for _, p := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"support", "analytics"}), 1, 2, rapid.ID[string]).Draw(t, "consents") {
+		c := Consent{Purpose: p, At: programme.Date(of(t, "given", someDays)).Time().UnixMilli(), Text: of(t, "text", []string{"", "", "", "ours", "notice-1", "notice-2", "notice-3"})}
+		if mostly(t, "anew", "x") != "" {
+			c = Consented(p)[0]
+		}
+		all = append(all, c)
+	}
+	return all
 }
 
 // randomQuestion is about something that the flow declares, more often than not.
@@ -192,7 +210,7 @@ func randomQuestion(t *rapid.T, e *Engine) Question {
 	if seldom(t, "nothing", "x") != "" {
 		q.Categories = ""
 	}
-	q.Subject = Subject{Known: mostly(t, "known", "x") != "", Consents: words("consents", []string{"support", "analytics"}, 1, 2)}
+	q.Subject = Subject{Known: mostly(t, "known", "x") != "", Consents: randomConsents(t)}
 	if seldom(t, "brings", "x") != "" {
 		q.Subject.Origins = NewSet(of(t, "lives in", someCountries)+"=residence", of(t, "number of", someCountries)+"=phone_country")
 	}

@@ -84,7 +84,7 @@ func attributeRecord(purpose, region string, paused, open bool) types.Record {
 
 // contextOf has eight members, which is as many as a small map holds: a ninth would double its cost.
 func contextOf(pl *plan, w *world, s *seen, kind types.String, categories []string) types.Record {
-	q, purpose := w.q, w.q.Purpose
+	q, purpose, consents := w.q, w.q.Purpose, w.counts()
 	if pl != nil {
 		purpose = pl.f.Purpose // what a person says counts for what the flow is for, whatever is asked
 	}
@@ -105,7 +105,7 @@ func contextOf(pl *plan, w *world, s *seen, kind types.String, categories []stri
 		"kind":       kind,
 		"categories": setOf(categories),
 		"tenant":     tenant,
-		"subject":    subjectOf(&q.Subject, slices.Contains(q.Subject.Consents, purpose), slices.Contains(q.Subject.Objects, purpose)),
+		"subject":    subjectOf(&q.Subject, consents, slices.Contains(q.Subject.Objects, purpose)),
 		"facts":      s.record,
 	})
 }

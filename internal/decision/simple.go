@@ -60,7 +60,7 @@ func (c *cond) simple(w *world) bool {
 	case opNoOptOut:
 		return uint8(q.Subject.OptOuts)&c.bits == 0
 	case opConsent:
-		return slices.Contains(q.Subject.Consents, c.key)
+		return w.counts()
 	}
 	return false // opNever
 }

@@ -60,7 +60,7 @@ type Ask struct {
 func (a Ask) Question(e *Engine) Question {
 	q := Question{Flow: a.Flow, Tenant: a.Tenant, Service: a.Service, Kind: a.Kind, Categories: NewSet(a.Categories...),
 		Recipient: a.Recipient, Purpose: a.Purpose, Region: a.Region, Case: a.Case,
-		Subject: Subject{Known: !a.Unknown, Consents: a.Consents, Objects: a.Objects}}
+		Subject: Subject{Known: !a.Unknown, Consents: Consented(a.Consents...), Objects: a.Objects}}
 	var origins []string
 	for _, j := range a.Origins {
 		origins = append(origins, programme.Expand(j)...)

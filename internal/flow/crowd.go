@@ -185,7 +185,7 @@ func (c *crowd) together(k *known) *decision.Subject {
 			all.Consents = slices.Clone(f.Consents)
 			continue
 		}
-		all.Consents = slices.DeleteFunc(all.Consents, func(p string) bool { return !slices.Contains(f.Consents, p) })
+		all.Consents = both(all.Consents, f.Consents)
 	}
 	all.Origins = decision.NewSet(brought...)
 	return &all
@@ -204,6 +204,24 @@ func (c *crowd) counted(people []id.Subject, who int32) []id.Subject {
 		}
 	}
 	return people
+}
+
+// both are the consents that each of two people gave: the older words count.
+func both(a, b []decision.Consent) []decision.Consent {
+	out := a[:0]
+	for _, x := range a {
+		for _, y := range b {
+			if x.Purpose != y.Purpose {
+				continue
+			}
+			if x.At = min(x.At, y.At); x.Text != y.Text {
+				x.Text = ""
+			}
+			out = append(out, x)
+			break
+		}
+	}
+	return out
 }
 
 // meetStandIns finds out for whom people of c stand in, and adds those.

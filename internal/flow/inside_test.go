@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"domicile.dev/internal/decision"
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/id"
 )
@@ -111,4 +112,23 @@ func FuzzFragment(f *testing.F) {
 			t.Errorf("%q of %q", got, b)
 		}
 	})
+}
+
+// A stand-in's consent is what everybody in it gave, as old as the oldest and to the text that all named.
+func TestBothConsent(t *testing.T) {
+	type list = []decision.Consent
+	c := func(purpose string, at int64, text string) decision.Consent {
+		return decision.Consent{Purpose: purpose, At: at, Text: text}
+	}
+	for _, tt := range []struct{ a, b, want list }{
+		{list{c("ads", 5, "n")}, nil, nil},
+		{nil, list{c("ads", 5, "n")}, nil},
+		{list{c("ads", 5, "n"), c("news", 7, "")}, list{c("ads", 3, "n")}, list{c("ads", 3, "n")}},
+		{list{c("ads", 3, "n")}, list{c("ads", 5, "m")}, list{c("ads", 3, "")}},
+		{list{c("ads", 3, ""), c("news", 1, "n")}, list{c("news", 9, "n"), c("ads", 5, "m")}, list{c("ads", 3, ""), c("news", 1, "n")}},
+	} {
+		if got := both(slices.Clone(tt.a), tt.b); !slices.Equal(got, tt.want) {
+			t.Errorf("%v and %v: %v, want %v", tt.a, tt.b, got, tt.want)
+		}
+	}
 }

@@ -62,7 +62,7 @@ func (r *Runner) ask(e *decision.Engine, f *programme.Flow, t Tenant, answers []
 func (q *question) counts() bool {
 	best := decision.None
 	for _, k := range q.kinds {
-		d := q.decide(k, k.all(), &decision.Subject{Known: true, Consents: []string{q.f.Purpose}})
+		d := q.decide(k, k.all(), &decision.Subject{Known: true, Consents: decision.Consented(q.f.Purpose)})
 		if d.Allowed {
 			best = min(best, d.Form)
 		}

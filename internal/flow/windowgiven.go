@@ -139,7 +139,7 @@ func countedBy(q *question) [sha256.Size]byte {
 		Kinds       []kindRule
 	}{q.f.To, q.f.Purpose, q.f.MinGroup, q.f.Dimensions, nil}
 	for _, k := range q.kinds {
-		d := q.decide(k, k.all(), &decision.Subject{Known: true, Consents: []string{q.f.Purpose}})
+		d := q.decide(k, k.all(), &decision.Subject{Known: true, Consents: decision.Consented(q.f.Purpose)})
 		x.Kinds = append(x.Kinds, kindRule{k.service, k.name, k.categories, d.Allowed, d.Obligations})
 	}
 	text, err := json.Marshal(x)

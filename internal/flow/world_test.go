@@ -182,7 +182,7 @@ func (s says) Of(tx store.Tx, tenant uint32, people [][]id.Subject) ([]decision.
 	out, keys, at := make([]decision.Subject, len(people)), make([]subject.Key, len(people)), map[id.Subject]int{}
 	s.r.mu.Lock()
 	for i, p := range people {
-		out[i] = decision.Subject{Known: true, Consents: []string{"personalization_optimization"}}
+		out[i] = decision.Subject{Known: true, Consents: decision.Consented("personalization_optimization")}
 		if s.r.refused[p[0]] {
 			out[i].Consents, out[i].Objects = nil, []string{"platform_security_fraud_prevention"}
 		}

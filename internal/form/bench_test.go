@@ -103,7 +103,7 @@ func report(b *testing.B, records int, pass func()) {
 }
 
 var analytics = decision.Question{Flow: "event_analytics", Tenant: "acme", Service: "cdp", Kind: "track", Categories: decision.NewSet("device_data", "online_activity_data"),
-	Subject: decision.Subject{Known: true, Consents: []string{"personalization_optimization"}}}
+	Subject: decision.Subject{Known: true, Consents: decision.Consented("personalization_optimization")}}
 
 // Decide, pseudonymise and encode events of 592 bytes: at most 10 µs a record, which is 100,000 a second.
 func BenchmarkPseudonymised(b *testing.B) {

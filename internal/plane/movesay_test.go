@@ -38,7 +38,7 @@ func TestAMoveCarriesWhatAPersonSaid(t *testing.T) {
 			w.nothingSaid(gone)
 		}
 		us.tell(there, consent.Consent("ads"), consent.Given)
-		if d := us.of(there); len(d.Consents) != 1 || d.Consents[0] != "ads" {
+		if d := us.of(there); len(d.Consents) != 1 || d.Consents[0].Purpose != "ads" {
 			t.Errorf("given since: %+v", d)
 		}
 		us.erase(there)

@@ -17,6 +17,7 @@ import (
 	"domicile.dev/internal/media"
 	"domicile.dev/internal/pseudonym"
 	"domicile.dev/internal/record"
+	"domicile.dev/internal/register"
 	"domicile.dev/internal/seal"
 	"domicile.dev/internal/store"
 	"domicile.dev/internal/subject"
@@ -126,6 +127,8 @@ type Parts struct {
 	Choices func(*tenant.Source) []consent.Choice
 	// Purpose says whether the programme declares a purpose. Nil: any word is one.
 	Purpose func(id string) bool
+	// Askings returns the consents that have to be asked for again, nil while nobody knows. Nil: none have to.
+	Askings func() *register.Askings
 	// Recipient says whether the programme declares a recipient. Nil: any word is one.
 	Recipient func(id string) bool
 	// Pseudonyms is the map back from what recipients call people. Nil: none is turned back.

@@ -29,6 +29,7 @@ type SayView struct {
 	At, ReceivedAt time.Time
 	How, Source    string
 	Text           string
+	Again          *Again // of a consent that has to be asked for again
 }
 
 // SayChange is what the person says after a word, and where that is entered.
@@ -109,20 +110,24 @@ func (g *group) tellOne(o *op) error {
 	if s.answer.Ledger, err = g.keepSaid(h, s.caller.Token); err != nil {
 		return err
 	}
-	s.answer.Subject, s.answer.Says = head.Subject, saysOf(h.person)
+	s.answer.Subject, s.answer.Says = head.Subject, g.p.saysOf(h.person)
 	return nil
 }
 
 // saysOf is what the person says now about everything that they ever spoke about.
-func saysOf(p *consent.Person) []SayView {
+func (p *Plane) saysOf(who *consent.Person) []SayView {
 	out := []SayView{}
-	for _, a := range p.Abouts() {
+	for _, a := range who.Abouts() {
 		sort, _ := a.Of()
-		if no := p.No(a); no != nil {
+		if no := who.No(a); no != nil {
 			out = append(out, standingView(no, no.No, no.NoAt))
-		} else if yes := p.Yes(a); yes != nil {
+		} else if yes := who.Yes(a); yes != nil {
 			word := map[string]string{"consent": consent.Given, "objection": consent.Lifted, "opt_out": consent.In}[sort]
-			out = append(out, standingView(yes, word, max(yes.YesAt, yes.ToldAt)))
+			v := standingView(yes, word, max(yes.YesAt, yes.ToldAt))
+			if sort == "consent" {
+				v.Again = p.again(who, a)
+			}
+			out = append(out, v)
 		}
 	}
 	return out
@@ -152,5 +157,5 @@ func (p *Plane) saidOf(tx store.Tx, c *tenant.Caller, pers *somebody) (now, hist
 		w := &words[i]
 		history = append(history, SayView{About: w.About, Word: w.Word, At: milli(w.At), ReceivedAt: milli(w.ReceivedAt), How: w.How, Source: w.Source, Text: w.Text})
 	}
-	return saysOf(&who), history, nil
+	return p.saysOf(&who), history, nil
 }

@@ -92,6 +92,9 @@ func (f *Feed) JSON() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write a JSON feed: %w", err)
 	}
+	if len(f.Items) == 0 { // the library leaves an empty list out, and a feed has one
+		s = strings.TrimSuffix(s, "\n}") + ",\n  \"items\": []\n}"
+	}
 	return []byte(s + "\n"), nil
 }
 

@@ -5,12 +5,14 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"strings"
 	"time"
 
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/plain"
 	"domicile.dev/internal/store"
 	"domicile.dev/internal/tenant"
+	"domicile.dev/internal/vault"
 )
 
 // Mailer sends mail. It is safe for concurrent use.
@@ -167,8 +169,50 @@ func (s *Service) attempt(ctx context.Context, m Message) error {
 			s.opt.Log.Warn("a message was not taken", "kind", m.Kind, "version", m.N, "subscription", subscriptionID(m.Subscriber), "attempt", m.Attempts, "code", m.Code, "state", m.State)
 		}
 	}
-	return s.DB.Do(context.WithoutCancel(ctx), func(tx store.Tx) error { return s.Store.SetMessage(tx, m) })
+	ended := false
+	err := s.DB.Do(context.WithoutCancel(ctx), func(tx store.Tx) (err error) {
+		if err := s.Store.SetMessage(tx, m); err != nil {
+			return err
+		}
+		ended, err = s.bounced(tx, &m, x)
+		return err
+	})
+	if err == nil && ended {
+		s.Vault.Forget(vault.Wrapped{Epoch: x.Epoch, Bytes: x.Wrapped})
+		s.Ledger.Committed()
+		s.opt.Log.Warn("a subscription ended, since its address refuses letters for good", "subscription", subscriptionID(m.Subscriber), "code", m.Code)
+	}
+	return err
 }
+
+// mostRefusals is how many versions in a row an address may refuse for good before its subscription ends.
+const mostRefusals = 2
+
+// bounced ends the subscription of an address that has refused the news of versions in a row for good.
+func (s *Service) bounced(tx store.Tx, m *Message, x *Subscriber) (ended bool, err error) {
+	if m.Channel != Mail || m.Kind != news || !m.refused() || x == nil {
+		return false, nil
+	}
+	inRow, counting := 0, true
+	if err := s.Store.NewsTo(tx, m.Subscriber, func(sent Message) {
+		if counting = counting && sent.refused(); counting {
+			inRow++
+		}
+	}); err != nil || inRow < mostRefusals {
+		return false, err
+	}
+	if now, err := s.Store.Subscriber(tx, m.Subscriber); err != nil || now == nil { // it has ended itself
+		return false, err
+	}
+	if err := s.Store.DropSubscriber(tx, m.Subscriber, s.opt.Now()); err != nil {
+		return false, err
+	}
+	_, err = s.enter(tx, "subscription.ended", x.TenantID, map[string]any{"subscription": subscriptionID(m.Subscriber), "channel": m.Channel, "why": "refused", "code": m.Code, "versions": inRow})
+	return err == nil, err
+}
+
+// refused says whether the mail server refused the letter for good.
+func (m *Message) refused() bool { return m.State == failed && strings.HasPrefix(m.Code, "smtp.5") }
 
 // code is what may be kept of an error.
 func code(err error) string {

@@ -173,6 +173,14 @@ type Message struct {
 	Digest     []byte // of what it was sent to, sealed
 }
 
+// WouldAskAgain returns the purposes whose consents have to be asked for again when after is published in place of before.
+func WouldAskAgain(before, after *programme.Programme) []string {
+	if before == nil || sameNotice(before, after) {
+		return nil
+	}
+	return askAgain(notice.Compare(before, after), after)
+}
+
 // askAgain returns the purposes of after that rest on consent, too, and that a material change is about: the
 // purpose itself, what it uses, or to whom data goes at all.
 func askAgain(d *notice.Diff, after *programme.Programme) (out []string) {

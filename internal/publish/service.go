@@ -288,19 +288,3 @@ func differ(v *Version, before, after *programme.Programme) {
 	}
 	v.AskAgain = askAgain(d, after)
 }
-
-// AskAgain returns, by purpose, the day before which a consent must have been given to be asked for again: the
-// first on which the newest notice holds whose material changes are about the purpose. It is for whoever keeps consents.
-func (s *Service) AskAgain(ctx context.Context) (map[string]programme.Day, error) {
-	all, err := s.Versions(ctx)
-	if err != nil {
-		return nil, err
-	}
-	since := map[string]programme.Day{}
-	for _, v := range all {
-		for _, p := range v.AskAgain {
-			since[p] = max(since[p], v.Effective)
-		}
-	}
-	return since, nil
-}

@@ -61,6 +61,8 @@ type Store interface {
 	SetMessage(tx store.Tx, m Message) error
 	// Messages calls each for every message about version n, in order of subscribers.
 	Messages(tx store.Tx, n int, each func(Message) error) error
+	// NewsTo calls each for every message about a version to a subscriber that is done, the newest version first.
+	NewsTo(tx store.Tx, subscriber id.Subject, each func(Message)) error
 	// Left says whether a message about version n is queued.
 	Left(tx store.Tx, n int) (bool, error)
 	// Waiting counts messages that are queued, by channel.

@@ -21,6 +21,8 @@ type Register struct {
 	Version string `yaml:"-"`
 	// Unread says why the facts couldn't be read, "" when they were: then everything is denied.
 	Unread string `yaml:"-"`
+	// Askings are the consents that have to be asked for again.
+	Askings Askings `yaml:"-"`
 
 	Format        string         `yaml:"format" is:"required;const=domicile.register/v1" doc:"The version of this format."`
 	Checks        []Check        `yaml:"checks" doc:"Look-ups in public directories. The last one about an entity and row counts."`

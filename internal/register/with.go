@@ -22,5 +22,6 @@ func (r *Register) With(more *Register) *Register {
 		Attestations: slices.Concat(r.Attestations, more.Attestations), Enablements: slices.Concat(r.Enablements, more.Enablements),
 		Announcements: slices.Concat(r.Announcements, more.Announcements), Objections: slices.Concat(r.Objections, more.Objections),
 		Pins: slices.Concat(r.Pins, more.Pins), Pauses: slices.Concat(r.Pauses, more.Pauses), Cases: slices.Concat(r.Cases, more.Cases),
+		Askings: r.Askings.With(more.Askings),
 	}
 }

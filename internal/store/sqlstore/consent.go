@@ -77,21 +77,21 @@ func (Consents) States(tx store.Tx, keys []consent.Key, each func(int, consent.S
 
 // StatesAndStandings implements consent.Store.
 func (Consents) StatesAndStandings(tx store.Tx, keys []consent.Key, each func(int, consent.State, *consent.Standing)) error {
-	q := lookup{`s.state, w.about, w.channel, w.no_at, w.yes_at, w.told_at, s.numbers, s.residence, s.declared_at`,
-		`subject s LEFT JOIN standing w ON w.tenant = s.tenant AND w.subject = s.subject`, `s.tenant = $1 AND s.subject = `, 9}
+	q := lookup{`s.state, w.about, w.channel, w.no_at, w.yes_at, w.told_at, w.text, s.numbers, s.residence, s.declared_at`,
+		`subject s LEFT JOIN standing w ON w.tenant = s.tenant AND w.subject = s.subject`, `s.tenant = $1 AND s.subject = `, 10}
 	return q.each(conn(tx), len(keys), func(i int) (uint32, id.Subject) { return keys[i].Tenant, keys[i].Subject },
 		func(i int, r Row) error {
 			s := subject.State(r.Int(0))
 			st := consent.State{Restricted: s&subject.Restricted != 0, Hidden: s&subject.Arriving != 0, Spoken: s&subject.Spoken != 0,
-				Origins: residency.Origins{Unlooked: r.Null(6), Residence: r.Text(7), DeclaredAt: r.Int(8)}}
+				Origins: residency.Origins{Unlooked: r.Null(7), Residence: r.Text(8), DeclaredAt: r.Int(9)}}
 			if !st.Origins.Unlooked {
-				st.Origins.Numbers = r.Text(6)
+				st.Origins.Numbers = r.Text(7)
 			}
 			if r.Null(1) {
 				each(i, st, nil)
 				return nil
 			}
-			each(i, st, &consent.Standing{About: consent.About(r.Text(1)), Channel: r.Text(2), NoAt: r.Int(3), YesAt: r.Int(4), ToldAt: r.Int(5)})
+			each(i, st, &consent.Standing{About: consent.About(r.Text(1)), Channel: r.Text(2), NoAt: r.Int(3), YesAt: r.Int(4), ToldAt: r.Int(5), Text: r.Text(6)})
 			return nil
 		})
 }

@@ -323,6 +323,12 @@ func (Publications) Messages(tx store.Tx, n int, each func(publish.Message) erro
 	return conn(tx).Query(messageColumns+`AND n = $1 AND kind = 'news' ORDER BY subscriber`, func(r Row) error { return each(scanMessage(r)) }, n)
 }
 
+// NewsTo implements publish.Store.
+func (Publications) NewsTo(tx store.Tx, subscriber id.Subject, each func(publish.Message)) error {
+	return conn(tx).Query(messageColumns+`AND subscriber = $1 AND kind = 'news' AND state IN ('sent', 'failed') ORDER BY n DESC`,
+		func(r Row) error { each(scanMessage(r)); return nil }, subscriber[:])
+}
+
 // Left implements publish.Store.
 func (Publications) Left(tx store.Tx, n int) (left bool, err error) {
 	_, err = one(conn(tx), `SELECT 1 FROM outbox WHERE cell = 1 AND state = 'queued' AND n = $1 AND kind = 'news' LIMIT 1`, func(Row) { left = true }, n)

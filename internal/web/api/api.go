@@ -41,6 +41,8 @@ type Options struct {
 	// Register keeps what was observed, Decider decides by it. Default: there are no such calls.
 	Register *register.Service
 	Decider  Decider
+	// Consents counts consents that stand. Default: nobody does.
+	Consents ConsentCounter
 	// Publisher keeps what is published. Default: nothing is.
 	Publisher Publisher
 	// Flows runs the region's flows. Default: there are none.
@@ -87,6 +89,7 @@ func New(s Service, accounts *tenant.Service, opt Options) (*API, error) {
 	a.addMedia()
 	a.addStates()
 	a.addSay()
+	a.addAskAgain()
 	a.addPseudonyms()
 	a.addIdentifiers()
 	a.addLooks()

@@ -80,6 +80,7 @@ func calls(w *world, tenantSource string) map[string][][2]string {
 		"get-ledger-entry":         {{"/api/v1/ledger/entries/led_" + strings.Repeat("a", 20), ""}},
 		"get-stats":                {{"/api/v1/stats", ""}, {"/api/v1/stats?since=2026-01-01T00:00:00Z", ""}},
 		"list-refusals":            {{"/api/v1/refusals", ""}},
+		"list-ask-again":           {{"/api/v1/consents/ask-again?purpose=analytics&limit=5", ""}},
 		"list-violations":          {{"/api/v1/violations", ""}},
 		"create-tenant":            {{"/api/v1/tenants", `{"id":"another"}`}},
 		"list-tenants":             {{"/api/v1/tenants", ""}},
@@ -221,6 +222,9 @@ func checkParameters(t *testing.T, w *world, id, method string, all [][2]string,
 			sample := samples[p.Name]
 			if sample == "" {
 				sample = "x"
+			}
+			if id == "list-ask-again" && p.Name == "after" {
+				sample = sub
 			}
 			if p.In == "query" {
 				if r := w.do("GET", path+"?"+p.Name+"="+sample, "", "Authorization", "Bearer "+auth); r.status != 200 {

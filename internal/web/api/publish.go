@@ -21,6 +21,7 @@ type Publisher interface {
 	List(ctx context.Context, c *tenant.Caller) ([]publish.Listed, error)
 	Object(ctx context.Context, c *tenant.Caller, recipient string) (id.Entry, error)
 	WithdrawObjection(ctx context.Context, c *tenant.Caller, recipient string) (id.Entry, error)
+	ListObjections(ctx context.Context, c *tenant.Caller) ([]publish.Objected, error)
 	AddWebhook(ctx context.Context, c *tenant.Caller, url string, lists uint8) (publish.Hook, error)
 	Webhooks(ctx context.Context, c *tenant.Caller) ([]publish.Hook, error)
 	EndWebhook(ctx context.Context, c *tenant.Caller, id string) error
@@ -42,6 +43,7 @@ func (a *API) addPublish() {
 	typed(a, managed(call(post, "/api/v1/notice:publish", "publish-notice", "Publish the running programme's notice and list of sub-processors", "A material change is public for the advance notice that the programme names before it holds. Subscribers are told. For the operator.", 403, 409)), a.publishNotice)
 	typed(a, managed(call(get, "/api/v1/notice/{version}/told", "get-notice-told", "See who was told of a version", "Subscriptions by their random ids, never by address. For the operator.", 403, 404)), a.noticeTold)
 	typed(a, managed(call(get, "/api/v1/sub-processors", "list-sub-processors", "List sub-processors that were announced", "With the last day to object, and whether the caller does.")), a.subProcessors)
+	typed(a, managed(call(get, "/api/v1/objections", "list-objections", "List objections to sub-processors", "The caller's own, to the operator everybody's, with those that were withdrawn.")), a.objections)
 	typed(a, call(post, "/api/v1/sub-processors/{id}:object", "object-to-sub-processor", "Object to a sub-processor", "Until the last day to do so. Nothing of the caller's flows to it from now on.", 404, 409), a.objectTo((Publisher).Object))
 	typed(a, call(post, "/api/v1/sub-processors/{id}:withdraw-objection", "withdraw-objection", "Withdraw an objection", "At any time.", 404, 409), a.objectTo((Publisher).WithdrawObjection))
 	made := call(post, "/api/v1/subscriptions", "create-subscription", "Have a webhook called when something is published",
@@ -73,7 +75,9 @@ type (
 		Ledger      enteredBody    `json:"ledger"`
 	}
 	noticeVersionsBody struct {
-		Versions []noticeVersionBody `json:"versions" nullable:"false"`
+		Versions   []noticeVersionBody `json:"versions" nullable:"false"`
+		Consents   []consentCountBody  `json:"consents,omitempty" doc:"how many stand: a tenant's own, to the operator everybody's"`
+		ConsentsAt *time.Time          `json:"consents_at,omitempty" doc:"when they were counted"`
 	}
 	publishBody struct {
 		Effective string `json:"effective,omitempty" format:"date" maxLength:"10" doc:"first day on which the notice holds; today, or the end of the advance notice, when it is left out"`
@@ -152,7 +156,7 @@ func versionOf(v *publish.Version) noticeVersionBody {
 	return b
 }
 
-func (a *API) noticeVersions(ctx context.Context, _ *tenant.Caller, _ *struct{}) (*out[noticeVersionsBody], error) {
+func (a *API) noticeVersions(ctx context.Context, c *tenant.Caller, _ *struct{}) (*out[noticeVersionsBody], error) {
 	all, err := a.opt.Publisher.Versions(ctx)
 	if err != nil {
 		return nil, err
@@ -160,6 +164,9 @@ func (a *API) noticeVersions(ctx context.Context, _ *tenant.Caller, _ *struct{})
 	b := noticeVersionsBody{Versions: make([]noticeVersionBody, len(all))}
 	for i := range all {
 		b.Versions[i] = versionOf(&all[i])
+	}
+	if err := a.consentCounts(ctx, c, &b); err != nil {
+		return nil, err
 	}
 	return &out[noticeVersionsBody]{b}, nil
 }

@@ -96,16 +96,17 @@ func (a *API) say(ctx context.Context, c *tenant.Caller, subject string, say Say
 
 // consentBody is one thing that somebody says, or once said.
 type consentBody struct {
-	Kind        string    `json:"kind" enum:"consent,objection,opt_out"`
-	Purpose     string    `json:"purpose,omitempty" doc:"of a consent or an objection"`
-	OptOut      string    `json:"opt_out,omitempty" doc:"of an opt-out: marketing, cpni, targeted_advertising, sale_or_sharing, gpc"`
-	Word        string    `json:"word" enum:"given,refused,withdrawn,objects,lifted,out,in"`
-	Given       bool      `json:"given" doc:"a consent that stands"`
-	At          time.Time `json:"at" doc:"when the person said it"`
-	ReceivedAt  time.Time `json:"received_at"`
-	How         string    `json:"how" doc:"sdk, signal, keyword, event, or as the tenant said"`
-	Source      string    `json:"source" doc:"id of the source or the token"`
-	TextVersion string    `json:"text_version,omitempty"`
+	Kind        string        `json:"kind" enum:"consent,objection,opt_out"`
+	Purpose     string        `json:"purpose,omitempty" doc:"of a consent or an objection"`
+	OptOut      string        `json:"opt_out,omitempty" doc:"of an opt-out: marketing, cpni, targeted_advertising, sale_or_sharing, gpc"`
+	Word        string        `json:"word" enum:"given,refused,withdrawn,objects,lifted,out,in"`
+	Given       bool          `json:"given" doc:"a consent that stands"`
+	At          time.Time     `json:"at" doc:"when the person said it"`
+	ReceivedAt  time.Time     `json:"received_at"`
+	How         string        `json:"how" doc:"sdk, signal, keyword, event, or as the tenant said"`
+	Source      string        `json:"source" doc:"id of the source or the token"`
+	TextVersion string        `json:"text_version,omitempty"`
+	AskAgain    *askAgainBody `json:"ask_again,omitempty" doc:"of a consent that has to be asked for again"`
 }
 
 func saysOf(all []SayView) []consentBody {
@@ -113,7 +114,7 @@ func saysOf(all []SayView) []consentBody {
 	for i := range all {
 		v := &all[i]
 		kind, name := v.About.Of()
-		b := consentBody{Kind: kind, Word: v.Word, Given: v.Word == consent.Given, At: v.At.UTC(), ReceivedAt: v.ReceivedAt.UTC(), How: v.How, Source: v.Source, TextVersion: v.Text}
+		b := consentBody{Kind: kind, Word: v.Word, Given: v.Word == consent.Given, At: v.At.UTC(), ReceivedAt: v.ReceivedAt.UTC(), How: v.How, Source: v.Source, TextVersion: v.Text, AskAgain: askAgainOf(v.Again)}
 		if kind == "opt_out" {
 			b.OptOut = name
 		} else {

@@ -40,6 +40,30 @@ func TestWordsReachTheDataPathAsTheyWereSaid(t *testing.T) {
 	}
 }
 
+func TestWhatIsToBeAskedAgainIsShown(t *testing.T) {
+	w := newWorld(t)
+	res := w.do("POST", "/api/v1/subjects/"+sub+":consent", `{"purpose":"analytics","word":"given","text_version":"v1"}`)
+	if !strings.Contains(string(res.body), `"ask_again":{"version":"v3","from":"2026-12-25"}`) {
+		t.Errorf("%d %s", res.status, res.body)
+	}
+	res = w.do("POST", "/api/v1/subjects/"+sub+":consent", `{"purpose":"analytics","word":"given"}`)
+	if strings.Contains(string(res.body), "ask_again") {
+		t.Errorf("nothing is to be asked: %s", res.body)
+	}
+	res = w.do("GET", "/api/v1/consents/ask-again?purpose=analytics&limit=7&after="+sub, "")
+	if want := (api.Query{Kind: "analytics", After: sub, Limit: 7}); res.status != 200 || w.plane.query != want {
+		t.Errorf("%d %+v", res.status, w.plane.query)
+	}
+	if s := string(res.body); !strings.Contains(s, `"counts":true`) || !strings.Contains(s, `"ask_again":{"version":"v3","from":"2026-12-25"}`) || !strings.Contains(s, `"next":"`+sub+`"`) {
+		t.Errorf("%s", s)
+	}
+	for _, q := range []string{"limit=0", "limit=1001", "after=ann@example.com", "purposes=x"} {
+		if res := w.do("GET", "/api/v1/consents/ask-again?"+q, ""); res.status != 400 || strings.Contains(string(res.body), "ann@example.com") {
+			t.Errorf("%s: %d %s", q, res.status, res.body)
+		}
+	}
+}
+
 func TestWordsThatAreNoneAreRefused(t *testing.T) {
 	w := newWorld(t)
 	for path, body := range map[string]string{":consent": `{"purpose":"analytics","word":"yes"}`, ":optout": `{"opt_out":"everything"}`,

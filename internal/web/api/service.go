@@ -38,6 +38,9 @@ type Service interface {
 	Release(ctx context.Context, c *tenant.Caller, s id.Subject, reason string) (StateChange, error)
 	// Tell keeps what a person says. Faults: NotFound; Unprocessable "purpose.undeclared".
 	Tell(ctx context.Context, c *tenant.Caller, s id.Subject, say Say) (SayChange, error)
+	// AskAgain lists consents that have to be asked for again, of people after a subject. Faults: Unprocessable
+	// "purpose.undeclared"; Unavailable.
+	AskAgain(ctx context.Context, c *tenant.Caller, purpose string, after id.Subject, limit int) (plane.AgainPage, error)
 	// Retire takes identifiers from a person; Link gives some. All are changed or none.
 	Retire(ctx context.Context, c *tenant.Caller, s id.Subject, ids []Identifier) (IdentifierChange, error)
 	Link(ctx context.Context, c *tenant.Caller, s id.Subject, ids []Identifier) (IdentifierChange, error)

@@ -22,6 +22,7 @@ import (
 	"domicile.dev/internal/ledger"
 	"domicile.dev/internal/media"
 	dataplane "domicile.dev/internal/plane"
+	"domicile.dev/internal/programme"
 	"domicile.dev/internal/register"
 	"domicile.dev/internal/seal"
 	"domicile.dev/internal/store"
@@ -160,8 +161,20 @@ func (p *plane) Release(_ context.Context, c *tenant.Caller, s id.Subject, reaso
 func (p *plane) Tell(_ context.Context, c *tenant.Caller, s id.Subject, say api.Say) (api.SayChange, error) {
 	p.said = say
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	return api.SayChange{Subject: s, Says: []api.SayView{{About: say.About, Word: say.Word, At: now, ReceivedAt: now, How: say.How, Source: "tok_ie1_a", Text: say.Text}},
+	var again *dataplane.Again
+	if say.Text == "v1" {
+		again = &dataplane.Again{Version: "v3", From: programme.FirstDay("2026-12-25")}
+	}
+	return api.SayChange{Subject: s, Says: []api.SayView{{Again: again, About: say.About, Word: say.Word, At: now, ReceivedAt: now, How: say.How, Source: "tok_ie1_a", Text: say.Text}},
 		Ledger: ref()}, p.called("tell", c)
+}
+
+func (p *plane) AskAgain(_ context.Context, c *tenant.Caller, purpose string, after id.Subject, limit int) (dataplane.AgainPage, error) {
+	p.query = api.Query{Kind: purpose, After: after.String(), Limit: limit}
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	s, _ := id.ParseSubject(sub)
+	return dataplane.AgainPage{Next: s, Consents: []dataplane.AgainView{{Subject: s, Purpose: "analytics", At: at, Text: "v1", Counts: true,
+		Again: dataplane.Again{Version: "v3", From: programme.FirstDay("2026-12-25")}}}}, p.called("ask-again", c)
 }
 
 func (p *plane) Retire(_ context.Context, c *tenant.Caller, s id.Subject, ids []api.Identifier) (api.IdentifierChange, error) {
