@@ -86,13 +86,15 @@ type Reason struct {
 
 // Leg is one destination under one law, and what carries data there.
 type Leg struct {
-	Law       string `json:"law"`
-	Importer  string `json:"importer"` // registered name
-	Country   string `json:"country"`
-	Mechanism string `json:"mechanism,omitempty"` // its id in the programme; "" where the law asks for none
-	Rule      string `json:"rule,omitempty"`
-	Fallback  string `json:"fallback,omitempty"` // the next one that holds today
-	Mark      string `json:"mark,omitempty"`
+	Law          string `json:"law"`
+	Importer     string `json:"importer"` // registered name
+	Country      string `json:"country"`
+	Mechanism    string `json:"mechanism,omitempty"` // its id in the programme; "" where the law asks for none
+	Rule         string `json:"rule,omitempty"`
+	Mark         string `json:"mark,omitempty"`
+	Fallback     string `json:"fallback,omitempty"` // the next one that holds today, and doesn't fall with the first
+	FallbackRule string `json:"fallback_rule,omitempty"`
+	FallbackMark string `json:"fallback_mark,omitempty"`
 }
 
 // Obligation is what has to be done for the decision to hold.

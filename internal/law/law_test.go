@@ -133,6 +133,15 @@ func TestAFaultyProfileNamesLineAndColumn(t *testing.T) {
 	}
 }
 
+// Whoever takes a rule out of one profile needn't rewrite the other whose rule stands on it.
+func TestWhatStandsOnARuleFallsWithIt(t *testing.T) {
+	src := "format: domicile.law/v1\nid: eu\nname: X\ncountries: [IE]\nas_of: 2026-11-25\nreview: 2027-01-01\nsource: s\nmark: P\nrules:\n  - {id: one, kind: free, says: x, source: s, mark: S}\n"
+	b, err := law.Load(fstest.MapFS{"a.law.yaml": {Data: []byte(src)}})
+	if err != nil || b.Rule("eu-us-dpf") != nil || b.Rule("uk-extension") == nil {
+		t.Errorf("%v", err)
+	}
+}
+
 // Of two files with one id neither is the one that holds.
 func TestAProfileIsWrittenOnce(t *testing.T) {
 	src := "format: domicile.law/v1\nid: au\nname: X\ncountries: [AU]\nas_of: 2026-11-25\nreview: 2027-01-01\nsource: s\nmark: P\nrules:\n  - {id: %s, kind: free, says: x, source: s, mark: S}\n"

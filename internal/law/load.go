@@ -91,7 +91,7 @@ func load(base *Book, fsys fs.FS, suffix, shown string) (*Book, error) {
 		b.profiles = append(b.profiles, p)
 	}
 	slices.SortFunc(b.profiles, func(x, y *Profile) int { return cmp.Compare(x.ID, y.ID) })
-	if faults = append(faults, b.contradictions()...); len(faults) > 0 {
+	if faults = append(faults, b.contradictions(base)...); len(faults) > 0 {
 		return nil, faults
 	}
 	b.index()
@@ -99,7 +99,7 @@ func load(base *Book, fsys fs.FS, suffix, shown string) (*Book, error) {
 }
 
 // contradictions are what only all profiles together show.
-func (b *Book) contradictions() (faults programme.Faults) {
+func (b *Book) contradictions(base *Book) (faults programme.Faults) {
 	countries, rules := map[string]*Profile{}, map[string]*Rule{}
 	fault := func(at programme.Position, message, hint string) {
 		faults = append(faults, programme.Fault{File: at.File, Line: at.Line, Column: max(at.Column, 1), Code: programme.CodeInconsistent, Message: message, Suggestion: hint})
@@ -119,9 +119,14 @@ func (b *Book) contradictions() (faults programme.Faults) {
 			rules[r.ID] = r
 		}
 	}
-	for _, r := range rules {
-		if r.StandsOn != "" && rules[r.StandsOn] == nil {
-			fault(r.place, fmt.Sprintf("%s stands on %s, which is no rule", r.ID, r.StandsOn), "")
+	for _, p := range b.profiles {
+		if base != nil && slices.Contains(base.profiles, p) {
+			continue // the operator's own took away what it stood on: it falls
+		}
+		for i := range p.Rules {
+			if r := &p.Rules[i]; r.StandsOn != "" && rules[r.StandsOn] == nil {
+				fault(r.place, fmt.Sprintf("%s stands on %s, which is no rule", r.ID, r.StandsOn), "")
+			}
 		}
 	}
 	return faults
