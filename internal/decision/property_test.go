@@ -189,9 +189,16 @@ func forbidding(_ *cedar.PolicySet, d cedar.Diagnostic) int { return len(d.Reaso
 
 func TestOperatorsPolicies(t *testing.T) {
 	for name, tt := range map[string]struct{ src, reason string }{
-		"a permit":    {`permit (principal, action, resource);`, "policy.permits"},
-		"no Cedar":    {`forbid (principal, action`, "policy.faulty"},
-		"an id twice": {"@id(\"a\")\nforbid (principal, action, resource);\n@id(\"a\")\nforbid (principal, action, resource);", "policy.twice"},
+		"a permit":                {`permit (principal, action, resource);`, "policy.permits"},
+		"no Cedar":                {`forbid (principal, action`, "policy.faulty"},
+		"a flow is no resource":   {`forbid (principal, action, resource == Flow::"home");`, "policy.never"},
+		"a recipient mistyped":    {`forbid (principal == Recipent::"dublin", action, resource);`, "policy.never"},
+		"a person is no one here": {`forbid (principal is Person, action, resource);`, "policy.never"},
+		"a country of data":       {`forbid (principal, action, resource in Country::"US");`, "policy.never"},
+		"an action mistyped":      {`forbid (principal, action == Action::"trasnfer", resource);`, "policy.never"},
+		"one of two actions":      {`forbid (principal, action in [Action::"transfer", Action::"x"], resource);`, "policy.never"},
+		"data in a flow by type":  {`forbid (principal, action, resource is Flow in Flow::"home");`, "policy.never"},
+		"an id twice":             {"@id(\"a\")\nforbid (principal, action, resource);\n@id(\"a\")\nforbid (principal, action, resource);", "policy.twice"},
 	} {
 		_, err := LoadPolicies(fstest.MapFS{"x.cedar": {Data: []byte(tt.src)}})
 		if err == nil || !strings.Contains(fmt.Sprintf("%#v", err), tt.reason) {
