@@ -10,6 +10,7 @@ import (
 	"errors"
 	"slices"
 
+	"domicile.dev/internal/law"
 	"domicile.dev/internal/programme"
 )
 
@@ -130,6 +131,19 @@ type Decision struct {
 // HaltsFlow says whether a denial holds for the whole flow, so that it stops where it stands rather
 // than passing records over.
 func (d *Decision) HaltsFlow() bool { return !d.Allowed && d.Scope == WholeFlow }
+
+// Mark is how well the worst known rule is known that it rests on: P, S or M; "" where it rests on none.
+func (d *Decision) Mark() (worst string) {
+	for _, l := range d.Legs {
+		if l.Mark != "" && (worst == "" || l.Mark == law.FromMemory || worst == law.Primary) {
+			worst = l.Mark
+		}
+		if worst == law.FromMemory {
+			break
+		}
+	}
+	return worst
+}
 
 // Denials returns the reasons that deny, in order.
 func (d *Decision) Denials() (out []Reason) {

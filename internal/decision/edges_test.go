@@ -79,6 +79,18 @@ func TestWhatNeedsNoMechanismSaysByWhichRule(t *testing.T) {
 	}
 }
 
+func TestADecisionIsKnownAsItsWorstRule(t *testing.T) {
+	for want, marks := range map[string][]string{"": {""}, "P": {"P", ""}, "S": {"P", "S", "P"}, "M": {"S", "M", "P"}} {
+		d := &decision.Decision{}
+		for _, m := range marks {
+			d.Legs = append(d.Legs, decision.Leg{Mark: m})
+		}
+		if d.Mark() != want {
+			t.Errorf("%v: %s, want %s", marks, d.Mark(), want)
+		}
+	}
+}
+
 // Who gets data from two parties needs a contract and a mechanism with both.
 func TestEachHandOverCounts(t *testing.T) {
 	const two = "roles: [processor], locations: [IE], onward: [helpdesk, watched]}\n"
