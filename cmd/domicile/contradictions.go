@@ -1,6 +1,10 @@
 package main
 
 import (
+	"fmt"
+	"os"
+
+	"domicile.dev/internal/decision"
 	"domicile.dev/internal/programme"
 	"domicile.dev/internal/subprocessor"
 )
@@ -15,4 +19,20 @@ func contradictions(dir string, p *programme.Programme) []subprocessor.Warning {
 		}
 	}
 	return subprocessor.Contradictions(p, pins)
+}
+
+// strayPolicies warns of operators' policies about what the programme doesn't declare.
+func strayPolicies(dir string, p *programme.Programme) (all []subprocessor.Warning) {
+	policies, err := decision.LoadPolicies(os.DirFS(dir))
+	if err != nil {
+		return nil // a faulty policy is reported by itself
+	}
+	for _, s := range policies.Strays(p) {
+		w := subprocessor.Warning{File: s.File, Line: s.Line, Column: 1, Code: "policy.stray", ID: s.ID, Message: fmt.Sprintf("the programme declares no %s %s, so the policy forbids nothing", s.Type, s.ID), Hint: s.Hint}
+		if s.Hint != "" {
+			w.Message += "; " + s.Hint
+		}
+		all = append(all, w)
+	}
+	return all
 }

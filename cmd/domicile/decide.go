@@ -4,12 +4,16 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"domicile.dev/internal/client"
 	"domicile.dev/internal/decision"
 	"domicile.dev/internal/fault"
+	"domicile.dev/internal/law"
+	"domicile.dev/internal/programme"
+	"domicile.dev/internal/term"
 )
 
 // decideCmd asks one question: of a node with --up or --live, by its programme and live register;
@@ -49,7 +53,7 @@ func (c *decideCmd) Run(e *env) error {
 	if c.Up != "" || c.Live {
 		d, err = c.ofNode(e, a)
 	} else {
-		d, err = c.ofProgramme(a)
+		d, err = c.ofProgramme(e, a)
 	}
 	if err != nil {
 		return err
@@ -87,7 +91,7 @@ func (c *decideCmd) ofNode(e *env, a decision.Ask) (*decision.Decision, error) {
 }
 
 // ofProgramme asks a folder, or the example.
-func (c *decideCmd) ofProgramme(a decision.Ask) (*decision.Decision, error) {
+func (c *decideCmd) ofProgramme(e *env, a decision.Ask) (*decision.Decision, error) {
 	if c.Subject != "" {
 		return nil, fault.New(fault.Invalid, "call.invalid", "only a node knows its subjects").WithHint("give --up DIR, or --live with DOMICILE_URL and DOMICILE_TOKEN")
 	}
@@ -103,8 +107,54 @@ func (c *decideCmd) ofProgramme(a decision.Ask) (*decision.Decision, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.hints(e, r.p)
 	q := a.Question(engine)
 	return engine.Decide(&q, at), nil
+}
+
+// hints names what is declared and near to words that aren't: the answer to those is a denial, as it should be,
+// and to somebody who mistyped one it isn't the answer.
+func (c *decideCmd) hints(e *env, p *programme.Programme) {
+	if e.json {
+		return
+	}
+	near := func(got, what string, declared []string) {
+		if got == "" || slices.Contains(declared, got) {
+			return
+		}
+		if hint := programme.DidYouMean(got, declared); hint != "" {
+			_, _ = fmt.Fprintf(e.err, "hint: the programme declares no %s %s; %s\n", what, got, hint)
+		}
+	}
+	var flows, kinds, categories, recipients, purposes []string
+	for i := range p.Flows {
+		flows = append(flows, p.Flows[i].ID)
+	}
+	for i := range p.Services {
+		kinds = append(kinds, p.Services[i].Kinds...)
+	}
+	for i := range p.Categories {
+		categories = append(categories, p.Categories[i].ID)
+	}
+	for i := range p.Recipients {
+		recipients = append(recipients, p.Recipients[i].ID)
+	}
+	for i := range p.Purposes {
+		purposes = append(purposes, p.Purposes[i].ID)
+	}
+	_, kind, qualified := strings.Cut(c.Kind, "/")
+	if !qualified {
+		kind = c.Kind
+	}
+	near(c.Flow, "flow", flows)
+	near(kind, "kind", kinds)
+	for _, x := range c.Category {
+		near(x, "category", append(categories, term.Unclassified))
+	}
+	near(c.Recipient, "recipient", recipients)
+	for _, x := range append([]string{c.Purpose}, append(c.Consent, c.Object...)...) {
+		near(x, "purpose", purposes)
+	}
 }
 
 func (c *decideCmd) ask() (decision.Ask, error) {
@@ -114,9 +164,14 @@ func (c *decideCmd) ask() (decision.Ask, error) {
 		a.Service, a.Kind = service, kind
 	}
 	for _, o := range a.Origins {
-		if len(o) != 2 && o != "EEA" {
-			return a, fault.New(fault.Invalid, "call.bad_country", "%s is no country", o).WithHint("write ISO 3166-1 alpha-2 codes, EU or EEA, such as --origin DE,GB")
+		if programme.IsJurisdiction(o) {
+			continue
 		}
+		hint := "write ISO 3166-1 alpha-2 codes, EU or EEA, such as --origin DE,GB"
+		if country := programme.CountryOf(o); country != "" {
+			hint = "write " + country
+		}
+		return a, fault.New(fault.Invalid, "call.bad_country", "%s is no country", o).WithHint(hint)
 	}
 	return a, nil
 }
@@ -152,7 +207,7 @@ func showDecision(w io.Writer, d *decision.Decision) error {
 		fmt.Fprintln(t, "\nLAW\tTO\tIN\tBY\tFALLBACK\tRULE\tMARK")
 	}
 	for _, l := range d.Legs {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Law, l.Importer, l.Country, cmp.Or(l.Mechanism, "none needed"), cmp.Or(l.Fallback, "-"), l.Rule, l.Mark)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Law, l.Importer, l.Country, cmp.Or(l.Mechanism, "none needed"), cmp.Or(l.Fallback, "-")+unread(l.FallbackMark), l.Rule, l.Mark)
 	}
 	fmt.Fprintln(t, "\nREASON\tCODE\tFORM\tSAYS\tAT")
 	for _, r := range d.Reasons {
@@ -162,16 +217,21 @@ func showDecision(w io.Writer, d *decision.Decision) error {
 	return t.Flush()
 }
 
+// unread is a word on a rule that nobody read up, "" for others.
+func unread(mark string) string {
+	if mark != law.FromMemory {
+		return ""
+	}
+	return " [from memory: check it]"
+}
+
 // says adds what the register saw, and how well the rule is known where that is not well.
 func says(r decision.Reason) string {
 	s := r.Says
 	if r.Seen != "" {
 		s += " (" + r.Seen + ")"
 	}
-	if r.Mark == "M" {
-		s += " [from memory: check it]"
-	}
-	return s
+	return s + unread(r.Mark)
 }
 
 func obligations(d *decision.Decision) string {

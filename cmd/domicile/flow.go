@@ -116,7 +116,7 @@ func (e *env) printFlow(f client.Flow) error {
 	if len(f.Fields) > 0 {
 		rows := [][]string{{"KIND", "FIELD", "CATEGORY", "FORM", "MECHANISM", "FALLBACK", "REVIEW"}}
 		for _, x := range f.Fields {
-			rows = append(rows, []string{x.Service + "/" + x.Kind, x.Path, x.Category, x.Form, cmp.Or(x.Mechanism, "none needed"), cmp.Or(x.Fallback, "-"), cmp.Or(x.Review, "-")})
+			rows = append(rows, []string{x.Service + "/" + x.Kind, x.Path, x.Category, x.Form, cmp.Or(x.Mechanism, "none needed") + unread(x.Mark), cmp.Or(x.Fallback, "-"), cmp.Or(x.Review, "-")})
 		}
 		if err := e.table(rows...); err != nil {
 			return err

@@ -69,7 +69,7 @@ func (c *programmeCheckCmd) Run(e *env) error {
 	}
 	var warnings []subprocessor.Warning
 	if p != nil {
-		warnings = contradictions(c.Dir, p)
+		warnings = append(contradictions(c.Dir, p), strayPolicies(c.Dir, p)...)
 		for _, f := range form.Check(p) {
 			warnings = append(warnings, subprocessor.Warning{File: f.File, Line: f.Line, Column: f.Column, Code: f.Code, ID: f.Path, Message: f.Message, Hint: f.Suggestion})
 		}

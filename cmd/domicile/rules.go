@@ -171,7 +171,9 @@ func policyFault(f *fault.Error) programme.Fault {
 	file, rest, _ := strings.Cut(f.Public, " ")
 	out := programme.Fault{File: file, Code: programme.CodeSyntax, Message: rest, Suggestion: f.Hint}
 	if name, line, ok := strings.Cut(file, ":"); ok {
-		out.File, out.Code = name, programme.CodeBadValue
+		if out.File = name; f.Reason != "policy.faulty" {
+			out.Code = programme.CodeBadValue
+		}
 		if n, err := strconv.Atoi(line); err == nil {
 			out.Line, out.Column = n, 1
 		}

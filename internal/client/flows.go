@@ -37,6 +37,7 @@ type FlowField struct {
 	Form      string `json:"form"`
 	Mechanism string `json:"mechanism,omitempty"`
 	Fallback  string `json:"fallback,omitempty"`
+	Mark      string `json:"mark,omitempty"`
 	Review    string `json:"review,omitempty"`
 }
 

@@ -25,6 +25,7 @@ type gate struct {
 	ok     Reason // said when it holds; no code, no reason
 	leg    Leg
 	isLeg  bool
+	home   *law.Rule // by which the leg needs nothing, whatever the day
 }
 
 // plan is a compiled flow.
@@ -167,7 +168,7 @@ func (c *compiler) recipients() (g []gate) {
 	}
 	for n := range c.to {
 		i := &c.to[n]
-		name := "recipient/" + i.r.ID + "/"
+		name := "recipient/" + i.id + "/"
 		switch {
 		case i.areas:
 			g = append(g, c.gate(name+"places", WholeFlow, cond{op: opNever, at: i.at, code: "place.not_a_country", says: i.name + " is in an area that is no country, so no law can be judged"}))
@@ -187,8 +188,16 @@ func (c *compiler) recipients() (g []gate) {
 			g = append(g, c.gate(name+"notice", WholeFlow, cond{op: opFrom, day: day, at: i.at, code: "notice.running", says: "customers could object to " + i.r.ID + " until " + string((day - 1).Date()) + " and that is over"}))
 		}
 	}
-	if r := c.to[0].r; c.p.NeedsEnabling(r) {
-		g = append(g, c.gate("enabled", OneTenant, cond{op: opEnabled, key: r.ID, at: c.to[0].at, code: "recipient.not_enabled", says: "the customer enabled " + r.ID}))
+	for n := range c.to {
+		i := &c.to[n]
+		if !c.p.NeedsEnabling(i.r) {
+			continue
+		}
+		id := "enabled"
+		if n > 0 {
+			id = "recipient/" + i.id + "/enabled"
+		}
+		g = append(g, c.gate(id, OneTenant, cond{op: opEnabled, key: i.r.ID, at: i.at, code: "recipient.not_enabled", says: "the customer enabled " + i.r.ID}))
 	}
 	return g
 }

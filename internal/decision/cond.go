@@ -1,6 +1,9 @@
 package decision
 
 import (
+	"slices"
+	"strings"
+
 	"domicile.dev/internal/law"
 	"domicile.dev/internal/programme"
 	"domicile.dev/internal/register"
@@ -87,6 +90,7 @@ type trace struct {
 	mechAt  string // where it is declared
 	rule    *law.Rule
 	next    string // the fallback
+	nextBy  *law.Rule
 }
 
 func (t *trace) fail(c *cond, code, seen string) bool {
@@ -137,6 +141,7 @@ func (c *cond) holds(w *world, t *trace) bool {
 		return c.consent(w, t)
 	default:
 		if c.simple(w) {
+			t.lasts(c.until(w))
 			return true
 		}
 		if c.op == opRunning {
@@ -157,7 +162,7 @@ func (c *cond) any(w *world, t *trace) bool {
 		ok := s.holds(w, &branch)
 		switch {
 		case !ok && !found && !s.quiet:
-			t.reasons = append(t.reasons, branch.reasons...)
+			t.reasons = append(t.reasons, slices.DeleteFunc(branch.reasons, func(r Reason) bool { return r.Effect == Notes })...)
 		case ok && !found:
 			found = true
 			t.reasons = append(t.reasons, branch.reasons...)
@@ -167,13 +172,38 @@ func (c *cond) any(w *world, t *trace) bool {
 				t.rule = branch.rule
 			}
 		case ok && t.next == "" && t.mech != "" && s.mech != t.mech:
-			t.next = s.mech
+			by := s.rule
+			if by == nil {
+				by = branch.rule
+			}
+			if !fallTogether(t.rule, by) {
+				t.next, t.nextBy = s.mech, by
+			}
 		}
 	}
 	if !found {
 		return t.fail(c, c.code, "")
 	}
 	return true
+}
+
+// fallTogether says whether the ruling that may take the first rule away takes the second, too.
+func fallTogether(first, second *law.Rule) bool {
+	if first == nil || second == nil || !first.FallbackWanted {
+		return false
+	}
+	return first.ID == second.ID || first.ID == second.StandsOn || first.StandsOn != "" && (first.StandsOn == second.ID || first.StandsOn == second.StandsOn)
+}
+
+// until is the last day of what the register says with a last day and a simple condition asks.
+func (c *cond) until(w *world) programme.Day {
+	switch {
+	case c.op == opCase:
+		return w.facts.ByKey[register.KeyCase(w.q.Case, c.key)].Until
+	case c.op == opEnabled && !w.q.anybody:
+		return w.facts.Tenants[w.q.Tenant].Until[c.key]
+	}
+	return programme.Never
 }
 
 func (c *cond) fact(w *world, t *trace) bool {
@@ -198,7 +228,22 @@ func (c *cond) fact(w *world, t *trace) bool {
 	}
 	t.tls13 = t.tls13 || f.TLS13
 	t.drop = append(t.drop, f.Drop...)
+	if f.TLS13 || len(f.Drop) > 0 {
+		t.demands(c, f)
+	}
 	return true
+}
+
+// demands notes what an assessment asks for beside the form.
+func (t *trace) demands(c *cond, f register.Fact) {
+	says := "the assessment lets it go"
+	if len(f.Drop) > 0 {
+		says += " without " + strings.Join(f.Drop, ", ")
+	}
+	if f.TLS13 {
+		says += " over TLS 1.3 or later"
+	}
+	t.reasons = append(t.reasons, Reason{Effect: Notes, Code: "tia.demands", Says: says, Seen: f.Says, Form: t.form, Policy: t.policy, At: c.at})
 }
 
 // announced judges by the published list where there is one, and by what the programme declares where not.

@@ -11,6 +11,7 @@ import (
 	"math"
 	"slices"
 
+	"domicile.dev/internal/law"
 	"domicile.dev/internal/programme"
 )
 
@@ -87,13 +88,15 @@ type Reason struct {
 
 // Leg is one destination under one law, and what carries data there.
 type Leg struct {
-	Law       string `json:"law"`
-	Importer  string `json:"importer"` // registered name
-	Country   string `json:"country"`
-	Mechanism string `json:"mechanism,omitempty"` // its id in the programme; "" where the law asks for none
-	Rule      string `json:"rule,omitempty"`
-	Fallback  string `json:"fallback,omitempty"` // the next one that holds today
-	Mark      string `json:"mark,omitempty"`
+	Law          string `json:"law"`
+	Importer     string `json:"importer"` // registered name
+	Country      string `json:"country"`
+	Mechanism    string `json:"mechanism,omitempty"` // its id in the programme; "" where the law asks for none
+	Rule         string `json:"rule,omitempty"`
+	Mark         string `json:"mark,omitempty"`
+	Fallback     string `json:"fallback,omitempty"` // the next one that holds today, and doesn't fall with the first
+	FallbackRule string `json:"fallback_rule,omitempty"`
+	FallbackMark string `json:"fallback_mark,omitempty"`
 }
 
 // Obligation is what has to be done for the decision to hold.
@@ -129,6 +132,19 @@ type Decision struct {
 // HaltsFlow says whether a denial holds for the whole flow, so that it stops where it stands rather
 // than passing records over.
 func (d *Decision) HaltsFlow() bool { return !d.Allowed && d.Scope == WholeFlow }
+
+// Mark is how well the worst known rule is known that it rests on: P, S or M; "" where it rests on none.
+func (d *Decision) Mark() (worst string) {
+	for _, l := range d.Legs {
+		if l.Mark != "" && (worst == "" || l.Mark == law.FromMemory || worst == law.Primary) {
+			worst = l.Mark
+		}
+		if worst == law.FromMemory {
+			break
+		}
+	}
+	return worst
+}
 
 // Denials returns the reasons that deny, in order.
 func (d *Decision) Denials() (out []Reason) {

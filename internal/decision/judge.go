@@ -1,6 +1,7 @@
 package decision
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -64,7 +65,7 @@ func (j *judgement) all(t *trace, gates []gate, legs *[]Leg) bool {
 }
 
 func (j *judgement) one(t *trace, g *gate, legs *[]Leg) bool {
-	t.policy, t.mech, t.mechAt, t.rule, t.next = g.id, "", "", nil, ""
+	t.policy, t.mech, t.mechAt, t.rule, t.next, t.nextBy = g.id, "", "", nil, "", nil
 	if !g.cond.holds(j.w, t) {
 		return false
 	}
@@ -82,11 +83,16 @@ func (j *judgement) one(t *trace, g *gate, legs *[]Leg) bool {
 // leg notes what carries data to one destination, and what would if that fell.
 func (j *judgement) leg(t *trace, g *gate, legs *[]Leg) {
 	l := g.leg
-	l.Mechanism, l.Fallback = t.mech, t.next
-	r := Reason{Effect: Permits, Code: "mechanism.holds", Form: t.form, Policy: g.id, At: t.mechAt}
+	if t.rule == nil {
+		t.rule = g.home
+	}
+	if l.Mechanism, l.Fallback = t.mech, t.next; t.nextBy != nil {
+		l.FallbackRule, l.FallbackMark = t.nextBy.ID, t.nextBy.Mark
+	}
+	r := Reason{Effect: Permits, Code: "mechanism.holds", Form: t.form, Policy: g.id, At: cmp.Or(t.mechAt, g.cond.at)}
 	switch {
-	case t.mech == "":
-		r.Code, r.Says = "mechanism.not_needed", "to "+l.Importer+" in "+l.Country+" under "+l.Law
+	case t.mech == "" && t.rule != nil:
+		r.Code, r.Says = "mechanism.not_needed", "to "+l.Importer+" in "+l.Country+" under "+l.Law+": "+t.rule.Says
 	default:
 		r.Says = t.mech + " carries it to " + l.Importer + " in " + l.Country + " under " + l.Law
 	}
@@ -100,7 +106,7 @@ func (j *judgement) leg(t *trace, g *gate, legs *[]Leg) {
 	t.reasons = append(t.reasons, r)
 	if t.rule != nil && t.rule.FallbackWanted && l.Fallback == "" {
 		t.reasons = append(t.reasons, Reason{Effect: Notes, Code: "fallback.none", Form: t.form, Policy: g.id, Rule: t.rule.ID, RuleAt: t.rule.At(), At: t.mechAt,
-			Says: "nothing else carries it to " + l.Importer + " in " + l.Country + ": if " + t.rule.ID + " falls, this stops"})
+			Says: "nothing else carries it to " + l.Importer + " in " + l.Country + " in this form: it rests on " + t.rule.ID + " alone"})
 	}
 	*legs = append(*legs, l)
 }

@@ -9,6 +9,7 @@ import (
 // importer is one who gets the data: the flow's recipient, or somebody it passes data on to.
 type importer struct {
 	r        *programme.Recipient
+	id       string   // in the names of its conditions: the recipient's, and whom it has the data from where it has it from several
 	name     string   // registered name
 	role     string   // as the programme has it; "" when it isn't declared
 	by       string   // registered name of the one it has the data from; "" for the organisation
@@ -21,7 +22,8 @@ type importer struct {
 // processor says whether the importer acts for others.
 func (i *importer) processor() bool { return i.role == "processor" }
 
-// importers returns the flow's recipient and, each once, all that it passes data on to.
+// importers returns the flow's recipient and all that it passes data on to, each once for every one that it has
+// the data from: each hand-over needs its own contract and mechanism.
 func importers(p *programme.Programme, f *programme.Flow) []importer {
 	r := p.Recipient(f.To)
 	if r == nil {
@@ -38,7 +40,7 @@ func importers(p *programme.Programme, f *programme.Flow) []importer {
 		role = all[0].Role
 	}
 	out := []importer{makeImporter(p, r, role, "", roles)}
-	seen := map[string]bool{r.ID: true}
+	reached, handed := map[string]bool{r.ID: true}, map[[2]string]bool{}
 	for n := 0; n < len(out); n++ { // grows while it is walked: sub-processors of sub-processors
 		from := out[n]
 		exporter := []string{"controller"}
@@ -46,23 +48,29 @@ func importers(p *programme.Programme, f *programme.Flow) []importer {
 			exporter = []string{"processor"}
 		}
 		for _, id := range from.r.Onward {
+			over := [2]string{from.r.ID, id}
 			on := p.Recipient(id)
-			if on == nil || seen[id] {
+			if on == nil || id == r.ID || handed[over] { // back to the flow's recipient nothing new goes
 				continue
 			}
-			seen[id] = true
+			handed[over] = true
 			role := ""
 			if all := p.RolesOf(on); len(all) == 1 {
 				role = all[0].Role
 			}
-			out = append(out, makeImporter(p, on, role, from.name, exporter))
+			i := makeImporter(p, on, role, from.name, exporter)
+			if reached[id] {
+				i.id += "/from/" + from.r.ID
+			}
+			reached[id] = true
+			out = append(out, i)
 		}
 	}
 	return out
 }
 
 func makeImporter(p *programme.Programme, r *programme.Recipient, role, by string, exporter []string) importer {
-	i := importer{r: r, name: p.EntityName(r), role: role, by: by, exporter: exporter, at: at(p.At(r))}
+	i := importer{r: r, id: r.ID, name: p.EntityName(r), role: role, by: by, exporter: exporter, at: at(p.At(r))}
 	add := func(country string) {
 		if country != "" && !slices.Contains(i.places, country) {
 			i.places = append(i.places, country)

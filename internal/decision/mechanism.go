@@ -14,10 +14,6 @@ func contractKey(i *importer) string { return register.KeyContract(i.by, i.name)
 
 // lawGates is condition (e) under one law: bars first, then one gate for each destination.
 func (c *compiler) lawGates(l *law.Profile) (g []gate) {
-	var within []string
-	for _, r := range l.OfKind(law.Within) {
-		within = append(within, r.Countries...)
-	}
 	for n := range c.to {
 		i := &c.to[n]
 		for _, country := range i.places {
@@ -26,17 +22,34 @@ func (c *compiler) lawGates(l *law.Profile) (g []gate) {
 					g = append(g, c.bar(l, r, i, country))
 				}
 			}
-			if slices.Contains(within, country) {
-				continue
+			ways, home := c.within(l, country)
+			need := cond{op: opAll} // always at home: nothing is needed
+			if home == nil {
+				says := fmt.Sprintf("a mechanism of %s carries data to %s in %s", l.Name, i.name, country)
+				need = cond{op: opAny, subs: append(ways, c.ways(l, i, country)...), code: "mechanism.none", says: says}
 			}
-			id := fmt.Sprintf("law/%s/%s/%s", l.ID, i.r.ID, country)
-			says := fmt.Sprintf("a mechanism of %s carries data to %s in %s", l.Name, i.name, country)
-			x := c.gate(id, WholeFlow, cond{op: opAny, subs: c.ways(l, i, country), code: "mechanism.none", says: says})
-			x.law, x.isLeg, x.leg = l.ID, true, Leg{Law: l.ID, Importer: i.name, Country: country}
+			x := c.gate(fmt.Sprintf("law/%s/%s/%s", l.ID, i.id, country), WholeFlow, need)
+			x.law, x.isLeg, x.leg, x.home = l.ID, true, Leg{Law: l.ID, Importer: i.name, Country: country}, home
 			g = append(g, x)
 		}
 	}
 	return g
+}
+
+// within are the rules by which a country is no transfer. home is one that holds whatever the day; then nothing
+// else is asked.
+func (c *compiler) within(l *law.Profile, country string) (ways []cond, home *law.Rule) {
+	for _, r := range l.OfKind(law.Within) {
+		if !r.Reaches(country) {
+			continue
+		}
+		days := c.inForce(r, c.at)
+		if len(days) == 0 {
+			return nil, r
+		}
+		ways = append(ways, cond{op: opAll, rule: r, at: c.at, subs: days})
+	}
+	return ways, nil
 }
 
 // bar is a hard localisation: no mechanism overrides it.
@@ -48,7 +61,7 @@ func (c *compiler) bar(l *law.Profile, r *law.Rule, i *importer, country string)
 		either.subs[1].quiet = true
 		x = either
 	}
-	g := c.gate(fmt.Sprintf("bar/%s/%s/%s", r.ID, i.r.ID, country), WholeFlow, x)
+	g := c.gate(fmt.Sprintf("bar/%s/%s/%s", r.ID, i.id, country), WholeFlow, x)
 	g.law = l.ID
 	return g
 }
@@ -58,10 +71,16 @@ func (c *compiler) bar(l *law.Profile, r *law.Rule, i *importer, country string)
 // where a recipient lists others; a flow's own list is taken as it is.
 func (c *compiler) ways(l *law.Profile, i *importer, country string) (ways []cond) {
 	for _, r := range l.OfKind(law.Anonymous) {
+		if !r.Reaches(country) {
+			continue
+		}
 		way := cond{op: opAll, rule: r, at: c.at, quiet: true, subs: append(c.inForce(r, c.at), cond{op: opForm, form: Aggregated})}
 		ways = append(ways, way)
 	}
 	for _, r := range l.OfKind(law.Free) {
+		if !r.Reaches(country) {
+			continue
+		}
 		ways = append(ways, cond{op: opAll, rule: r, at: c.at, subs: c.inForce(r, c.at)})
 	}
 	for _, m := range c.order(i) {
@@ -108,7 +127,7 @@ func (c *compiler) way(l *law.Profile, m *programme.Mechanism, i *importer, coun
 	}
 	var rules []cond
 	for _, r := range l.OfKind(m.Kind) {
-		if (m.Kind == law.Adequacy || m.Kind == law.DPF || m.Kind == law.CBPR) && !r.Reaches(country) || m.Kind == law.BCR && r.Scheme != m.Scheme ||
+		if !r.Reaches(country) || m.Kind == law.BCR && r.Scheme != m.Scheme ||
 			m.Kind == law.CBPR && r.For != "" && (r.For == "processor") != i.processor() {
 			continue
 		}
@@ -188,6 +207,9 @@ func (c *compiler) asks(m *programme.Mechanism, r *law.Rule, i *importer, countr
 		}
 		return []cond{{op: opAny, subs: any, rule: r, at: place, code: "certificate.none", says: i.name + " holds a certificate that is recognised for its role"}}
 	case law.Derogation:
+		if i.by != "" {
+			return no("derogation.onward", fmt.Sprintf("a case is about the flow's recipient, and not about what it passes on to %s", i.name))
+		}
 		return []cond{{op: opCase, key: c.f.To, rule: r, at: place, code: "derogation.recurring", says: "a derogation is for one transfer with an open case, never for a running flow"}}
 	}
 	return no("rule.unknown_kind", "the rule can't be judged")

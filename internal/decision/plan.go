@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"domicile.dev/internal/law"
 	"domicile.dev/internal/programme"
 )
 
@@ -124,6 +125,9 @@ func (s survey) rests() (out []string) {
 		}
 		for _, l := range d.Legs {
 			m := [2]string{l.Law, cmp.Or(l.Mechanism, "none needed")}
+			if l.Mark == law.FromMemory {
+				m[1] += " [from memory: check it]"
+			}
 			if !slices.Contains(to[m], l.Country) {
 				to[m] = append(to[m], l.Country)
 			}
@@ -181,6 +185,7 @@ func (c *Change) lost(was, is survey) {
 			c.Lost = append(c.Lost, x)
 		}
 	}
+	c.Lost = append(c.Lost, less(was, is)...)
 }
 
 func (c *Change) gained(was, is survey) {
@@ -194,6 +199,28 @@ func (c *Change) gained(was, is survey) {
 			c.Gained = append(c.Gained, x)
 		}
 	}
+	c.Gained = append(c.Gained, less(is, was)...)
+}
+
+// less are the categories of a kind that one lets go and the other drops, as an assessment demands; both flow.
+func less(more, fewer survey) (out []string) {
+	for _, k := range more.order {
+		a, b := more.kinds[k], fewer.kinds[k]
+		if height(a) == 0 || height(b) == 0 {
+			continue
+		}
+		for _, x := range more.categories {
+			if slices.Contains(fewer.categories, x) && !a.drops(x) && b.drops(x) {
+				out = append(out, k+": "+x)
+			}
+		}
+	}
+	return out
+}
+
+// drops says whether a category has to be left out.
+func (d *Decision) drops(category string) bool {
+	return slices.ContainsFunc(d.Obligations, func(o Obligation) bool { return o.Do == "drop" && slices.Contains(o.What, category) })
 }
 
 // denials are the reasons of all kinds, each once. What was passed over is among them: it says what
@@ -209,7 +236,7 @@ func (s survey) denials() (out []Reason) {
 		}
 		for _, r := range d.Reasons {
 			same := func(x Reason) bool { return x.Policy == r.Policy && x.Code == r.Code && x.Says == r.Says }
-			if (r.Effect == Denies || r.Effect == PassedOver) && !slices.ContainsFunc(out, same) {
+			if (r.Effect == Denies || r.Effect == PassedOver || r.Code == "tia.demands") && !slices.ContainsFunc(out, same) {
 				out = append(out, r)
 			}
 		}

@@ -33,6 +33,7 @@ type Policies struct {
 	byRecipient map[types.EntityUID][]*own // any resource; principal ==, in
 	rest        []*own
 	ids         map[cedar.PolicyID]string // where each id stands
+	named       []Stray                   // what heads name
 }
 
 type own struct {
@@ -43,7 +44,8 @@ type own struct {
 
 // LoadPolicies reads the *.cedar files of a programme's folder; nil when there are none.
 //
-// They may only forbid. What a programme doesn't declare is denied whatever a policy says, so a
+// They may only forbid, and a head that no request can have is a fault: such a policy would look as if it
+// protected something. What a programme doesn't declare is denied whatever a policy says, so a
 // permit would promise what it can't keep: it is a fault of kind Invalid.
 func LoadPolicies(fsys fs.FS) (*Policies, error) {
 	p := &Policies{byData: map[types.EntityUID][]*own{}, byRecipient: map[types.EntityUID][]*own{}, ids: map[cedar.PolicyID]string{}}
@@ -77,7 +79,7 @@ func LoadPolicies(fsys fs.FS) (*Policies, error) {
 func (p *Policies) add(name string, src []byte) error {
 	list, err := cedar.NewPolicyListFromBytes(name, src)
 	if err != nil {
-		return fault.New(fault.Invalid, "policy.faulty", "%s is no Cedar that can be read", name).Because(err)
+		return fault.New(fault.Invalid, "policy.faulty", "%s is no Cedar that can be read", name+lineIn(err)).Because(err)
 	}
 	for n, x := range list {
 		place := fmt.Sprintf("%s:%d", name, x.Position().Line)
@@ -85,6 +87,11 @@ func (p *Policies) add(name string, src []byte) error {
 			return fault.New(fault.Invalid, "policy.permits", "%s permits, and only the programme can", place).
 				WithHint("declare the flow in the programme; policies may only forbid")
 		}
+		head := (*ast.Policy)(x.AST())
+		if why := never(head); why != "" {
+			return fault.New(fault.Invalid, "policy.never", "%s can never forbid: %s", place, why).WithHint("docs/formats/decision.md says what a request has")
+		}
+		p.named = append(p.named, namedBy(head, name, x.Position().Line)...)
 		notes := x.Annotations()
 		o := &own{policy: x, reason: Reason{Effect: Denies, Code: "policy.forbids", At: place}}
 		o.id = cedar.PolicyID(fmt.Sprintf("%s%s#%d", ownPrefix, name, n))
@@ -97,7 +104,7 @@ func (p *Policies) add(name string, src []byte) error {
 			return fault.New(fault.Invalid, "policy.twice", "%s has the id of the policy at %s", place, first).WithHint("give it another @id")
 		}
 		p.ids[o.id] = place
-		p.place(o, (*ast.Policy)(x.AST()))
+		p.place(o, head)
 	}
 	return nil
 }

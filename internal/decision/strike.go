@@ -1,6 +1,8 @@
 package decision
 
 import (
+	"cmp"
+
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/law"
 	"domicile.dev/internal/programme"
@@ -23,11 +25,24 @@ func NewWithout(p *programme.Programme, book *law.Book, reg *register.Register, 
 		struck, unknown := book.Without(ids...)
 		if len(unknown) > 0 {
 			return nil, fault.New(fault.Invalid, "plan.unknown_mechanism", "%s is no mechanism of the programme and no rule of a law", unknown[0]).
-				WithHint("domicile programme compile names the rules; eu-us-dpf is one")
+				WithHint(cmp.Or(programme.DidYouMean(unknown[0], strikable(p, book)), "domicile programme compile names the rules; eu-us-dpf is one"))
 		}
 		book = struck
 	}
 	return New(p, book, reg, policies, mechanisms...), nil
+}
+
+// strikable are the ids of the programme's mechanisms and the laws' rules.
+func strikable(p *programme.Programme, book *law.Book) (ids []string) {
+	for i := range p.Mechanisms {
+		ids = append(ids, p.Mechanisms[i].ID)
+	}
+	for _, l := range book.Profiles() {
+		for i := range l.Rules {
+			ids = append(ids, l.Rules[i].ID)
+		}
+	}
+	return ids
 }
 
 // MaxAge returns how many days a look-up of a key of the register is good for by a book, 0 for any

@@ -27,6 +27,7 @@ type View struct {
 type FieldView struct {
 	Service, Kind, Path, Category string
 	Form, Mechanism, Fallback     string
+	Mark                          string // how well the worst known rule of law is known that it rests on
 	Review                        string // the first day on which that may not hold any more
 }
 
@@ -118,7 +119,7 @@ func (v *View) fields(e *decision.Engine, now time.Time) {
 		}
 		for _, x := range e.Programme().Rules(a.Service, a.Kind) {
 			if slices.Contains(a.Categories, x.Category) && !slices.Contains(dropped, x.Category) {
-				v.Fields = append(v.Fields, FieldView{a.Service, a.Kind, x.Path, x.Category, d.Form.String(), d.Mechanism, d.Fallback, string(d.Review)})
+				v.Fields = append(v.Fields, FieldView{a.Service, a.Kind, x.Path, x.Category, d.Form.String(), d.Mechanism, d.Fallback, d.Mark(), string(d.Review)})
 			}
 		}
 	}

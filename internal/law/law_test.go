@@ -65,7 +65,7 @@ func TestEveryRuleSaysWhereItWasReadAndHowWellItIsKnown(t *testing.T) {
 			}
 		}
 	}
-	for id, mark := range map[string]string{"eu-us-dpf": "S", "eu-anonymous": "M", "sg-certified": "P", "us-free": "M", "us-countries-of-concern": "M",
+	for id, mark := range map[string]string{"eu-us-dpf": "S", "eu-anonymous": "M", "sg-certified": "S", "us-free": "M", "us-countries-of-concern": "M",
 		"au-contract": "M", "bm-cbpr": "P", "gb-adequacy-fo": "M", "ch-bcr-c": "M", "jp-contract": "M"} {
 		if r := law.Builtin().Rule(id); r == nil || r.Mark != mark {
 			t.Errorf("%s: %+v, want mark %s", id, r, mark)
@@ -113,6 +113,12 @@ func TestAFaultyProfileNamesLineAndColumn(t *testing.T) {
 		"an unknown key":       {head + "  - {id: a, kind: free, says: x, source: s, mark: S, colour: red}\n", 10},
 		"a country of another": {strings.Replace(head, "[IN]", "[IE]", 1) + "  - {id: a, kind: free, says: x, source: s, mark: S}\n", 1},
 		"a rule of another":    {head + "  - {id: eu-scc, kind: free, says: x, source: s, mark: S}\n", 10},
+		"a limit nobody asks":  {head + "  - {id: a, kind: contract, says: x, source: s, mark: S, limit: appi}\n", 10},
+		"a need nobody asks":   {head + "  - {id: a, kind: free, says: x, source: s, mark: S, needs: [tia]}\n", 10},
+		"Swiss changes of one": {head + "  - {id: a, kind: idta, says: x, source: s, mark: S, needs: [swiss_changes]}\n", 10},
+		"look-ups of nothing":  {head + "  - {id: a, kind: scc, says: x, source: s, mark: S, check_days: 30}\n", 10},
+		"categories of others": {head + "  - {id: a, kind: adequacy, says: x, source: s, mark: S, countries: [US], categories: [x]}\n", 10},
+		"a bar that can fall":  {head + "  - {id: a, kind: localisation, says: x, source: s, mark: S, countries: [US], stands_on: eu-scc}\n", 10},
 		"stands on nothing":    {head + "  - {id: a, kind: free, says: x, source: s, mark: S, stands_on: b}\n", 10},
 	} {
 		_, err := law.Load(fstest.MapFS{"x.law.yaml": {Data: []byte(tt.src)}})
@@ -124,6 +130,25 @@ func TestAFaultyProfileNamesLineAndColumn(t *testing.T) {
 		if faults[0].File != "x.law.yaml" || faults[0].Line != tt.line {
 			t.Errorf("%s: %v", name, faults[0])
 		}
+	}
+}
+
+// Whoever takes a rule out of one profile needn't rewrite the other whose rule stands on it.
+func TestWhatStandsOnARuleFallsWithIt(t *testing.T) {
+	src := "format: domicile.law/v1\nid: eu\nname: X\ncountries: [IE]\nas_of: 2026-11-25\nreview: 2027-01-01\nsource: s\nmark: P\nrules:\n  - {id: one, kind: free, says: x, source: s, mark: S}\n"
+	b, err := law.Load(fstest.MapFS{"a.law.yaml": {Data: []byte(src)}})
+	if err != nil || b.Rule("eu-us-dpf") != nil || b.Rule("uk-extension") == nil {
+		t.Errorf("%v", err)
+	}
+}
+
+// Of two files with one id neither is the one that holds.
+func TestAProfileIsWrittenOnce(t *testing.T) {
+	src := "format: domicile.law/v1\nid: au\nname: X\ncountries: [AU]\nas_of: 2026-11-25\nreview: 2027-01-01\nsource: s\nmark: P\nrules:\n  - {id: %s, kind: free, says: x, source: s, mark: S}\n"
+	_, err := law.Load(fstest.MapFS{"a.law.yaml": {Data: []byte(strings.Replace(src, "%s", "one", 1))}, "b.law.yaml": {Data: []byte(strings.Replace(src, "%s", "two", 1))}})
+	var faults programme.Faults
+	if !errors.As(err, &faults) || faults[0].File != "b.law.yaml" || !strings.Contains(faults[0].Message, "a.law.yaml") {
+		t.Errorf("%v", err)
 	}
 }
 

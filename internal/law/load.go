@@ -61,7 +61,7 @@ func load(base *Book, fsys fs.FS, suffix, shown string) (*Book, error) {
 	}
 	var faults programme.Faults
 	sum := sha256.New()
-	byID := map[string]*Profile{}
+	byID, from := map[string]*Profile{}, map[string]string{}
 	if base != nil {
 		for _, p := range base.profiles {
 			byID[p.ID] = p
@@ -80,14 +80,18 @@ func load(base *Book, fsys fs.FS, suffix, shown string) (*Book, error) {
 			faults = append(faults, fs...)
 			continue
 		}
-		byID[p.ID] = p
+		if first := from[p.ID]; first != "" {
+			faults = append(faults, programme.Fault{File: p.file, Line: 1, Column: 1, Code: programme.CodeInconsistent,
+				Message: fmt.Sprintf("the profile %s is in %s, too", p.ID, first), Suggestion: "keep one of them"})
+		}
+		byID[p.ID], from[p.ID] = p, name
 	}
 	b := &Book{Version: "sha256:" + hex.EncodeToString(sum.Sum(nil))}
 	for _, p := range byID {
 		b.profiles = append(b.profiles, p)
 	}
 	slices.SortFunc(b.profiles, func(x, y *Profile) int { return cmp.Compare(x.ID, y.ID) })
-	if faults = append(faults, b.contradictions()...); len(faults) > 0 {
+	if faults = append(faults, b.contradictions(base)...); len(faults) > 0 {
 		return nil, faults
 	}
 	b.index()
@@ -95,7 +99,7 @@ func load(base *Book, fsys fs.FS, suffix, shown string) (*Book, error) {
 }
 
 // contradictions are what only all profiles together show.
-func (b *Book) contradictions() (faults programme.Faults) {
+func (b *Book) contradictions(base *Book) (faults programme.Faults) {
 	countries, rules := map[string]*Profile{}, map[string]*Rule{}
 	fault := func(at programme.Position, message, hint string) {
 		faults = append(faults, programme.Fault{File: at.File, Line: at.Line, Column: max(at.Column, 1), Code: programme.CodeInconsistent, Message: message, Suggestion: hint})
@@ -115,9 +119,14 @@ func (b *Book) contradictions() (faults programme.Faults) {
 			rules[r.ID] = r
 		}
 	}
-	for _, r := range rules {
-		if r.StandsOn != "" && rules[r.StandsOn] == nil {
-			fault(r.place, fmt.Sprintf("%s stands on %s, which is no rule", r.ID, r.StandsOn), "")
+	for _, p := range b.profiles {
+		if base != nil && slices.Contains(base.profiles, p) {
+			continue // the operator's own took away what it stood on: it falls
+		}
+		for i := range p.Rules {
+			if r := &p.Rules[i]; r.StandsOn != "" && rules[r.StandsOn] == nil {
+				fault(r.place, fmt.Sprintf("%s stands on %s, which is no rule", r.ID, r.StandsOn), "")
+			}
 		}
 	}
 	return faults
@@ -143,7 +152,8 @@ func Parse(file string, src []byte) (*Profile, error) {
 
 type want struct{ key, message, hint string }
 
-// wants says what a rule of its kind lacks. Without it the rule would hold for everybody.
+// wants says what a rule of its kind lacks, without which it would hold for everybody, and what it has
+// that nobody would ask for.
 func (r *Rule) wants() (out []want) {
 	lacks := func(missing bool, key, message string) {
 		if missing {
@@ -165,6 +175,31 @@ func (r *Rule) wants() (out []want) {
 		lacks(len(r.Schemes) == 0, "schemes", "names the certificates that are recognised")
 		lacks(r.CheckDays == 0, "check_days", "says how long a look-up is good for")
 	}
+	out = append(out, r.idle()...)
 	lacks(r.From != "" && r.Until != "" && r.Until < r.From, "until", "ends after it begins")
+	return out
+}
+
+// idle are the keys that rules of another kind have: here they would look as if they limited something.
+func (r *Rule) idle() (out []want) {
+	says := func(has bool, key string, kinds ...string) {
+		if has && !slices.Contains(kinds, r.Kind) {
+			out = append(out, want{key, fmt.Sprintf("a rule of kind %s takes no %s: nothing would ask for it", r.Kind, key), "see docs/law.md"})
+		}
+	}
+	mechanisms := []string{Adequacy, DPF, BCR, SCC, IDTA, BrazilSCC, CBPR, Contract, Derogation}
+	says(len(r.Categories) > 0, "categories", Localisation)
+	says(r.Limit != "", "limit", Adequacy)
+	says(r.Row != "", "row", DPF)
+	says(r.BaseRow != "", "base_row", DPF)
+	says(r.Scheme != "", "scheme", BCR)
+	says(r.Role != "", "role", BCR)
+	says(r.For != "", "for", CBPR)
+	says(len(r.Schemes) > 0, "schemes", CBPR)
+	says(r.CheckDays != 0, "check_days", DPF, CBPR)
+	says(len(r.Needs) > 0, "needs", mechanisms...)
+	says(slices.Contains(r.Needs, NeedSwissChanges), "needs", SCC)
+	says(r.FallbackWanted, "fallback_wanted", mechanisms...)
+	says(r.StandsOn != "", "stands_on", append(mechanisms, Within, Free, Anonymous)...)
 	return out
 }

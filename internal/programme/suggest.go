@@ -24,6 +24,9 @@ func didYouMean(got string, candidates []string) string {
 	return fmt.Sprintf("did you mean %q?", best)
 }
 
+// DidYouMean is a hint with the candidate nearest to got, "" when none is near.
+func DidYouMean(got string, candidates []string) string { return didYouMean(got, candidates) }
+
 // fold makes spellings alike that people confuse: case, dashes, blanks and underscores.
 func fold(s string) string {
 	return strings.Map(func(r rune) rune {

@@ -33,7 +33,8 @@ type Facts struct {
 
 // Tenant is what the register says of a customer on a day.
 type Tenant struct {
-	Enabled, Objects []string // recipients
+	Enabled, Objects []string                 // recipients
+	Until            map[string]programme.Day // last day of what is enabled
 	Pinned           bool
 	Pin              []string // countries
 }
@@ -139,7 +140,7 @@ func (f *Facts) stops(r *Register) {
 	}
 	for _, e := range r.Enablements {
 		if on(e.From, e.Until) {
-			edit(e.Tenant, func(t *Tenant) { t.Enabled = append(t.Enabled, e.Recipient) })
+			edit(e.Tenant, func(t *Tenant) { t.enable(e) })
 		}
 	}
 	for _, o := range r.Objections {
@@ -166,15 +167,33 @@ func (f *Facts) stops(r *Register) {
 	}
 }
 
+// enable notes a choice; of several of one recipient the one that holds longest counts.
+func (t *Tenant) enable(e Enablement) {
+	if t.Until == nil {
+		t.Until = map[string]programme.Day{}
+	}
+	if !slices.Contains(t.Enabled, e.Recipient) {
+		t.Enabled = append(t.Enabled, e.Recipient)
+	}
+	t.Until[e.Recipient] = max(t.Until[e.Recipient], programme.LastDay(e.Until))
+}
+
 // latest keeps the last word: directories and assessments are overruled by newer ones. Of two on
-// one day the one that says no counts.
+// one day the one that says no counts; where both say yes, what both demand and the earlier end.
 func (f *Facts) latest(key string, n Fact) {
 	if n.From > f.Day {
 		return
 	}
 	old, ok := f.ByKey[key]
-	if !ok || n.From > old.From || n.From == old.From && !n.Holds {
+	switch {
+	case !ok || n.From > old.From || n.From == old.From && old.Holds && !n.Holds:
 		f.ByKey[key] = n
+	case n.From == old.From && old.Holds && n.Holds:
+		old.TLS13, old.Until = old.TLS13 || n.TLS13, min(old.Until, n.Until)
+		old.Drop = slices.Concat(old.Drop, n.Drop)
+		slices.Sort(old.Drop)
+		old.Drop = slices.Compact(old.Drop)
+		f.ByKey[key] = old
 	}
 }
 

@@ -82,6 +82,7 @@ type (
 		Form      string `json:"form"`
 		Mechanism string `json:"mechanism,omitempty"`
 		Fallback  string `json:"fallback,omitempty"`
+		Mark      string `json:"mark,omitempty" doc:"how well the worst known rule of law is known that it rests on: P, S, or M from memory"`
 		Review    string `json:"review,omitempty" doc:"the first day on which that may not hold any more"`
 	}
 	flowTenantBody struct {
