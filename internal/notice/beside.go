@@ -23,6 +23,7 @@ type Run struct {
 type flat struct {
 	keys                 []string
 	text, label, section map[string]string
+	names                []string // the keys of names, which differ when both sides have the thing
 }
 
 func flatten(ss ...Section) flat {
@@ -35,11 +36,19 @@ func flatten(ss ...Section) flat {
 		f.keys = append(f.keys, key)
 		f.text[key], f.label[key], f.section[key] = text, label, section
 	}
+	name := func(key, section, name string) {
+		key = "name " + key
+		if _, twice := f.text[key]; !twice {
+			f.names = append(f.names, key)
+		}
+		f.text[key], f.label[key], f.section[key] = name, name, section
+	}
 	var walk func(s Section, top string)
 	walk = func(s Section, top string) {
 		if top == "" {
 			top = s.Title
 		}
+		name(s.ID, top, s.Title)
 		if len(s.Text) > 0 {
 			put(s.ID, top, s.Title, strings.Join(s.Text, " "))
 		}
@@ -47,7 +56,10 @@ func flatten(ss ...Section) flat {
 			put(s.ID+"/"+x.Label, top, x.Label, strings.Join(x.Values, ", "))
 		}
 		for _, e := range s.Entries {
-			if e.Text != "" {
+			switch name(s.ID+"/"+e.ID, top, e.Name); {
+			case e.Text == "" && len(e.Facts) == 0:
+				put(s.ID+"/"+e.ID, top, e.Name, e.Name) // all that is said of it
+			case e.Text != "":
 				put(s.ID+"/"+e.ID, top, e.Name, e.Text)
 			}
 			for _, x := range e.Facts {
@@ -67,7 +79,13 @@ func flatten(ss ...Section) flat {
 // beside puts the lines that differ side by side, in the order of the newer version; what is gone
 // comes at the end.
 func beside(before, after *Document) (out []Line) {
-	a, b := flatten(before.Sections...), flatten(after.Sections...)
+	a, b := flatten(head(before, before.Sections)...), flatten(head(after, after.Sections)...)
+	for _, k := range b.names {
+		if was, both := a.text[k]; both && was != b.text[k] {
+			l, r := words2(was, b.text[k])
+			out = append(out, Line{b.section[k], b.label[k], l, r})
+		}
+	}
 	for _, k := range b.keys {
 		if a.text[k] != b.text[k] {
 			l, r := words2(a.text[k], b.text[k])
@@ -80,6 +98,15 @@ func beside(before, after *Document) (out []Line) {
 		}
 	}
 	return out
+}
+
+// head is a document's sections after what stands around them.
+func head(d *Document, ss []Section) []Section {
+	var f facts
+	f.add("Published by", d.Publisher)
+	f.add("Statement", d.Statement)
+	f.add("Language", d.Language)
+	return append([]Section{{ID: "document", Title: d.Title, Facts: f}}, ss...)
 }
 
 // words2 marks the words of a and b outside their longest common subsequence.

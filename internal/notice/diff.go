@@ -68,6 +68,7 @@ func Compare(before, after *programme.Programme) *Diff {
 	c.retention()
 	c.contacts()
 	c.services()
+	c.lines()
 	d := &Diff{From: version(before), To: version(after), Changes: c.out, Lines: beside(New(before), New(after)), doc: New(after)}
 	if d.Changes == nil {
 		d.Changes = []Change{}

@@ -75,11 +75,14 @@ func purposes(p *programme.Programme) Section {
 	return s
 }
 
+// onlyWord stands between a category and the parts of it that are used.
+const onlyWord = " (only "
+
 func uses(p *programme.Programme, all []programme.CategoryUse) (out []string) {
 	for _, u := range all {
 		name := names(p, []string{u.ID})[0]
 		if len(u.Only) > 0 {
-			name += " (only " + strings.Join(names(p, u.Only), ", ") + ")"
+			name += onlyWord + strings.Join(names(p, u.Only), ", ") + ")"
 		}
 		out = append(out, name)
 	}

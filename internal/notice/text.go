@@ -212,9 +212,7 @@ func contacts(p *programme.Programme) Section {
 		label string
 		at    programme.Address
 	}{{"World headquarters", c.WorldHeadquarters}, {"EEA headquarters", c.EEAHeadquarters}} {
-		if e := p.Entity(a.at.Entity); e != nil {
-			f.add(a.label, e.Name+", "+a.at.Address)
-		}
+		f.add(a.label, seat(p, a.at))
 	}
 	f.add("Complaints", q.Procedure)
 	f.add("First", words(q.FirstChannel)...)
@@ -232,11 +230,23 @@ func contacts(p *programme.Programme) Section {
 	return s
 }
 
+// seat is an address with whose it is, "" for none.
+func seat(p *programme.Programme, at programme.Address) string {
+	e := p.Entity(at.Entity)
+	if e == nil {
+		return ""
+	}
+	return e.Name + ", " + at.Address
+}
+
 func changes(p *programme.Programme) Section {
 	c := p.Notice.Changes
 	var f facts
 	f.add("Reasons", words(c.Reasons)...)
 	f.add("A significant one is announced by", words(c.SignificantChange.AdvanceNoticeVia)...)
+	if a := c.SignificantChange.AdvanceNotice.String(); a != "" {
+		f.add("It holds at the earliest", a+" after it is published")
+	}
 	f.add("Consent is asked", c.SignificantChange.Consent)
 	f.add("Marked by", c.PublishedWith)
 	return Section{ID: "changes", Title: "Changes to this notice", Facts: f}
