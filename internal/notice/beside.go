@@ -11,6 +11,19 @@ type Line struct {
 	Label   string `json:"label"`
 	Before  []Run  `json:"before,omitempty"`
 	After   []Run  `json:"after,omitempty"`
+
+	of string // the entry that it is about, which begins the label
+}
+
+// Of is the entry that the line is about, "" for none.
+func (l *Line) Of() string { return l.of }
+
+// Says is the label without the entry.
+func (l *Line) Says() string {
+	if l.Label == l.of {
+		return ""
+	}
+	return strings.TrimPrefix(l.Label, l.of+": ")
 }
 
 // Run is some words, marked when the other side has them otherwise or not at all.
@@ -23,11 +36,13 @@ type Run struct {
 type flat struct {
 	keys                 []string
 	text, label, section map[string]string
-	names                []string // the keys of names, which differ when both sides have the thing
+	of                   map[string]string // entry
+	names                []string          // the keys of names, which differ when both sides have the thing
 }
 
-func flatten(ss ...Section) flat {
-	f := flat{text: map[string]string{}, label: map[string]string{}, section: map[string]string{}}
+// flatten takes sections apart. moved, when it isn't nil, says under which key an entry of a section stands.
+func flatten(moved func(top, section, entry string) string, ss ...Section) flat {
+	f := flat{text: map[string]string{}, label: map[string]string{}, section: map[string]string{}, of: map[string]string{}}
 	put := func(key, section, label, text string) {
 		if _, twice := f.text[key]; twice {
 			f.text[key] += "; " + text
@@ -43,10 +58,10 @@ func flatten(ss ...Section) flat {
 		}
 		f.text[key], f.label[key], f.section[key] = name, name, section
 	}
-	var walk func(s Section, top string)
-	walk = func(s Section, top string) {
+	var walk func(s Section, top, sort string)
+	walk = func(s Section, top, sort string) {
 		if top == "" {
-			top = s.Title
+			top, sort = s.Title, s.ID
 		}
 		name(s.ID, top, s.Title)
 		if len(s.Text) > 0 {
@@ -56,45 +71,52 @@ func flatten(ss ...Section) flat {
 			put(s.ID+"/"+x.Label, top, x.Label, strings.Join(x.Values, ", "))
 		}
 		for _, e := range s.Entries {
-			switch name(s.ID+"/"+e.ID, top, e.Name); {
-			case e.Text == "" && len(e.Facts) == 0:
-				put(s.ID+"/"+e.ID, top, e.Name, e.Name) // all that is said of it
-			case e.Text != "":
-				put(s.ID+"/"+e.ID, top, e.Name, e.Text)
+			in := s.ID + "/" + e.ID
+			if moved != nil {
+				in = moved(sort, s.ID, e.ID)
 			}
+			switch name(in, top, e.Name); {
+			case e.Text == "" && len(e.Facts) == 0:
+				put(in, top, e.Name, e.Name) // all that is said of it
+			case e.Text != "":
+				put(in, top, e.Name, e.Text)
+			}
+			f.of[in] = e.Name
 			for _, x := range e.Facts {
-				put(s.ID+"/"+e.ID+"/"+x.Label, top, e.Name+": "+x.Label, strings.Join(x.Values, ", "))
+				key := in + "/" + x.Label
+				put(key, top, e.Name+": "+x.Label, strings.Join(x.Values, ", "))
+				f.of[key] = e.Name
 			}
 		}
 		for _, sub := range s.Sections {
-			walk(sub, top)
+			walk(sub, top, sort)
 		}
 	}
 	for _, s := range ss {
-		walk(s, "")
+		walk(s, "", "")
 	}
 	return f
 }
 
 // beside puts the lines that differ side by side, in the order of the newer version; what is gone
 // comes at the end.
-func beside(before, after *Document) (out []Line) {
-	a, b := flatten(head(before, before.Sections)...), flatten(head(after, after.Sections)...)
+func beside(before, after *Document, moved func(top, section, entry string) string) (out []Line) {
+	a, b := flatten(moved, head(before, before.Sections)...), flatten(nil, head(after, after.Sections)...)
 	for _, k := range b.names {
 		if was, both := a.text[k]; both && was != b.text[k] {
 			l, r := words2(was, b.text[k])
-			out = append(out, Line{b.section[k], b.label[k], l, r})
+			out = append(out, Line{b.section[k], b.label[k], l, r, ""})
 		}
 	}
 	for _, k := range b.keys {
 		if a.text[k] != b.text[k] {
 			l, r := words2(a.text[k], b.text[k])
-			out = append(out, Line{b.section[k], b.label[k], l, r})
+			out = append(out, Line{b.section[k], b.label[k], l, r, b.of[k]})
 		}
 	}
 	for _, k := range a.keys {
 		if _, there := b.text[k]; !there {
-			out = append(out, Line{a.section[k], a.label[k], []Run{{a.text[k], true}}, nil})
+			out = append(out, Line{a.section[k], a.label[k], []Run{{a.text[k], true}}, nil, a.of[k]})
 		}
 	}
 	return out

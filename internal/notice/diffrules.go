@@ -138,12 +138,12 @@ func (c *comparison) bases(n *programme.Purpose, from []string) {
 			}
 		}
 		if len(lacked) > 0 {
-			c.add(true, "basis", Added, n.ID+"."+b, lacked, []string{n.ID}, "%s is newly listed as a basis for %q", Words(b), n.Name)
+			c.add(true, "basis", Added, n.ID+"."+b, lacked, []string{n.ID}, "%q newly rests on %s", n.Name, Words(b))
 		}
 	}
 	for _, id := range from {
 		for _, b := range without(c.old.Purpose(id).LegalBases, n.LegalBases) {
-			c.add(true, "basis", Removed, n.ID+"."+b, []string{id}, []string{n.ID}, "%s is no longer listed as a basis for what was %q", Words(b), c.old.Purpose(id).Name)
+			c.add(true, "basis", Removed, n.ID+"."+b, []string{id}, []string{n.ID}, "what was %q no longer rests on %s", c.old.Purpose(id).Name, Words(b))
 		}
 	}
 }
@@ -270,7 +270,7 @@ func (c *comparison) retention() {
 	for i := range kept.Entries {
 		kept.Entries[i].Name = strings.Join(each(strings.Split(kept.Entries[i].Name, ", "), called), ", ")
 	}
-	before, after := flatten(kept), flatten(retention(c.new))
+	before, after := flatten(nil, kept), flatten(nil, retention(c.new))
 	for _, k := range after.keys {
 		switch was, ok := before.text[k]; {
 		case !ok:

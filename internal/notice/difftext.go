@@ -32,6 +32,14 @@ func (s *sentence) topic() string {
 	return topics[s.sort]
 }
 
+// sortName is what is new or gone as a whole.
+func (s *sentence) sortName() string {
+	if s.subject == "" {
+		return "the section"
+	}
+	return s.topic()
+}
+
 // judged are lines that another rule goes by: each difference of theirs but of order is a change already.
 var judged = map[string][]string{
 	"categories": {nameLabel, "Part of", "Contains", "Elements", "Supplied by"},
@@ -60,7 +68,7 @@ var wording = map[string][]string{
 // Labels of what has none on the page.
 const (
 	nameLabel = "Name"
-	textLabel = "Text"
+	textLabel = "the text itself"
 )
 
 // sentences takes a document apart. Left out are retention, and of automated decisions what is repeated there of
@@ -110,6 +118,32 @@ func sentences(d *Document) (out []sentence) {
 // kinship says which subjects of the newer version a subject of the older one became.
 type kinship struct {
 	categories, purposes, recipients, rights, services line
+}
+
+func (c *comparison) kin() kinship {
+	return kinship{relate(categoriesOf(c.old), categoriesOf(c.new), c.prior.CategoryMap), relate(purposesOf(c.old), purposesOf(c.new), c.prior.PurposeMap),
+		relate(classes(c.old), classes(c.new), c.prior.RecipientMap), relate(allRights(c.old), allRights(c.new), c.prior.RightMap), servicesOf(c.old, c.new)}
+}
+
+// moved says under which key of the newer version an entry of the older one stands: where it became one
+// other that came from nothing else, there.
+func (c *comparison) moved() func(top, section, entry string) string {
+	k := c.kin()
+	by := map[string]line{"categories": k.categories, "purposes": k.purposes, "recipients": k.recipients, "rights": k.rights}
+	stands := map[string]string{} // where an entry stands now
+	for _, s := range sentences(New(c.new)) {
+		if s.subject != "" {
+			stands[s.sort+" "+s.subject] = s.section
+		}
+	}
+	return func(top, section, entry string) string {
+		l := by[top]
+		to := l.to[entry]
+		if len(to) != 1 || len(l.from[to[0]]) != 1 || stands[top+" "+to[0]] == "" {
+			return section + "/" + entry
+		}
+		return stands[top+" "+to[0]] + "/" + to[0]
+	}
 }
 
 func (k *kinship) heirs(s *sentence) []string {
@@ -177,8 +211,7 @@ func told(sort string, subject string) bool {
 // lines enters what no other rule enters: every line of the notice that is new, gone, or said otherwise.
 // So whatever differs on the page is a change.
 func (c *comparison) lines() {
-	k := kinship{relate(categoriesOf(c.old), categoriesOf(c.new), c.prior.CategoryMap), relate(purposesOf(c.old), purposesOf(c.new), c.prior.PurposeMap),
-		relate(classes(c.old), classes(c.new), c.prior.RecipientMap), relate(allRights(c.old), allRights(c.new), c.prior.RightMap), servicesOf(c.old, c.new)}
+	k := c.kin()
 	old, new := New(c.old), New(c.new)
 	was, has := sentences(old), sentences(new)
 	called := c.called()
@@ -212,7 +245,7 @@ func (c *comparison) lines() {
 			c.differs(s, from)
 		case !known[place{p.sort, p.subject, ""}]:
 			if s.label == nameLabel && !told(s.sort, s.subject) {
-				c.add(c.matters(s, true), s.topic(), Added, s.about(), nil, []string{s.of}, "%s %q is new", s.topic(), s.of)
+				c.add(c.matters(s, true), s.topic(), Added, s.about(), nil, []string{s.of}, "%s %q is new", s.sortName(), s.of)
 			}
 		case slices.Contains(judged[s.sort], s.label) && c.entered(s, s.values):
 		default:
@@ -232,7 +265,7 @@ func (c *comparison) lines() {
 		case said:
 		case !there:
 			if s.label == nameLabel && !told(s.sort, s.subject) {
-				c.add(c.missed(s), s.topic(), Removed, s.about(), []string{s.of}, nil, "%s %q is gone", s.topic(), s.of)
+				c.add(c.missed(s), s.topic(), Removed, s.about(), []string{s.of}, nil, "%s %q is gone", s.sortName(), s.of)
 			}
 		case slices.Contains(judged[s.sort], s.label) && c.entered(s, s.values):
 		default:
@@ -253,7 +286,7 @@ func (c *comparison) differs(s *sentence, from []*sentence) {
 	}
 	about := s.about()
 	if len(from) == 1 && same(from[0].values, s.values) {
-		c.add(false, s.topic(), Reordered, about+"."+slug(s.label), from[0].values, s.values, "%q: %s, the same in another order", s.of, s.label)
+		c.add(false, s.topic(), Reordered, about+"."+slug(s.label), from[0].values, s.values, "%q lists in another order: %s", s.of, s.label)
 		return
 	}
 	if slices.Contains(judged[s.sort], s.label) && c.entered(s, differing(from, s.values)) {
@@ -305,7 +338,7 @@ func (c *comparison) matters(s *sentence, whole bool) bool {
 // decline cookies, somebody to complain to.
 func (c *comparison) missed(s *sentence) bool {
 	switch s.sort {
-	case "transfers", "rights", "children", "security", "changes":
+	case "transfers", "children", "security", "changes":
 		return true
 	case "cookies":
 		return strings.HasPrefix(s.subject, "control-")

@@ -136,7 +136,7 @@ func ids(d *notice.Diff) (out []string) {
 	return out
 }
 
-// allEdits takes minutes; without it one in eight is tried, other ones each time.
+// allEdits takes minutes; without it one in sixteen is tried, other ones each time.
 var allEdits = flag.Bool("all-edits", false, "try every edit of a programme, not some of them")
 
 // Every edit of a valid programme that shows on the page is told, and what is told shows.
@@ -147,7 +147,7 @@ func TestEveryEditThatShowsIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	was := shown(t, before)
-	tried, seen, every := 0, 0, 8
+	tried, seen, every := 0, 0, 16
 	if *allEdits {
 		every = 1
 	}
@@ -173,7 +173,7 @@ func TestEveryEditThatShowsIsTold(t *testing.T) {
 		}
 	}
 	t.Logf("%d edits, %d of them show", tried, seen)
-	if seen*every < 500 {
+	if seen*every < 400 {
 		t.Errorf("only %d edits show", seen)
 	}
 }
@@ -192,7 +192,7 @@ func TestNoEditHidesAnother(t *testing.T) {
 	all := slices.DeleteFunc(f.edits(), func(e edit) bool {
 		return !strings.HasPrefix(e.how, "altered") && e.how != "with one more" && e.how != "flipped"
 	})
-	for pairs := 0; pairs < 40; {
+	for pairs := 0; pairs < 15; {
 		a, b := all[rand.IntN(len(all))], all[rand.IntN(len(all))]
 		if a.where == b.where || strings.HasPrefix(a.where, b.where) || strings.HasPrefix(b.where, a.where) {
 			continue
