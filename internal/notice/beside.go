@@ -18,6 +18,9 @@ type Line struct {
 // Of is the entry that the line is about, "" for none.
 func (l *Line) Of() string { return l.of }
 
+// Both says that both versions have the line: what is new or gone as a whole needs no marks.
+func (l *Line) Both() bool { return len(l.Before) > 0 && len(l.After) > 0 }
+
 // Says is the label without the entry.
 func (l *Line) Says() string {
 	if l.Label == l.of {
