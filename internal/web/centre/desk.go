@@ -52,6 +52,11 @@ func NewDesk(s Subscriptions, p *programme.Programme, peer func(*http.Request) s
 	d.mux.HandleFunc("GET "+subscriptions+"/end/{token}", d.endPage)
 	d.mux.HandleFunc("POST "+subscriptions+"/end/{token}", d.end)
 	d.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodPost {
+			w.Header().Set("Allow", "GET, HEAD, POST")
+			http.Error(w, "only GET, HEAD and POST", http.StatusMethodNotAllowed)
+			return
+		}
 		if !wantsHTML(r) {
 			guard.Fail(w, errUnknown)
 			return

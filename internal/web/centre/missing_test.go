@@ -61,3 +61,19 @@ func TestWhatCannotBeShown(t *testing.T) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }
+
+// Other methods at the desk are refused as such, and not as an address that isn't there.
+func TestTheDesksMethods(t *testing.T) {
+	d, c := newTestDesk(t, "")
+	for _, method := range []string{"PUT", "DELETE", "OPTIONS", "PATCH"} {
+		if w := ask(d, method, subscriptions, ""); w.Code != http.StatusMethodNotAllowed || w.Header().Get("Allow") != "GET, HEAD, POST" {
+			t.Errorf("%s: %d %v", method, w.Code, w.Header())
+		}
+	}
+	if w := ask(d, "GET", subscriptions+"/nope", "", "Accept", browser); w.Code != http.StatusNotFound || !strings.Contains(w.Body.String(), unknownTitle) {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if c.subscribed+c.confirmed+c.ended != 0 {
+		t.Error("something was done")
+	}
+}
