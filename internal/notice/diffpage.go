@@ -20,7 +20,7 @@ var diffBody = template.Must(template.New("diff").Funcs(template.FuncMap{"quotes
 <section><h2>Side by side</h2>{{range .Tables}}
 <h3>{{.Section}}</h3><table class=beside><thead><tr><th scope=col>What<th scope=col>Before<th scope=col>After<tbody>{{$of := ""}}{{range .Lines}}{{if ne .Of $of}}{{$of = .Of}}{{with .Of}}
 <tr><th scope=rowgroup colspan=3>{{.}}{{end}}{{end}}
-<tr><th scope=row>{{or .Says "Text"}}<td>{{$two := .Both}}{{range $i, $r := .Before}}{{if $i}} {{end}}{{if and .Changed $two}}<del>{{.Text}}</del>{{else}}{{.Text}}{{end}}{{end}}<td>{{range $i, $r := .After}}{{if $i}} {{end}}{{if and .Changed $two}}<ins>{{.Text}}</ins>{{else}}{{.Text}}{{end}}{{end}}{{end}}
+<tr><th>{{or .Says "Text"}}<td>{{$two := .Both}}{{range $i, $r := .Before}}{{if $i}} {{end}}{{if and .Changed $two}}<del>{{.Text}}</del>{{else}}{{.Text}}{{end}}{{end}}<td>{{range $i, $r := .After}}{{if $i}} {{end}}{{if and .Changed $two}}<ins>{{.Text}}</ins>{{else}}{{.Text}}{{end}}{{end}}{{end}}
 </table>{{end}}
 </section>`))
 
