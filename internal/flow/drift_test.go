@@ -44,7 +44,9 @@ func TestDriftHaltsAFlowHoweverItIsSetGoing(t *testing.T) {
 				}
 				n.run()
 				if c.name == "retried" {
-					r.to.answers(func(context.Context, *flow.Delivery) error { return fault.New(fault.Invalid, "recipient.refused", "it doesn't want it") })
+					r.to.answers(func(context.Context, *flow.Delivery) error {
+						return fault.New(fault.Invalid, "recipient.refused", "it doesn't want it")
+					})
 				}
 				n.message("0", ann, bob)
 				n.order(flow.Start, "0")
