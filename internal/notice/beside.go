@@ -11,6 +11,22 @@ type Line struct {
 	Label   string `json:"label"`
 	Before  []Run  `json:"before,omitempty"`
 	After   []Run  `json:"after,omitempty"`
+
+	of string // the entry that it is about, which begins the label
+}
+
+// Of is the entry that the line is about, "" for none.
+func (l *Line) Of() string { return l.of }
+
+// Both says that both versions have the line: what is new or gone as a whole needs no marks.
+func (l *Line) Both() bool { return len(l.Before) > 0 && len(l.After) > 0 }
+
+// Says is the label without the entry.
+func (l *Line) Says() string {
+	if l.Label == l.of {
+		return ""
+	}
+	return strings.TrimPrefix(l.Label, l.of+": ")
 }
 
 // Run is some words, marked when the other side has them otherwise or not at all.
@@ -23,10 +39,13 @@ type Run struct {
 type flat struct {
 	keys                 []string
 	text, label, section map[string]string
+	of                   map[string]string // entry
+	names                []string          // the keys of names, which differ when both sides have the thing
 }
 
-func flatten(ss ...Section) flat {
-	f := flat{text: map[string]string{}, label: map[string]string{}, section: map[string]string{}}
+// flatten takes sections apart. moved, when it isn't nil, says under which key an entry of a section stands.
+func flatten(moved func(top, section, entry string) string, ss ...Section) flat {
+	f := flat{text: map[string]string{}, label: map[string]string{}, section: map[string]string{}, of: map[string]string{}}
 	put := func(key, section, label, text string) {
 		if _, twice := f.text[key]; twice {
 			f.text[key] += "; " + text
@@ -35,11 +54,19 @@ func flatten(ss ...Section) flat {
 		f.keys = append(f.keys, key)
 		f.text[key], f.label[key], f.section[key] = text, label, section
 	}
-	var walk func(s Section, top string)
-	walk = func(s Section, top string) {
-		if top == "" {
-			top = s.Title
+	name := func(key, section, name string) {
+		key = "name " + key
+		if _, twice := f.text[key]; !twice {
+			f.names = append(f.names, key)
 		}
+		f.text[key], f.label[key], f.section[key] = name, name, section
+	}
+	var walk func(s Section, top, sort string)
+	walk = func(s Section, top, sort string) {
+		if top == "" {
+			top, sort = s.Title, s.ID
+		}
+		name(s.ID, top, s.Title)
 		if len(s.Text) > 0 {
 			put(s.ID, top, s.Title, strings.Join(s.Text, " "))
 		}
@@ -47,39 +74,64 @@ func flatten(ss ...Section) flat {
 			put(s.ID+"/"+x.Label, top, x.Label, strings.Join(x.Values, ", "))
 		}
 		for _, e := range s.Entries {
-			if e.Text != "" {
-				put(s.ID+"/"+e.ID, top, e.Name, e.Text)
+			in := s.ID + "/" + e.ID
+			if moved != nil {
+				in = moved(sort, s.ID, e.ID)
 			}
+			switch name(in, top, e.Name); {
+			case e.Text == "" && len(e.Facts) == 0:
+				put(in, top, e.Name, e.Name) // all that is said of it
+			case e.Text != "":
+				put(in, top, e.Name, e.Text)
+			}
+			f.of[in] = e.Name
 			for _, x := range e.Facts {
-				put(s.ID+"/"+e.ID+"/"+x.Label, top, e.Name+": "+x.Label, strings.Join(x.Values, ", "))
+				key := in + "/" + x.Label
+				put(key, top, e.Name+": "+x.Label, strings.Join(x.Values, ", "))
+				f.of[key] = e.Name
 			}
 		}
 		for _, sub := range s.Sections {
-			walk(sub, top)
+			walk(sub, top, sort)
 		}
 	}
 	for _, s := range ss {
-		walk(s, "")
+		walk(s, "", "")
 	}
 	return f
 }
 
 // beside puts the lines that differ side by side, in the order of the newer version; what is gone
 // comes at the end.
-func beside(before, after *Document) (out []Line) {
-	a, b := flatten(before.Sections...), flatten(after.Sections...)
+func beside(before, after *Document, moved func(top, section, entry string) string) (out []Line) {
+	a, b := flatten(moved, head(before, before.Sections)...), flatten(nil, head(after, after.Sections)...)
+	for _, k := range b.names {
+		if was, both := a.text[k]; both && was != b.text[k] {
+			l, r := words2(was, b.text[k])
+			out = append(out, Line{b.section[k], b.label[k], l, r, ""})
+		}
+	}
 	for _, k := range b.keys {
 		if a.text[k] != b.text[k] {
 			l, r := words2(a.text[k], b.text[k])
-			out = append(out, Line{b.section[k], b.label[k], l, r})
+			out = append(out, Line{b.section[k], b.label[k], l, r, b.of[k]})
 		}
 	}
 	for _, k := range a.keys {
 		if _, there := b.text[k]; !there {
-			out = append(out, Line{a.section[k], a.label[k], []Run{{a.text[k], true}}, nil})
+			out = append(out, Line{a.section[k], a.label[k], []Run{{a.text[k], true}}, nil, a.of[k]})
 		}
 	}
 	return out
+}
+
+// head is a document's sections after what stands around them.
+func head(d *Document, ss []Section) []Section {
+	var f facts
+	f.add("Published by", d.Publisher)
+	f.add("Statement", d.Statement)
+	f.add("Language", d.Language)
+	return append([]Section{{ID: "document", Title: d.Title, Facts: f}}, ss...)
 }
 
 // words2 marks the words of a and b outside their longest common subsequence.

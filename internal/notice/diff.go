@@ -28,6 +28,8 @@ type Change struct {
 	To       []string `json:"to,omitempty"`
 	Material bool     `json:"material"`
 	Text     string   `json:"text"`
+
+	lead, item string // Text taken apart, where several changes can be told in one sentence
 }
 
 // Diff is the difference of two versions.
@@ -68,7 +70,8 @@ func Compare(before, after *programme.Programme) *Diff {
 	c.retention()
 	c.contacts()
 	c.services()
-	d := &Diff{From: version(before), To: version(after), Changes: c.out, Lines: beside(New(before), New(after)), doc: New(after)}
+	c.lines()
+	d := &Diff{From: version(before), To: version(after), Changes: c.out, Lines: beside(New(before), New(after), c.moved()), doc: New(after)}
 	if d.Changes == nil {
 		d.Changes = []Change{}
 	}
@@ -89,7 +92,11 @@ type comparison struct {
 }
 
 func (c *comparison) add(material bool, what, how, id string, from, to []string, text string, args ...any) {
-	c.out = append(c.out, Change{What: what, How: how, ID: id, From: from, To: to, Material: material, Text: fmt.Sprintf(text, args...)})
+	x := Change{What: what, How: how, ID: id, From: from, To: to, Material: material, Text: fmt.Sprintf(text, args...)}
+	if start, ok := strings.CutSuffix(text, " %s"); ok && len(args) > 1 {
+		x.lead, x.item = fmt.Sprintf(start, args[:len(args)-1]...), fmt.Sprint(args[len(args)-1])
+	}
+	c.out = append(c.out, x)
 }
 
 // thing is what has an id and a name in one version.

@@ -4,26 +4,79 @@ import (
 	"bytes"
 	"fmt"
 	"html/template"
+	"slices"
+	"strings"
 )
 
-var diffBody = template.Must(template.New("diff").Parse(`{{define "changes"}}<ul>{{range .}}
-<li>{{.Text}}</li>{{end}}
+// Some end tags are left out, as HTML allows: the page has hundreds of rows.
+var diffBody = template.Must(template.New("diff").Funcs(template.FuncMap{"quotes": quotes}).Parse(`{{define "changes"}}<ul>{{range .}}
+<li>{{quotes .}}{{end}}
 </ul>{{end}}
 <h1>What changed</h1>
 <p>From <code>{{.D.From.ID}}</code> to <code>{{.D.To.ID}}</code></p>
 <p>{{.D.Summary}}</p>
 {{with .Material}}<section><h2>Material changes</h2>{{template "changes" .}}</section>{{end}}
 {{with .Other}}<section><h2>Other changes</h2>{{template "changes" .}}</section>{{end}}
-<section><h2>Side by side</h2>{{$in := ""}}{{range .D.Lines}}{{if ne .Section $in}}{{$in = .Section}}
-<h3>{{.Section}}</h3>{{end}}
-<h4>{{.Label}}</h4><div class="beside"><p>{{range .Before}}{{if .Changed}}<del>{{.Text}}</del>{{else}}{{.Text}}{{end}} {{else}}–{{end}}</p><p>{{range .After}}{{if .Changed}}<ins>{{.Text}}</ins>{{else}}{{.Text}}{{end}} {{else}}–{{end}}</p></div>{{end}}
+<section><h2>Side by side</h2>{{range .Tables}}
+<h3>{{.Section}}</h3><table class=beside><thead><tr><th scope=col>What<th scope=col>Before<th scope=col>After<tbody>{{$of := ""}}{{range .Lines}}{{if ne .Of $of}}{{$of = .Of}}{{with .Of}}
+<tr><th scope=rowgroup colspan=3>{{.}}{{end}}{{end}}
+<tr><th>{{or .Says "Text"}}<td>{{$two := .Both}}{{range $i, $r := .Before}}{{if $i}} {{end}}{{if and .Changed $two}}<del>{{.Text}}</del>{{else}}{{.Text}}{{end}}{{end}}<td>{{range $i, $r := .After}}{{if $i}} {{end}}{{if and .Changed $two}}<ins>{{.Text}}</ins>{{else}}{{.Text}}{{end}}{{end}}{{end}}
+</table>{{end}}
 </section>`))
 
-// classed returns the changes that are material, or those that are not.
-func (d *Diff) classed(material bool) (out []Change) {
+// quotes writes quotation marks as people do, and in fewer bytes than a page needs for plain ones.
+func quotes(s string) string {
+	var b strings.Builder
+	open := false
+	for _, r := range s {
+		switch {
+		case r != '"':
+			b.WriteRune(r)
+			continue
+		case open:
+			b.WriteRune('”')
+		default:
+			b.WriteRune('“')
+		}
+		open = !open
+	}
+	return b.String()
+}
+
+// besides is the lines of one section.
+type besides struct {
+	Section string
+	Lines   []Line
+}
+
+// tables groups the lines by section, and within it by entry, in the order of the first.
+func (d *Diff) tables() (out []besides) {
+	for _, l := range d.Lines {
+		i := slices.IndexFunc(out, func(b besides) bool { return b.Section == l.Section })
+		if i < 0 {
+			out, i = append(out, besides{Section: l.Section}), len(out)
+		}
+		out[i].Lines = append(out[i].Lines, l)
+	}
+	return out
+}
+
+// classed tells the changes that are material, or those that are not; what begins alike is one sentence.
+func (d *Diff) classed(material bool) (out []string) {
+	at := map[string]int{}
 	for _, c := range d.Changes {
-		if c.Material == material {
-			out = append(out, c)
+		if c.Material != material {
+			continue
+		}
+		key := c.What + " " + c.How + " " + c.lead
+		switch i, begun := at[key]; {
+		case c.lead == "":
+			out = append(out, c.Text)
+		case begun:
+			out[i] += ", " + c.item
+		default:
+			at[key] = len(out)
+			out = append(out, c.Text)
 		}
 	}
 	return out
@@ -36,8 +89,9 @@ func (d *Diff) HTML() ([]byte, error) { return d.Page(nil) }
 func (d *Diff) Page(nav []Link) ([]byte, error) {
 	return wrap(d.doc, "What changed", nav, diffBody, struct {
 		D               *Diff
-		Material, Other []Change
-	}{d, d.classed(true), d.classed(false)})
+		Material, Other []string
+		Tables          []besides
+	}{d, d.classed(true), d.classed(false), d.tables()})
 }
 
 // Markdown writes it as CommonMark; changed words are struck out before and bold after.
@@ -51,7 +105,7 @@ func (d *Diff) Markdown() []byte {
 		if all := d.classed(x.material); len(all) > 0 {
 			fmt.Fprintf(&b, "\n## %s\n\n", x.title)
 			for _, c := range all {
-				fmt.Fprintf(&b, "- %s\n", markup.Replace(c.Text))
+				fmt.Fprintf(&b, "- %s\n", markup.Replace(c))
 			}
 		}
 	}

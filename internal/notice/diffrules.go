@@ -20,6 +20,7 @@ func (c *comparison) categories() {
 	l := relate(old, new, c.prior.CategoryMap)
 	c.tell("category", old, new, l, func(id string) bool { return !c.new.Category(id).GroupHeading }, never)
 	before, after := elements(c.old), elements(c.new)
+	var moved []string
 	for i := range c.new.Categories {
 		n := &c.new.Categories[i]
 		from := l.from[n.ID]
@@ -38,6 +39,7 @@ func (c *comparison) categories() {
 		}
 		for _, e := range without(n.Elements, had) {
 			if slices.Contains(before, e) {
+				moved = append(moved, e)
 				c.add(false, "element", Moved, n.ID+"."+e, nil, []string{e}, "%q lists %s, which stood elsewhere", n.Name, Words(e))
 				continue
 			}
@@ -54,7 +56,10 @@ func (c *comparison) categories() {
 				has = append(has, c.new.Category(child).Elements...)
 			}
 		}
-		for _, e := range without(o.Elements, append(has, after...)) {
+		for _, e := range without(o.Elements, append(has, moved...)) {
+			if len(l.to[o.ID]) == 0 && slices.Contains(after, e) {
+				continue // the category is gone, and another one lists it as before
+			}
 			c.add(false, "element", Removed, o.ID+"."+e, []string{e}, nil, "%q no longer lists %s", o.Name, Words(e))
 		}
 	}
@@ -110,6 +115,12 @@ func (c *comparison) purposes() {
 		if n.ModelTraining && !trained {
 			c.add(true, "training", Added, n.ID, nil, []string{n.ID}, "that models are trained for %q is said for the first time", n.Name)
 		}
+		if trained && !n.ModelTraining {
+			c.add(false, "training", Removed, n.ID, []string{n.ID}, nil, "that models are trained for %q is no longer said", n.Name)
+		}
+		for _, e := range without(did, n.Examples) {
+			c.add(false, "activity", Removed, n.ID+"."+e, []string{e}, nil, "%q no longer names %s", n.Name, Words(e))
+		}
 		for _, e := range without(n.Examples, did) {
 			c.add(!within(e, said), "activity", Added, n.ID+"."+e, nil, []string{e}, "%q newly names %s", n.Name, Words(e))
 		}
@@ -127,12 +138,12 @@ func (c *comparison) bases(n *programme.Purpose, from []string) {
 			}
 		}
 		if len(lacked) > 0 {
-			c.add(true, "basis", Added, n.ID+"."+b, lacked, []string{n.ID}, "%s is newly listed as a basis for %q", Words(b), n.Name)
+			c.add(true, "basis", Added, n.ID+"."+b, lacked, []string{n.ID}, "%q newly rests on %s", n.Name, Words(b))
 		}
 	}
 	for _, id := range from {
 		for _, b := range without(c.old.Purpose(id).LegalBases, n.LegalBases) {
-			c.add(true, "basis", Removed, n.ID+"."+b, []string{id}, []string{n.ID}, "%s is no longer listed as a basis for what was %q", Words(b), c.old.Purpose(id).Name)
+			c.add(true, "basis", Removed, n.ID+"."+b, []string{id}, []string{n.ID}, "what was %q no longer rests on %s", c.old.Purpose(id).Name, Words(b))
 		}
 	}
 }
@@ -252,7 +263,14 @@ func (c *comparison) rights() {
 
 // retention compares the section's lines: any change to how long is material.
 func (c *comparison) retention() {
-	before, after := flatten(retention(c.old)), flatten(retention(c.new))
+	kept, called := retention(c.old), c.called()
+	for i := range kept.Facts {
+		kept.Facts[i].Label = called(kept.Facts[i].Label)
+	}
+	for i := range kept.Entries {
+		kept.Entries[i].Name = strings.Join(each(strings.Split(kept.Entries[i].Name, ", "), called), ", ")
+	}
+	before, after := flatten(nil, kept), flatten(nil, retention(c.new))
 	for _, k := range after.keys {
 		switch was, ok := before.text[k]; {
 		case !ok:
@@ -271,8 +289,8 @@ func (c *comparison) retention() {
 func (c *comparison) contacts() {
 	a, b := c.old.Organisation.Contacts, c.new.Organisation.Contacts
 	for _, x := range []struct{ id, from, to string }{{"dpo_email", a.DPOEmail, b.DPOEmail}, {"privacy_email", a.PrivacyEmail, b.PrivacyEmail},
-		{"support_url", a.SupportURL, b.SupportURL}, {"world_headquarters", a.WorldHeadquarters.Address, b.WorldHeadquarters.Address},
-		{"eea_headquarters", a.EEAHeadquarters.Address, b.EEAHeadquarters.Address}} {
+		{"support_url", a.SupportURL, b.SupportURL}, {"world_headquarters", seat(c.old, a.WorldHeadquarters), seat(c.new, b.WorldHeadquarters)},
+		{"eea_headquarters", seat(c.old, a.EEAHeadquarters), seat(c.new, b.EEAHeadquarters)}} {
 		if x.from != x.to {
 			c.add(false, "contact", Changed, x.id, []string{x.from}, []string{x.to}, "contact %s was %q and is %q", Words(x.id), x.from, x.to)
 		}
@@ -280,18 +298,25 @@ func (c *comparison) contacts() {
 }
 
 func (c *comparison) services() {
-	var old, new []thing
-	by := map[string][]string{}
-	for _, s := range c.old.Notice.ServiceNotices {
-		old = append(old, thing{s.ID, s.Name})
+	c.tell("service", serviceNotices(c.old), serviceNotices(c.new), servicesOf(c.old, c.new), always, never)
+}
+
+func serviceNotices(p *programme.Programme) (out []thing) {
+	for _, s := range p.Notice.ServiceNotices {
+		out = append(out, thing{s.ID, s.Name})
 	}
-	for _, s := range c.new.Notice.ServiceNotices {
-		new = append(new, thing{s.ID, s.Name})
+	return out
+}
+
+// servicesOf follows services with text of their own, by the earlier names that the newer version gives.
+func servicesOf(before, after *programme.Programme) line {
+	old, by := serviceNotices(before), map[string][]string{}
+	for _, s := range after.Notice.ServiceNotices {
 		for _, o := range old {
 			if o.name == s.Previously {
 				by[o.id] = []string{s.ID}
 			}
 		}
 	}
-	c.tell("service", old, new, relate(old, new, by), always, never)
+	return relate(old, serviceNotices(after), by)
 }

@@ -32,7 +32,7 @@ var page = template.Must(template.New("page").Parse(`<!doctype html>
 `))
 
 var body = template.Must(template.New("notice").Parse(`{{define "facts"}}{{with .}}<dl>{{range .}}
-<div><dt>{{.Label}}</dt><dd>{{range $i, $v := .Values}}{{if $i}}, {{end}}{{$v}}{{end}}</dd></div>{{end}}
+<div><dt>{{.Label}}<dd>{{range $i, $v := .Values}}{{if $i}}, {{end}}{{$v}}{{end}}</div>{{end}}
 </dl>{{end}}{{end}}
 {{define "table"}}{{with .Table}}<div class="wide" role="region" aria-label="{{$.Title}}" tabindex="0"><table>
 <thead><tr>{{range .Head}}<th scope="col">{{.}}</th>{{end}}</tr></thead>

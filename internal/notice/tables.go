@@ -75,11 +75,14 @@ func purposes(p *programme.Programme) Section {
 	return s
 }
 
+// onlyWord stands between a category and the parts of it that are used.
+const onlyWord = " (only "
+
 func uses(p *programme.Programme, all []programme.CategoryUse) (out []string) {
 	for _, u := range all {
 		name := names(p, []string{u.ID})[0]
 		if len(u.Only) > 0 {
-			name += " (only " + strings.Join(names(p, u.Only), ", ") + ")"
+			name += onlyWord + strings.Join(names(p, u.Only), ", ") + ")"
 		}
 		out = append(out, name)
 	}
@@ -98,6 +101,7 @@ func recipients(p *programme.Programme) Section {
 	f.add("Data that identifies nobody", words(n.DeidentifiedData.States)...)
 	f.add("Its use", n.DeidentifiedData.Use)
 	f.add("Promised of it", words(n.DeidentifiedData.Promises)...)
+	f.add("Advertising", n.USSupplement.TargetedAds)
 	f.add("Disclosed for business purposes, "+n.USSupplement.Audience, words(n.USSupplement.Categories)...)
 	s.Facts = f
 	for i := range p.Recipients {
@@ -160,11 +164,23 @@ func rights(p *programme.Programme) Section {
 		}
 		s.Sections = append(s.Sections, sub)
 	}
+	for _, o := range p.Rights.OptOuts {
+		s.Sections = append(s.Sections, optOut(p, &o))
+	}
 	var f facts
+	if x := p.Rights.SelfService; x != nil {
+		f.add("By yourself", words(x.Actions)...)
+		f.add("There", Words(x.Where))
+		f.add("Cost", x.Cost)
+		f.add("Also at", words(x.Others)...)
+		f.add("All else", Words(x.Default))
+	}
 	v, l := p.Rights.Verification, p.Rights.Limitations
 	f.add("Who you are is checked for", v.When)
 	f.add("What counts as proof", words(v.Evidence)...)
+	f.add("After the check", v.Then)
 	f.say(p.Rights.AuthorizedAgents.Allowed, "Somebody else may ask for you with", strings.Join(words(p.Rights.AuthorizedAgents.Evidence), ", "))
+	f.add("They ask at", Words(p.Rights.AuthorizedAgents.Channel))
 	f.add("A request may be refused for", words(l.Grounds)...)
 	f.add("Laid down in", l.Reference)
 	f.say(l.NonDiscrimination, "For asking", "nobody is treated worse")
@@ -173,4 +189,16 @@ func rights(p *programme.Programme) Section {
 	f.add("Data of our customers", p.Rights.ProcessorRequests)
 	s.Facts = f
 	return s
+}
+
+// optOut is a choice about one category.
+func optOut(p *programme.Programme, o *programme.OptOut) Section {
+	var f facts
+	f.add("About", names(p, []string{o.Category})...)
+	f.add("Who may choose", words(o.Who)...)
+	f.add("How", o.Mechanism)
+	f.add("Holds for", o.Scope)
+	f.add("Doesn't change", words(o.DoesNotAffect)...)
+	f.add("Holds until", o.ValidUntil)
+	return Section{ID: "choice-" + o.ID, Title: o.Name, Facts: f}
 }

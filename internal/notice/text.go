@@ -31,6 +31,8 @@ func who(p *programme.Programme) Section {
 		}
 		f.add(capital(Words(x.ID)), text)
 	}
+	f.add("Known to us directly by", words(n.Relationships.Direct)...)
+	f.add("Known to us indirectly as", words(n.Relationships.Indirect)...)
 	for _, r := range []struct {
 		name string
 		role programme.NoticeRole
@@ -40,7 +42,9 @@ func who(p *programme.Programme) Section {
 			applies = "this notice does not apply"
 		}
 		f.add("We are "+r.name, r.role.When, applies)
+		f.add("Also "+r.name+" for", r.role.AlsoFor)
 		f.add("Instructions from", words(r.role.InstructionSources)...)
+		f.add("As "+r.name+", requests", r.role.Requests)
 	}
 	for _, x := range n.Exclusions {
 		f.add("Not covered: "+Words(x.ID), x.Text)
@@ -56,6 +60,10 @@ func transfers(p *programme.Programme) Section {
 	f.add("Most processing happens in", t.PrimaryProcessingCountry)
 	f.say(t.InternalAndExternal, "Covers", "transfers within the group and beyond it")
 	f.add("Customers", t.Customers)
+	f.add("Recipients abroad", words(t.Recipients)...)
+	for _, n := range t.Notes {
+		f.add(capital(Words(n.ID)), n.Text)
+	}
 	s.Facts = f
 	for _, m := range p.Mechanisms {
 		var f facts
@@ -77,7 +85,9 @@ func security(p *programme.Programme) Section {
 	f.add("Scope", words(x.Scope)...)
 	f.add("Measured by", words(x.ProportionalTo)...)
 	f.add("Standards", x.Standards...)
+	f.add("Governed by", x.GovernedBy)
 	f.add("More", x.More)
+	f.add("Supplementary measures", x.SupplementalMeasures)
 	return Section{ID: "security", Title: "Security", Facts: f}
 }
 
@@ -91,10 +101,13 @@ func retention(p *programme.Programme) Section {
 		if e.DeletionSubjectTo != "" {
 			f.add("Its deletion is subject to", e.DeletionSubjectTo)
 		}
+		f.add("Deleted on request, unless needed for", words(e.DeleteUnless)...)
 	}
+	f.add("When an account is closed", r.AfterClosure...)
 	f.add("What you can do yourself", words(p.Notice.DataManagementTools)...)
 	f.add("That depends on", words(p.Notice.DataManagementDepends)...)
 	f.add("Described in", p.Notice.DocumentationHub)
+	f.add("Documentation", p.Notice.Documentation...)
 	s := Section{ID: "retention", Title: "How long data is kept", Facts: f}
 	for _, c := range r.Classes {
 		what := []string{"all services"}
@@ -121,6 +134,7 @@ func cookies(p *programme.Programme) Section {
 	f.add("Tools", words(c.Tools)...)
 	f.add("US state laws call it", words(c.USStateLabel)...)
 	f.add("Last for", words(c.Lifetimes)...)
+	f.say(c.FirstVisitBanner, "On a first visit", "a banner asks")
 	f.add("Web beacons", c.WebBeacons.Form)
 	f.add("Found in", c.WebBeacons.In)
 	f.add("They record", words(c.WebBeacons.Records)...)
@@ -149,6 +163,9 @@ func children(p *programme.Programme) Section {
 	c := p.Notice.Children
 	var f facts
 	f.add("Meant for children", yesNo(c.Directed))
+	if c.Knowingly != nil {
+		f.add("Knowingly permitted", yesNo(*c.Knowingly))
+	}
 	for _, place := range slices.Sorted(maps.Keys(c.AgeThresholds)) {
 		f.add("A child in "+place, fmt.Sprintf("below %d", c.AgeThresholds[place]))
 	}
@@ -161,6 +178,14 @@ func children(p *programme.Programme) Section {
 // automated gathers what is decided by machine from where the notice says it.
 func automated(p *programme.Programme) Section {
 	s := Section{ID: "automated", Title: "Automated decisions"}
+	a := &p.Notice.AutomatedDecisions
+	var f facts
+	f.add("What that is", a.Definition)
+	f.add("Decided so", words(a.Uses)...)
+	f.add("By data of", words(a.Signals)...)
+	f.add("What we promise", a.Guarantee)
+	f.add("Others only when", a.AllowedWhen...)
+	s.Facts = f
 	for _, u := range p.Purposes {
 		if len(u.AutomatedDecisions) > 0 {
 			var f facts
@@ -212,9 +237,7 @@ func contacts(p *programme.Programme) Section {
 		label string
 		at    programme.Address
 	}{{"World headquarters", c.WorldHeadquarters}, {"EEA headquarters", c.EEAHeadquarters}} {
-		if e := p.Entity(a.at.Entity); e != nil {
-			f.add(a.label, e.Name+", "+a.at.Address)
-		}
+		f.add(a.label, seat(p, a.at))
 	}
 	f.add("Complaints", q.Procedure)
 	f.add("First", words(q.FirstChannel)...)
@@ -226,10 +249,20 @@ func contacts(p *programme.Programme) Section {
 		f.add("Where", x.URL)
 		f.add("Cost", x.Cost)
 		f.add("For", x.Scope)
+		f.add("When", x.Trigger)
 		f.add("After that", x.Further)
 		s.Entries = append(s.Entries, Entry{ID: "complaint-" + x.ID, Name: x.Provider, Facts: f})
 	}
 	return s
+}
+
+// seat is an address with whose it is, "" for none.
+func seat(p *programme.Programme, at programme.Address) string {
+	e := p.Entity(at.Entity)
+	if e == nil {
+		return ""
+	}
+	return e.Name + ", " + at.Address
 }
 
 func changes(p *programme.Programme) Section {
@@ -237,6 +270,9 @@ func changes(p *programme.Programme) Section {
 	var f facts
 	f.add("Reasons", words(c.Reasons)...)
 	f.add("A significant one is announced by", words(c.SignificantChange.AdvanceNoticeVia)...)
+	if a := c.SignificantChange.AdvanceNotice.String(); a != "" {
+		f.add("It holds at the earliest", a+" after it is published")
+	}
 	f.add("Consent is asked", c.SignificantChange.Consent)
 	f.add("Marked by", c.PublishedWith)
 	return Section{ID: "changes", Title: "Changes to this notice", Facts: f}

@@ -11,6 +11,7 @@ type Notice struct {
 	CanonicalURL           string             `yaml:"canonical_url" is:"url" doc:"Where it is published."`
 	PersonalDataDefinition string             `yaml:"personal_data_definition" doc:"What personal data is."`
 	DataSubjectTypes       []DataSubjectType  `yaml:"data_subject_types" doc:"Whom it is about."`
+	Relationships          Relationships      `yaml:"relationships" doc:"How people come to be known."`
 	Roles                  NoticeRoles        `yaml:"roles" doc:"When the organisation is controller and when processor."`
 	Exclusions             []Text             `yaml:"exclusions" doc:"What it doesn't cover."`
 	LookbackMonths         int                `yaml:"lookback_months" is:"min=1" doc:"How far back the tables look."`
@@ -25,6 +26,7 @@ type Notice struct {
 	Security               Security           `yaml:"security" doc:"Text on security."`
 	DataManagementTools    []string           `yaml:"data_management_tools" doc:"What customers can do by themselves."`
 	DataManagementDepends  []string           `yaml:"data_management_depends_on" doc:"What that depends on."`
+	Documentation          []string           `yaml:"documentation" doc:"The documentation of the services."`
 	DocumentationHub       string             `yaml:"documentation_hub" doc:"Where it is described."`
 	Children               Children           `yaml:"children" doc:"Text on children."`
 	Cookies                Cookies            `yaml:"cookies" doc:"Text on cookies."`
@@ -50,6 +52,12 @@ type DataSubjectType struct {
 	Example    string `yaml:"example" doc:"One of them."`
 }
 
+// Relationships are how people come to be known to the organisation.
+type Relationships struct {
+	Direct   []string `yaml:"direct" doc:"By what they do themselves."`
+	Indirect []string `yaml:"indirect" doc:"Through somebody else."`
+}
+
 // NoticeRoles says when the organisation is controller and when processor.
 type NoticeRoles struct {
 	Controller NoticeRole `yaml:"controller" is:"required" doc:"When it decides."`
@@ -61,6 +69,8 @@ type NoticeRole struct {
 	When               string   `yaml:"when" is:"required" doc:"When it has the role."`
 	ThisNoticeApplies  bool     `yaml:"this_notice_applies" is:"required" doc:"Whether the notice applies then."`
 	InstructionSources []string `yaml:"instruction_sources" doc:"Where customers' instructions come from."`
+	AlsoFor            string   `yaml:"also_for" doc:"What else it has the role for."`
+	Requests           string   `yaml:"requests" doc:"Where requests go then."`
 }
 
 // SourceType is where data comes from.
@@ -86,29 +96,35 @@ type DeidentifiedData struct {
 
 // USSupplement is what US state laws add.
 type USSupplement struct {
-	Audience   string   `yaml:"audience" is:"required" doc:"Whom it is for."`
-	Categories []string `yaml:"categories_disclosed_for_business_purposes" is:"required" doc:"The statutory categories."`
+	Audience    string   `yaml:"audience" is:"required" doc:"Whom it is for."`
+	Categories  []string `yaml:"categories_disclosed_for_business_purposes" is:"required" doc:"The statutory categories."`
+	TargetedAds string   `yaml:"targeted_ads" doc:"What may count as sharing or targeted advertising, and how to opt out."`
 }
 
 // Transfers is the text on transfers, beside the mechanisms.
 type Transfers struct {
-	PrimaryProcessingCountry string `yaml:"primary_processing_country" is:"country" doc:"Where most processing happens."`
-	InternalAndExternal      bool   `yaml:"internal_and_external" doc:"True when it covers transfers within and beyond the group."`
-	Customers                string `yaml:"customers" doc:"What governs customers' transfers."`
+	PrimaryProcessingCountry string   `yaml:"primary_processing_country" is:"country" doc:"Where most processing happens."`
+	InternalAndExternal      bool     `yaml:"internal_and_external" doc:"True when it covers transfers within and beyond the group."`
+	Customers                string   `yaml:"customers" doc:"What governs customers' transfers."`
+	Recipients               []string `yaml:"recipients" doc:"Who receives data abroad."`
+	Notes                    []Text   `yaml:"notes" doc:"What is said of single countries."`
 }
 
 // Security is the text on security.
 type Security struct {
-	Against        []string `yaml:"against" is:"required" doc:"What it guards against."`
-	Scope          []string `yaml:"scope" doc:"Where."`
-	ProportionalTo []string `yaml:"proportional_to" doc:"What it is measured by."`
-	Standards      []string `yaml:"standards" doc:"The standards it follows."`
-	More           string   `yaml:"more" doc:"Where more is said."`
+	Against              []string `yaml:"against" is:"required" doc:"What it guards against."`
+	Scope                []string `yaml:"scope" doc:"Where."`
+	ProportionalTo       []string `yaml:"proportional_to" doc:"What it is measured by."`
+	Standards            []string `yaml:"standards" doc:"The standards it follows."`
+	GovernedBy           string   `yaml:"governed_by" doc:"The policies behind it."`
+	More                 string   `yaml:"more" doc:"Where more is said."`
+	SupplementalMeasures string   `yaml:"supplemental_measures" doc:"Where supplementary measures are described, and for whom."`
 }
 
 // Children is the text on children.
 type Children struct {
 	Directed      bool           `yaml:"directed_to_children" is:"required" doc:"Whether the services are meant for children."`
+	Knowingly     *bool          `yaml:"knowingly_permitted" doc:"Whether children are knowingly let use the services."`
 	AgeThresholds map[string]int `yaml:"age_thresholds" is:"keys=jurisdiction" doc:"Below which age one is a child, by jurisdiction."`
 	OnDiscovery   string         `yaml:"on_discovery" doc:"What happens when a child's data is found."`
 	ReportTo      string         `yaml:"report_to" doc:"Where to report it."`
@@ -117,17 +133,23 @@ type Children struct {
 
 // AutomatedDecisions says where automated decisions are described.
 type AutomatedDecisions struct {
-	LocatedIn []string `yaml:"located_in" is:"required" doc:"The places."`
+	LocatedIn   []string `yaml:"located_in" is:"required" doc:"The places."`
+	Definition  string   `yaml:"definition" doc:"What such a decision is."`
+	Uses        []string `yaml:"uses" doc:"What is decided."`
+	Signals     []string `yaml:"signals" doc:"Whose data the decisions go by."`
+	Guarantee   string   `yaml:"guarantee" doc:"What people are promised."`
+	AllowedWhen []string `yaml:"other_allowed_when" doc:"When other such decisions may be taken."`
 }
 
 // Cookies is the text on cookies.
 type Cookies struct {
-	Tools        []string         `yaml:"tools" is:"required" doc:"What counts as one."`
-	USStateLabel []string         `yaml:"us_state_label" doc:"What US state laws call their use."`
-	Lifetimes    []string         `yaml:"lifetimes" doc:"How long they last."`
-	Categories   []CookieCategory `yaml:"categories" doc:"What they are for."`
-	WebBeacons   WebBeacons       `yaml:"web_beacons" doc:"What is counted in mail."`
-	Controls     []CookieControl  `yaml:"controls" doc:"How to decline them."`
+	Tools            []string         `yaml:"tools" is:"required" doc:"What counts as one."`
+	USStateLabel     []string         `yaml:"us_state_label" doc:"What US state laws call their use."`
+	Lifetimes        []string         `yaml:"lifetimes" doc:"How long they last."`
+	Categories       []CookieCategory `yaml:"categories" doc:"What they are for."`
+	FirstVisitBanner bool             `yaml:"first_visit_banner" doc:"True when a first visit shows a banner."`
+	WebBeacons       WebBeacons       `yaml:"web_beacons" doc:"What is counted in mail."`
+	Controls         []CookieControl  `yaml:"controls" doc:"How to decline them."`
 }
 
 // CookieCategory is what some cookies are for.
@@ -192,6 +214,7 @@ type Escalation struct {
 	Cost     string `yaml:"cost" doc:"What it costs."`
 	Scope    string `yaml:"scope" doc:"What for."`
 	Further  string `yaml:"further" doc:"What comes after."`
+	Trigger  string `yaml:"trigger" doc:"When one may turn to them."`
 }
 
 // Changes says how changes are announced.

@@ -2,17 +2,19 @@ package programme
 
 // Retention says how long records and their parts are kept.
 type Retention struct {
-	Rule       string               `yaml:"rule" doc:"The promise, in words."`
-	GovernedBy string               `yaml:"governed_by" doc:"The policies behind it."`
-	Exceptions []RetentionException `yaml:"exceptions" doc:"What the notice says of single categories."`
-	Classes    []RetentionClass     `yaml:"classes" doc:"How long the store keeps what; the most specific class wins. What no class names is kept until it is erased."`
+	Rule         string               `yaml:"rule" doc:"The promise, in words."`
+	GovernedBy   string               `yaml:"governed_by" doc:"The policies behind it."`
+	Exceptions   []RetentionException `yaml:"exceptions" doc:"What the notice says of single categories."`
+	AfterClosure []string             `yaml:"after_closure" doc:"What remains when an account is closed."`
+	Classes      []RetentionClass     `yaml:"classes" doc:"How long the store keeps what; the most specific class wins. What no class names is kept until it is erased."`
 }
 
 // RetentionException is what the notice says of one category.
 type RetentionException struct {
-	Category          string `yaml:"category" is:"required;ref=categories" doc:"The category."`
-	Keep              string `yaml:"keep" is:"required" doc:"How long, in words."`
-	DeletionSubjectTo string `yaml:"deletion_subject_to" doc:"What may stand against a deletion."`
+	Category          string   `yaml:"category" is:"required;ref=categories" doc:"The category."`
+	Keep              string   `yaml:"keep" is:"required" doc:"How long, in words."`
+	DeletionSubjectTo string   `yaml:"deletion_subject_to" doc:"What may stand against a deletion."`
+	DeleteUnless      []string `yaml:"delete_on_request_unless" doc:"What stands against deleting it on request."`
 }
 
 // RetentionClass is a duration for what its selectors name. Left out, a selector is any.
@@ -31,7 +33,30 @@ type Rights struct {
 	Verification      Verification     `yaml:"verification" doc:"How a person proves who they are."`
 	AuthorizedAgents  AuthorizedAgents `yaml:"authorized_agents" doc:"Who may ask for another."`
 	Limitations       Limitations      `yaml:"limitations" doc:"What may stand against a request."`
+	SelfService       *SelfService     `yaml:"self_service" doc:"What a person can do alone."`
+	OptOuts           []OptOut         `yaml:"choices" doc:"Choices that a law gives about one category, in detail."`
 	ProcessorRequests string           `yaml:"processor_requests" doc:"What happens to requests about customers' data."`
+}
+
+// SelfService is what a person can do without asking.
+type SelfService struct {
+	Where   string   `yaml:"where" is:"required" doc:"Where."`
+	Cost    string   `yaml:"cost" doc:"What it costs."`
+	Actions []string `yaml:"actions" is:"required" doc:"What can be done there."`
+	Others  []string `yaml:"others" doc:"Other places."`
+	Default string   `yaml:"default_channel" doc:"Where to ask for all else."`
+}
+
+// OptOut is a choice that a law gives about one category.
+type OptOut struct {
+	ID            string   `yaml:"id" is:"required;id" doc:"Short name."`
+	Name          string   `yaml:"name" is:"required" doc:"The name."`
+	Category      string   `yaml:"category" is:"ref=categories" doc:"The category that it is about."`
+	Who           []string `yaml:"who" is:"required" doc:"Who may choose."`
+	Mechanism     string   `yaml:"mechanism" is:"required" doc:"How."`
+	Scope         string   `yaml:"scope" doc:"What it holds for."`
+	DoesNotAffect []string `yaml:"does_not_affect" doc:"What stays as it is."`
+	ValidUntil    string   `yaml:"valid_until" doc:"How long it holds."`
 }
 
 // RightsGroup is a group of rights with the channels to exercise them.
@@ -80,12 +105,14 @@ type Deadline struct {
 type Verification struct {
 	When     string   `yaml:"when" is:"required" doc:"For which requests."`
 	Evidence []string `yaml:"evidence" is:"required" doc:"What counts."`
+	Then     string   `yaml:"then" doc:"What happens after."`
 }
 
 // AuthorizedAgents says who may ask for another.
 type AuthorizedAgents struct {
 	Allowed  bool     `yaml:"allowed" is:"required" doc:"Whether anybody may."`
 	Evidence []string `yaml:"evidence" doc:"What proves the mandate."`
+	Channel  string   `yaml:"channel" doc:"Where they ask."`
 }
 
 // Limitations say what may stand against a request.

@@ -65,10 +65,7 @@ func declared(p *programme.Programme, r *programme.Recipient) programme.Day {
 
 // add enters a version with the announcements that it makes.
 func (s *Service) add(tx store.Tx, v *Version, before, p *programme.Programme) error {
-	var period programme.Period
-	if p.Notice.SubProcessorPage != nil {
-		period = p.Notice.SubProcessorPage.NoticePeriod
-	}
+	over := objecting(before, p)
 	announced, err := s.Store.Announcements(tx)
 	if err != nil {
 		return err
@@ -89,7 +86,7 @@ func (s *Service) add(tx store.Tx, v *Version, before, p *programme.Programme) e
 		} else if later := programme.FirstDay(r.Announced); later > day {
 			day = later // told now, and the time to object begins then
 		}
-		if err := s.Store.PutAnnounced(tx, Announced{Recipient: r.ID, N: v.N, On: day, Until: max(period.Over(day)-1, day)}); err != nil {
+		if err := s.Store.PutAnnounced(tx, Announced{Recipient: r.ID, N: v.N, On: day, Until: max(over(day)-1, day)}); err != nil {
 			return err
 		}
 		told = append(told, r.ID)
@@ -121,6 +118,20 @@ func limited(ids []string) []string {
 		return []string{}
 	}
 	return ids[:min(len(ids), 100)]
+}
+
+// objecting returns when the time to object that begins on a day is over: what the list promised until now
+// and what it promises from now on, whichever is longer. before may be nil.
+func objecting(before, after *programme.Programme) func(programme.Day) programme.Day {
+	return func(day programme.Day) programme.Day {
+		end := day
+		for _, p := range []*programme.Programme{before, after} {
+			if p != nil && p.Notice.SubProcessorPage != nil {
+				end = max(end, p.Notice.SubProcessorPage.NoticePeriod.Over(day))
+			}
+		}
+		return end
+	}
 }
 
 // advance is how long a material change is public before it holds.
@@ -157,7 +168,7 @@ func (s *Service) Publish(ctx context.Context, c *tenant.Caller, effective progr
 	}
 	v := &Version{N: last.N + 1, PublishedAt: s.opt.Now().UTC().Truncate(time.Millisecond)}
 	differ(v, before, s.Programme)
-	if err := s.judge(v, all, effective); err != nil {
+	if err := s.judge(v, all, before, effective); err != nil {
 		return out, err
 	}
 	packed, err := pack(s.Programme)
@@ -198,7 +209,7 @@ func (s *Service) Publish(ctx context.Context, c *tenant.Caller, effective progr
 }
 
 // judge says what stands against a version and fills in from when it holds.
-func (s *Service) judge(v *Version, all []Version, effective programme.Date) error {
+func (s *Service) judge(v *Version, all []Version, before *programme.Programme, effective programme.Date) error {
 	if !v.NewNotice && !v.NewList {
 		return fault.New(fault.Conflict, "notice.unchanged", "neither the notice nor the list of sub-processors differs from what is published")
 	}
@@ -211,7 +222,11 @@ func (s *Service) judge(v *Version, all []Version, effective programme.Date) err
 	today := s.today()
 	v.Effective = today
 	if v.Material {
-		v.Effective = advance(s.Programme).Over(today)
+		// A version can't shorten the notice that is given of itself: what was promised until now holds, too.
+		v.Effective = max(advance(before).Over(today), advance(s.Programme).Over(today))
+	}
+	for i := range all { // what waits for its day is in this version, too
+		v.Effective = max(v.Effective, all[i].Effective)
 	}
 	if effective == "" {
 		return nil
@@ -219,7 +234,7 @@ func (s *Service) judge(v *Version, all []Version, effective programme.Date) err
 	day := programme.FirstDay(effective)
 	if day < v.Effective {
 		return fault.New(fault.Invalid, "notice.too_soon", "the earliest day is %s", v.Effective.Date()).
-			WithHint("a material change is public for as long as the programme's notice section says before it holds: changes.significant_change.advance_notice")
+			WithHint("a material change is public before it holds for as long as the published notice and the new one say (changes.significant_change.advance_notice), and no version holds before the one that it follows")
 	}
 	v.Effective = day
 	return nil

@@ -12,10 +12,8 @@ import (
 	"sync"
 	"time"
 
-	"domicile.dev/internal/fault"
 	"domicile.dev/internal/notice"
 	"domicile.dev/internal/programme"
-	"domicile.dev/internal/web/guard"
 )
 
 // Media types of the forms of a page.
@@ -46,6 +44,7 @@ type Centre struct {
 	pages map[string]page // by path; the first form is what is sent when nothing is asked for
 	csp   string
 	opt   Options
+	index []notice.Link // all that the index leads to
 
 	searched []func() ([]notice.Passage, error)
 }
@@ -137,6 +136,7 @@ func New(opt Options) *Centre {
 		forms := []form{newForm(f.Media, f.Body)}
 		c.pages[path] = func() ([]form, error) { return forms, nil }
 	}
+	c.index = index
 	c.put("/privacy/", func() (document, error) { return notice.NewIndex(opt.Running, "Privacy centre", index), nil })
 	return c
 }
@@ -344,12 +344,12 @@ func (c *Centre) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	make, ok := c.pages[r.URL.Path]
 	if !ok {
-		guard.Fail(w, fault.New(fault.NotFound, "privacy.unknown_page", "the privacy centre has no such page").WithHint("GET /privacy/ lists its pages"))
+		c.unknown(w, r)
 		return
 	}
 	forms, err := make()
 	if err != nil {
-		guard.Fail(w, err)
+		c.fail(w, r, err)
 		return
 	}
 	f := choose(forms, r.Header.Values("Accept"))

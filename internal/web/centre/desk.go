@@ -51,8 +51,17 @@ func NewDesk(s Subscriptions, p *programme.Programme, peer func(*http.Request) s
 	d.mux.HandleFunc("POST "+subscriptions+"/confirm/{token}", d.confirm)
 	d.mux.HandleFunc("GET "+subscriptions+"/end/{token}", d.endPage)
 	d.mux.HandleFunc("POST "+subscriptions+"/end/{token}", d.end)
-	d.mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		guard.Fail(w, fault.New(fault.NotFound, "privacy.unknown_page", "the privacy centre has no such page").WithHint("GET /privacy/ lists its pages"))
+	d.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodPost {
+			w.Header().Set("Allow", "GET, HEAD, POST")
+			http.Error(w, "only GET, HEAD and POST", http.StatusMethodNotAllowed)
+			return
+		}
+		if !wantsHTML(r) {
+			guard.Fail(w, errUnknown)
+			return
+		}
+		d.show(w, http.StatusNotFound, notice.Plain{Title: unknownTitle, Text: []string{"The links at the top lead to what there is."}})
 	})
 	return d
 }

@@ -19,12 +19,12 @@ const mostRaw = 4 << 10
 // search answers what was found. The query is nowhere kept, logged or counted.
 func (c *Centre) search(w http.ResponseWriter, r *http.Request) {
 	if len(r.URL.RawQuery) > mostRaw {
-		guard.Fail(w, fault.New(fault.Invalid, "search.too_long", "the query is too long").WithHint("a few words are enough"))
+		c.fail(w, r, fault.New(fault.Invalid, "search.too_long", "the query is too long").WithHint("a few words are enough"))
 		return
 	}
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		guard.Fail(w, fault.New(fault.Invalid, "search.bad", "the query can't be read").WithHint("send q=WORDS, percent-encoded"))
+		c.fail(w, r, fault.New(fault.Invalid, "search.bad", "the query can't be read").WithHint("send q=WORDS, percent-encoded"))
 		return
 	}
 	var all []notice.Passage
@@ -38,7 +38,7 @@ func (c *Centre) search(w http.ResponseWriter, r *http.Request) {
 	}
 	forms, err := c.written(notice.Search(c.opt.Running, all, values.Get("q")))
 	if err != nil {
-		guard.Fail(w, err)
+		c.fail(w, r, err)
 		return
 	}
 	f := choose(forms, r.Header.Values("Accept"))
