@@ -122,6 +122,9 @@ type Parts struct {
 	Choices func(*tenant.Source) []consent.Choice
 	// Purpose says whether the programme declares a purpose. Nil: any word is one.
 	Purpose func(id string) bool
+	// Uses returns what a purpose of the programme may be used for, nil for one that isn't declared. Nil: nobody
+	// reads for a purpose.
+	Uses func(purpose string) *Use
 	// Recipient says whether the programme declares a recipient. Nil: any word is one.
 	Recipient func(id string) bool
 	// Pseudonyms is the map back from what recipients call people. Nil: none is turned back.
