@@ -35,13 +35,13 @@ func RegionsSeen(p *programme.Programme, checks map[string]RegionCheck, asOf str
 	}
 	d := other(p, "regions", "Regions", plan.LastUpdated)
 	d.AsOf = asOf
-	if r := p.Region(plan.Primary); r != nil {
-		d.Sections = append(d.Sections, Section{ID: "primary", Title: "Where data is processed unless another region is chosen", Text: []string{r.Name + ", in " + r.Country + "."}})
-	}
 	for _, s := range []Section{matrix(p), stays(p, plan), contracting(p, plan)} {
 		if s.Table != nil || len(s.Entries)+len(s.Facts) > 0 {
 			d.Sections = append(d.Sections, s)
 		}
+	}
+	if r := p.Region(plan.Primary); r != nil {
+		d.Sections = append(d.Sections, Section{ID: "primary", Title: "Where data is processed unless another region is chosen", Text: []string{r.Name + ", in " + r.Country + "."}})
 	}
 	for i := range p.Regions {
 		d.Sections = append(d.Sections, region(p, &p.Regions[i], checks))

@@ -1,8 +1,8 @@
 package api_test
 
 import (
-	"io"
 	"encoding/json"
+	"io"
 	"net/http/httptest"
 	"strings"
 	"testing"
