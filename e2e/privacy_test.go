@@ -16,7 +16,7 @@ func TestThePrivacyCentreIsLegible(t *testing.T) {
 	ie1 := w.region("ie1")
 	pages := []string{"/privacy/", "/privacy/notice", "/privacy/notice/notice-2025-08-14", "/privacy/notice/notice-2026-04-09", "/privacy/notice/diff/notice-2025-08-14/notice-2026-04-09",
 		"/privacy/notice/diff/notice-2026-04-09/notice-2025-08-14", "/privacy/sub-processors", "/privacy/sub-processors/v2", "/privacy/regions",
-		"/privacy/safeguards", "/privacy/certifications", "/privacy/search", "/privacy/search?q=phone+number", "/privacy/search?q=nothingofthat",
+		"/privacy/safeguards", "/privacy/certifications", "/privacy/assurance", "/privacy/controls", "/privacy/transfers", "/privacy/documents", "/privacy/search", "/privacy/search?q=phone+number", "/privacy/search?q=nothingofthat",
 		"/privacy/subscriptions", "/privacy/subscriptions/asked", "/privacy/subscriptions/confirmed"}
 	var looks []look
 	shots := os.Getenv("DOMICILE_SCREENSHOTS")

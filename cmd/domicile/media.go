@@ -14,6 +14,7 @@ type mediaCmd struct {
 	Media   string `arg:"" help:"Its id in the record's list, med_…."`
 	Out     string `short:"o" help:"File to write. Default: stdout." placeholder:"FILE"`
 	Purpose string `help:"For restricted persons: consent, legal-claims, rights-of-others or public-interest." placeholder:"P"`
+	reading
 }
 
 // Run writes out a recording or attachment. A file is there whole, readable by its owner alone, or not
@@ -26,7 +27,7 @@ func (c *mediaCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	in, err := cl.Media(e.ctx, c.Record, c.Media, c.Purpose)
+	in, err := cl.For(c.For).Media(e.ctx, c.Record, c.Media, c.Purpose)
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,9 @@ type programmeCmd struct {
 	Compile programmeCompileCmd `cmd:"" help:"Print the programme's flows as Cedar policies."`
 	Schema  programmeSchemaCmd  `cmd:"" help:"Print the JSON Schema of a programme's files, for editors."`
 
-	Suggest programmeSuggestCmd `cmd:"" help:"Say of samples on stdin what the programme doesn't map, and where it might belong."`
+	Due      programmeDueCmd      `cmd:"" help:"List what a programme says comes again soon, or is late; exit 3 when something is late."`
+	Evidence programmeEvidenceCmd `cmd:"" help:"Write what a certificate asks for with what is done and shown for it, for who reviews it."`
+	Suggest  programmeSuggestCmd  `cmd:"" help:"Say of samples on stdin what the programme doesn't map, and where it might belong."`
 }
 
 type programmeCheckCmd struct {

@@ -37,6 +37,8 @@ type settingsSetCmd struct {
 	Placement   string `help:"File with the rules, a JSON list; - is stdin." placeholder:"FILE"`
 	Pin         bool   `help:"Keep the people's clear data in their region, whatever a flow, a grant or a move asks for." xor:"pin"`
 	Unpin       bool   `help:"Lift the pin." xor:"pin"`
+	ForPurposes bool   `help:"Let people be read for a purpose of the programme only (--for, Domicile-Purpose)." xor:"reads"`
+	ForAnything bool   `help:"Let people be read without naming a purpose." xor:"reads"`
 	EveryRegion bool   `help:"In every region of --up; otherwise it holds for one region alone."`
 }
 
@@ -50,6 +52,7 @@ data is sent. What isn't given stays as it is.
     domicile tenant settings set --placement - --every-region
   echo '[]' | domicile tenant settings set --placement -
   domicile tenant settings set --pin
+  domicile tenant settings set --for-purposes
 
 Countries are ISO 3166-1 alpha-2 codes, EU, EEA, or * for all others; the closest counts. Give every region
 the same rules: each refuses whose home is elsewhere by its own. docs/residency.md says more.`
@@ -107,13 +110,16 @@ func (c *settingsSetCmd) change(e *env) (n client.SettingsChange, err error) {
 	if c.Pin || c.Unpin {
 		n.Pin = &c.Pin
 	}
+	if c.ForPurposes || c.ForAnything {
+		n.ForPurposes = &c.ForPurposes
+	}
 	if c.Placement != "" {
 		if n.Placement, err = readRules(e, c.Placement); err != nil {
 			return n, err
 		}
 	}
-	if n.Pin == nil && n.Placement == nil {
-		return n, fault.New(fault.Invalid, "call.invalid", "nothing is to change").WithHint("give --placement FILE, --pin or --unpin")
+	if n.Pin == nil && n.Placement == nil && n.ForPurposes == nil {
+		return n, fault.New(fault.Invalid, "call.invalid", "nothing is to change").WithHint("give --placement FILE, --pin, --unpin, --for-purposes or --for-anything")
 	}
 	return n, nil
 }
@@ -168,7 +174,11 @@ func (e *env) printSettings(s client.Settings) error {
 	if s.Pin {
 		pin = "yes"
 	}
-	if err := e.facts("pinned", pin); err != nil {
+	reads := ""
+	if s.ForPurposes {
+		reads = "for a purpose of the programme only"
+	}
+	if err := e.facts("pinned", pin, "people are read", reads); err != nil {
 		return err
 	}
 	rows := [][]string{{"PLACEMENT", "COUNTRIES", "PATHS"}}

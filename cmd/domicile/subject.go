@@ -81,6 +81,7 @@ func (c *findCmd) Run(e *env) error {
 type showCmd struct {
 	person
 	Purpose string `help:"To see the traits of restricted persons: consent, legal-claims, rights-of-others or public-interest." placeholder:"P"`
+	reading
 }
 
 // Run shows a person.
@@ -89,7 +90,7 @@ func (c *showCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	s, err := cl.SubjectFor(e.ctx, id, c.Purpose)
+	s, err := cl.For(c.For).SubjectFor(e.ctx, id, c.Purpose)
 	if err != nil || e.json {
 		return firstOf(err, func() error { return e.printJSON(s) })
 	}
@@ -138,6 +139,12 @@ type recordsCmd struct {
 	Limit   int    `help:"Most records of a page, up to 1000." default:"100" placeholder:"N"`
 	All     bool   `help:"All pages, not only one."`
 	Purpose string `help:"For restricted persons: consent, legal-claims, rights-of-others or public-interest." placeholder:"P"`
+	reading
+}
+
+// reading says what people are read for.
+type reading struct {
+	For string `help:"Read for this purpose of the programme: only the categories that it may use, and of nobody who refuses it." placeholder:"PURPOSE"`
 }
 
 // Run prints records.
@@ -149,7 +156,7 @@ func (c *recordsCmd) Run(e *env) error {
 	q := client.Query{Kind: c.Kind, After: c.After, Limit: c.Limit, Purpose: c.Purpose}
 	all := client.Page{Records: []client.Record{}}
 	for {
-		p, err := cl.Records(e.ctx, id, q)
+		p, err := cl.For(c.For).Records(e.ctx, id, q)
 		if err != nil {
 			return err
 		}

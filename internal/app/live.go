@@ -34,6 +34,32 @@ func (n *Node) live() map[string]centre.Live {
 			}
 			return notice.Certifications(n.rules.p, look, today, now.UTC().Format(time.RFC3339)), nil
 		},
+		"/privacy/assurance": func(ctx context.Context) (*notice.Document, error) {
+			now := n.Publish.Now()
+			today := programme.DayOf(now)
+			look, err := n.directory(ctx, today)
+			if err != nil {
+				return nil, err
+			}
+			return notice.Assurance(n.rules.p, look, today, now.UTC().Format(time.RFC3339)), nil
+		},
+		"/privacy/controls": func(ctx context.Context) (*notice.Document, error) {
+			s, err := n.safeguards(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return notice.Controls(n.rules.p, s), nil
+		},
+		"/privacy/transfers": func(ctx context.Context) (*notice.Document, error) {
+			seen, err := (&pages{n: n}).seen(ctx, programme.DayOf(n.Publish.Now()))
+			if err != nil {
+				return nil, err
+			}
+			return notice.Transfers(n.rules.p, seen), nil
+		},
+		"/privacy/documents": func(context.Context) (*notice.Document, error) {
+			return notice.Documents(n.rules.p, programme.DayOf(n.Publish.Now())), nil
+		},
 	}
 }
 

@@ -187,7 +187,7 @@ func Open(ctx context.Context, c *config.Node, opt Options) (n *Node, err error)
 	n.Plane = plane.New(plane.Parts{Region: c.Region, DB: n.db, Rules: n.rules, Vault: n.vault, Log: n.records, Ledger: n.Ledger,
 		Subjects: sqlstore.Subjects{}, Changes: sqlstore.Changes{}, Counters: sqlstore.Stats{}, Moves: sqlstore.Moves{}, Pseudonyms: sqlstore.Pseudonyms{},
 		Media: sqlstore.Medias{}, Blobs: n.blobs, Trust: n.Tenants.Trust,
-		Consents: sqlstore.Consents{}, Choices: n.rules.choices, Purpose: n.rules.purpose, Askings: n.askings, Recipient: n.rules.recipient, Attempts: n.Flows, Notices: n.Flows, Owed: sqlstore.Owed{}}, po)
+		Consents: sqlstore.Consents{}, Choices: n.rules.choices, Purpose: n.rules.purpose, Uses: n.rules.use, Askings: n.askings, Recipient: n.rules.recipient, Attempts: n.Flows, Notices: n.Flows, Owed: sqlstore.Owed{}}, po)
 	n.say.Numbers = n.Plane.Numbers
 	if err := n.openPublish(ctx, opt); err != nil {
 		return n, err

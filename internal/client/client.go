@@ -20,9 +20,20 @@ import (
 
 // Client speaks to one node of one region. It is safe for concurrent use.
 type Client struct {
-	base  string // without a slash at the end
-	token string
-	http  *http.Client
+	base    string // without a slash at the end
+	token   string
+	http    *http.Client
+	purpose string // the purpose that it reads for, "" for none
+}
+
+// PurposeHeader names the purpose of the programme that a tenant reads for.
+const PurposeHeader = "Domicile-Purpose"
+
+// For returns a client that reads for a purpose of the programme.
+func (c *Client) For(purpose string) *Client {
+	out := *c
+	out.purpose = purpose
+	return &out
 }
 
 // New returns a client of the node at base, such as "https://ie1.example.com". Nil for hc means
@@ -83,6 +94,9 @@ func (c *Client) sendAs(ctx context.Context, method, path string, body io.Reader
 		return nil, fault.New(fault.Invalid, "node.bad_address", "the node's address is malformed")
 	}
 	req.Header.Set("Authorization", "Bearer "+c.token)
+	if c.purpose != "" {
+		req.Header.Set(PurposeHeader, c.purpose)
+	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}

@@ -18,12 +18,16 @@ type PlacementRule struct {
 type Settings struct {
 	Placement []PlacementRule `json:"placement"`
 	Pin       bool            `json:"pin"`
+	// ForPurposes says that people are read for a purpose of the programme only.
+	ForPurposes bool `json:"for_purposes"`
 }
 
 // SettingsChange is what changes of it; what is nil stays.
 type SettingsChange struct {
 	Placement json.RawMessage `json:"placement,omitempty"` // a list of rules
 	Pin       *bool           `json:"pin,omitempty"`
+	// ForPurposes says whether people are read for a purpose of the programme only.
+	ForPurposes *bool `json:"for_purposes,omitempty"`
 }
 
 // ChangedSettings are the settings after a change.

@@ -60,18 +60,11 @@ func certification(c *programme.Certification, today programme.Day) facts {
 // nextYear is when the clock that began with the first certification comes round next, as precisely as
 // its beginning is known.
 func nextYear(c *programme.Certification, today programme.Day) string {
-	from := c.FirstCertified.Start()
-	if from.IsZero() || c.Renewal.N == 0 || c.Renewal.Unit != programme.Months && c.Renewal.Unit != programme.Years {
+	at, ok := c.NextRenewal(today)
+	if !ok {
 		return ""
 	}
-	first := programme.DayOf(from)
-	for n := 1; n <= 400; n++ {
-		at := programme.Period{N: c.Renewal.N * n, Unit: c.Renewal.Unit}.Over(first)
-		if at > today {
-			return string(at.Date())[:min(len(c.FirstCertified), len("2006-01-02"))]
-		}
-	}
-	return ""
+	return string(at.Date())[:min(len(c.FirstCertified), len("2006-01-02"))]
 }
 
 func holding(id, name string, h Holding, today programme.Day) Entry {

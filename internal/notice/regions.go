@@ -40,6 +40,9 @@ func RegionsSeen(p *programme.Programme, checks map[string]RegionCheck, asOf str
 			d.Sections = append(d.Sections, s)
 		}
 	}
+	if r := p.Region(plan.Primary); r != nil {
+		d.Sections = append(d.Sections, Section{ID: "primary", Title: "Where data is processed unless another region is chosen", Text: []string{r.Name + ", in " + r.Country + "."}})
+	}
 	for i := range p.Regions {
 		d.Sections = append(d.Sections, region(p, &p.Regions[i], checks))
 	}

@@ -209,7 +209,7 @@ func (g *group) enterCorrection(c *tenant.Caller, pers *somebody) error {
 // corrects says whether identify records from pos on changed a trait that the person had before, or took it away.
 func (p *Plane) corrects(tx store.Tx, c *tenant.Caller, pers *somebody, pos uint64) (bool, error) {
 	now, before := newProfile(), newProfile()
-	partial, err := p.eachIdentify(tx, c, pers, func(f *record.Found, data []byte) {
+	partial, err := p.eachIdentify(tx, c, pers, nil, func(f *record.Found, data []byte) {
 		now.add(f, data)
 		if f.At.Pos < pos {
 			before.add(f, data)

@@ -31,6 +31,7 @@ const exportPage = 50
 //
 // Errors: NotFound; Gone subject.erased; Forbidden subject.restricted; what each returns.
 func (p *Plane) Export(ctx context.Context, c *tenant.Caller, s id.Subject, purpose string, each func(RecordView) error) (ExportSummary, error) {
+	c = c.Accessing()
 	sum := ExportSummary{Counts: map[string]int64{}}
 	err := p.view(ctx, c, func(tx store.Tx) error {
 		pers, err := p.personOf(tx, c.Tenant, s)
@@ -143,8 +144,9 @@ func (p *Plane) content(service, kind, category string) bool {
 }
 
 // keysOf returns the keys that open the parts of the records, of the person and of everybody else
-// who is still there. Without a purpose those of others who are restricted are left out, in hidden.
-func (p *Plane) keysOf(tx store.Tx, c *tenant.Caller, pers *somebody, found []record.Found, purpose string) (keys map[id.Subject]*seal.Key, hidden []id.Subject, err error) {
+// who is still there. Without a purpose those of others who are restricted are left out, and those of who
+// refuses what the caller reads for; why is in hidden.
+func (p *Plane) keysOf(tx store.Tx, c *tenant.Caller, pers *somebody, found []record.Found, purpose string) (keys map[id.Subject]*seal.Key, hidden []error, err error) {
 	keys = map[id.Subject]*seal.Key{}
 	if pers != nil {
 		for _, r := range pers.whole() {
@@ -182,7 +184,14 @@ func (p *Plane) keysOf(tx store.Tx, c *tenant.Caller, pers *somebody, found []re
 			continue // erased, or not at home here yet
 		}
 		if head.State&subject.Restricted != 0 && purpose == "" {
-			hidden = append(hidden, head.Subject)
+			hidden = append(hidden, restricted(head.Subject))
+			continue
+		}
+		if no, err := p.refusesReading(tx, c, head); err != nil || no != nil {
+			if err != nil {
+				return nil, nil, err
+			}
+			hidden = append(hidden, no)
 			continue
 		}
 		if keys[k.Subject], err = p.open(row); err != nil {

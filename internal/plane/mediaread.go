@@ -32,6 +32,9 @@ func (p *Plane) OpenMedia(ctx context.Context, c *tenant.Caller, rec id.Record, 
 	if p.Media == nil {
 		return nil, unknownMedia(m)
 	}
+	if err := p.mayReadMedia(c); err != nil {
+		return nil, err
+	}
 	row, key, err := p.mayOpen(ctx, c, rec, m, "")
 	if fault.ReasonOf(err) == "subject.restricted" && purpose != "" {
 		if err := p.enterAlone(ctx, c, "read", map[string]any{"media": m, "purpose": purpose, "token": c.Token}); err != nil {
@@ -85,7 +88,7 @@ func (p *Plane) mayOpen(ctx context.Context, c *tenant.Caller, rec id.Record, m 
 			return err
 		}
 		if len(hidden) > 0 {
-			return restricted(hidden[0])
+			return hidden[0]
 		}
 		if len(wrapped[m]) == 0 {
 			return unknownMedia(m)

@@ -129,6 +129,9 @@ type Parts struct {
 	Purpose func(id string) bool
 	// Askings returns the consents that have to be asked for again, nil while nobody knows. Nil: none have to.
 	Askings func() *register.Askings
+	// Uses returns what a purpose of the programme may be used for, nil for one that isn't declared. Nil: nobody
+	// reads for a purpose.
+	Uses func(purpose string) *Use
 	// Recipient says whether the programme declares a recipient. Nil: any word is one.
 	Recipient func(id string) bool
 	// Pseudonyms is the map back from what recipients call people. Nil: none is turned back.

@@ -60,20 +60,27 @@ type SourceTraits struct {
 //
 // Errors: NotFound; Gone subject.erased; Invalid purpose.unknown.
 func (p *Plane) Profile(ctx context.Context, c *tenant.Caller, s id.Subject, purpose string) (SubjectView, error) {
+	use, err := p.useOf(c)
+	if err != nil {
+		return SubjectView{}, err
+	}
 	if err := p.enterRestricted(ctx, c, s, purpose); err != nil {
 		return SubjectView{}, err
 	}
 	var v SubjectView
-	err := p.view(ctx, c, func(tx store.Tx) error {
+	err = p.view(ctx, c, func(tx store.Tx) error {
 		pers, err := p.personOf(tx, c.Tenant, s)
 		if err != nil {
+			return err
+		}
+		if err := p.mayRead(tx, c, pers); err != nil {
 			return err
 		}
 		if v, err = p.subjectView(tx, c, pers); err != nil || p.mayUse(pers.head, purpose) != nil {
 			return err
 		}
 		if v.Origins, err = p.originsOf(tx, pers); err == nil {
-			v.Traits, err = p.traitsOf(tx, c, pers)
+			v.Traits, err = p.traitsOf(tx, c, pers, use)
 		}
 		return err
 	})
@@ -81,9 +88,9 @@ func (p *Plane) Profile(ctx context.Context, c *tenant.Caller, s id.Subject, pur
 }
 
 // traitsOf reads the person's identify records, newest first, and puts their traits together.
-func (p *Plane) traitsOf(tx store.Tx, c *tenant.Caller, pers *somebody) (*Traits, error) {
+func (p *Plane) traitsOf(tx store.Tx, c *tenant.Caller, pers *somebody, use *Use) (*Traits, error) {
 	b := newProfile()
-	partial, err := p.eachIdentify(tx, c, pers, b.add)
+	partial, err := p.eachIdentify(tx, c, pers, use, b.add)
 	if err != nil {
 		return nil, err
 	}
@@ -91,13 +98,14 @@ func (p *Plane) traitsOf(tx store.Tx, c *tenant.Caller, pers *somebody) (*Traits
 	return b.traits(p.claims), nil
 }
 
-// eachIdentify opens the person's identify records, newest first. It says whether there are more than are read.
-func (p *Plane) eachIdentify(tx store.Tx, c *tenant.Caller, pers *somebody, each func(*record.Found, []byte)) (partial bool, err error) {
+// eachIdentify opens the person's identify records, newest first, as far as the use has their categories. It says
+// whether there are more than are read.
+func (p *Plane) eachIdentify(tx store.Tx, c *tenant.Caller, pers *somebody, use *Use, each func(*record.Found, []byte)) (partial bool, err error) {
 	mine := map[id.Subject]bool{}
 	for _, r := range pers.rows {
 		mine[r.Subject] = true
 	}
-	o := opener{keep: func(part *record.FoundPart) bool { return mine[part.Subject] }}
+	o := opener{keep: func(part *record.FoundPart) bool { return mine[part.Subject] && use.has(part.Category) }}
 	keys, _, err := p.keysOf(tx, c, pers, nil, "")
 	if err != nil {
 		return false, err

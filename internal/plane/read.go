@@ -40,7 +40,8 @@ type Page struct {
 
 // RecordView is a record as its tenant reads it. Data is a JSON object with the members of every
 // part that still opens; Gone names the categories of those that don't, because the person they
-// were about was erased or is restricted, or because their time is over.
+// were about was erased or is restricted, because their time is over, or because what is read for
+// may not use them.
 type RecordView struct {
 	ID                     id.Record
 	ClientID               string
@@ -59,6 +60,10 @@ func (p *Plane) Records(ctx context.Context, c *tenant.Caller, s id.Subject, q Q
 	if err != nil {
 		return Page{}, err
 	}
+	use, err := p.useOf(c)
+	if err != nil {
+		return Page{}, err
+	}
 	if err := p.enterRestricted(ctx, c, s, q.Purpose); err != nil {
 		return Page{}, err
 	}
@@ -71,6 +76,9 @@ func (p *Plane) Records(ctx context.Context, c *tenant.Caller, s id.Subject, q Q
 		if err := p.mayUse(pers.head, q.Purpose); err != nil {
 			return err
 		}
+		if err := p.mayRead(tx, c, pers); err != nil {
+			return err
+		}
 		rq := record.Query{After: after, Limit: q.Limit}
 		if q.Kind != "" {
 			rq.Kinds = []string{q.Kind}
@@ -79,7 +87,7 @@ func (p *Plane) Records(ctx context.Context, c *tenant.Caller, s id.Subject, q Q
 		if err != nil {
 			return fmt.Errorf("find records: %w", err)
 		}
-		views, read, _, err := p.openAll(tx, c, pers, found, q.Purpose)
+		views, read, _, err := p.openAll(tx, c, pers, found, q.Purpose, use)
 		if page.Records = views; err != nil {
 			return err
 		}
@@ -99,16 +107,20 @@ func (p *Plane) RecordsByClientID(ctx context.Context, c *tenant.Caller, clientI
 	if err := checkPurpose(purpose); err != nil {
 		return nil, err
 	}
+	use, err := p.useOf(c)
+	if err != nil {
+		return nil, err
+	}
 	prefix := p.Vault.Clients(c.TenantID).ClientPrefix([]byte(clientID))
 	var views []RecordView
-	var hidden []id.Subject
-	err := p.view(ctx, c, func(tx store.Tx) error {
+	var hidden []error
+	err = p.view(ctx, c, func(tx store.Tx) error {
 		found, err := p.Log.ByClientPrefix(tx, c.Tenant, prefix)
 		if err != nil {
 			return fmt.Errorf("find records by client id: %w", err)
 		}
 		var all []RecordView
-		if all, _, hidden, err = p.openAll(tx, c, nil, found, purpose); err != nil {
+		if all, _, hidden, err = p.openAll(tx, c, nil, found, purpose, use); err != nil {
 			return err
 		}
 		for _, v := range all {
@@ -122,7 +134,7 @@ func (p *Plane) RecordsByClientID(ctx context.Context, c *tenant.Caller, clientI
 		return nil
 	})
 	if err == nil && len(views) == 0 && len(hidden) > 0 {
-		return nil, restricted(hidden[0])
+		return nil, hidden[0]
 	}
 	if err == nil && purpose != "" {
 		err = p.enterAlone(ctx, c, "read", map[string]any{"purpose": purpose, "records": len(views), "token": c.Token})
@@ -270,15 +282,19 @@ func (p *Plane) enterAlone(ctx context.Context, c *tenant.Caller, kind string, b
 const pageBytes = 4 << 20
 
 // openAll opens what can be opened of the records, and says how many of them it read before the page
-// was full, and whose parts it left out because they are restricted. The person at hand is pers,
+// was full, and why it left out the parts of people: they are restricted, or refuse what is read for.
+// use, when there is one, says which categories are shown. The person at hand is pers,
 // who may be nil; everybody else is looked up in the same snapshot.
-func (p *Plane) openAll(tx store.Tx, c *tenant.Caller, pers *somebody, found []record.Found, purpose string) (views []RecordView, read int, hidden []id.Subject, err error) {
+func (p *Plane) openAll(tx store.Tx, c *tenant.Caller, pers *somebody, found []record.Found, purpose string, use *Use) (views []RecordView, read int, hidden []error, err error) {
 	keys, hidden, err := p.keysOf(tx, c, pers, found, purpose)
 	if err != nil {
 		return nil, 0, nil, err
 	}
 	views = make([]RecordView, 0, len(found))
 	var scratch opener
+	if use != nil {
+		scratch.keep = func(part *record.FoundPart) bool { return use.has(part.Category) }
+	}
 	for size := 0; read < len(found) && size < pageBytes; read++ {
 		v, err := scratch.open(p, c.TenantID, &found[read], keys)
 		if err != nil {
@@ -288,6 +304,9 @@ func (p *Plane) openAll(tx store.Tx, c *tenant.Caller, pers *somebody, found []r
 			views = append(views, v)
 			size += len(v.Data)
 		}
+	}
+	if use != nil && !use.Media {
+		return views, read, hidden, nil
 	}
 	if err := p.listMedia(tx, c, views, keys); err != nil {
 		return nil, 0, nil, err

@@ -26,6 +26,7 @@ func (d *decoder) check(p *Programme) {
 	d.checkOrigins(p)
 	d.checkRetention(p)
 	d.checkDates(p)
+	d.checkAssurance(p)
 	if n := d.at[&p.Notice]; n != nil && p.Notice.Supersedes != "" && p.Notice.Supersedes == p.Notice.ID {
 		d.contradicts(n, "supersedes", "the notice supersedes itself", "name the version before it")
 	}
@@ -139,6 +140,9 @@ func (d *decoder) checkFields(p *Programme, fields []Field) {
 			d.fault(n.or("path"), CodeDuplicate, fmt.Sprintf("the path %s is mapped twice, first on line %d", quote(f.Path), first.line), "remove one of them")
 		}
 		seen[f.Path] = n
+		if c := p.Category(f.Category); c != nil && slices.Contains(c.ExcludedKeys, f.Path[strings.LastIndexByte(f.Path, '.')+1:]) {
+			d.contradicts(n, "category", fmt.Sprintf("%s is expressly not in %s", quote(f.Path), c.ID), "map it to the category that has it")
+		}
 		if c := p.Category(f.Category); c != nil && c.GroupHeading {
 			d.contradicts(n, "category", c.ID+" is a group heading, which no data has itself", "one of: "+strings.Join(c.Children, ", "))
 		}

@@ -20,6 +20,7 @@ type Category struct {
 	ExampleService         string   `yaml:"example_service" doc:"A service it is collected for."`
 	StatusValues           []string `yaml:"status_values" doc:"The values that a status element can have."`
 	Excludes               []string `yaml:"excludes" doc:"What is expressly not in it."`
+	ExcludedKeys           []string `yaml:"excluded_keys" doc:"Names of members that no kind may map to it, by what is not in it."`
 	NeverCollected         []string `yaml:"never_collected" doc:"What is never collected."`
 	PreciseLocation        bool     `yaml:"precise_location" doc:"True for the one category, customer content, that exact places may be in; anywhere else they are dropped."`
 	GeneralLocationContext []string `yaml:"general_location_context" doc:"Where a general location is derived."`

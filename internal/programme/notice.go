@@ -254,6 +254,7 @@ type BeforeAfter struct {
 type SubProcessorPage struct {
 	LastUpdated            Date                `yaml:"last_updated" is:"required" doc:"The date at its top."`
 	NoticePeriod           Period              `yaml:"notice_period" doc:"How long customers may object to a new sub-processor before it gets data: days, weeks or months."`
+	Review                 Period              `yaml:"review" doc:"How often somebody has to look whether the list is still right: days, weeks, months or years."`
 	Commitments            []Text              `yaml:"commitments" doc:"What the page promises."`
 	Footnotes              map[string]string   `yaml:"footnotes" is:"ids=footnotes" doc:"Footnotes, by short name."`
 	RegionalProductRegions []string            `yaml:"regional_product_regions" is:"country" doc:"Countries that a regional product can be had in."`

@@ -24,27 +24,35 @@ type Programme struct {
 	// so comments, layout and file names don't change it.
 	Hash string `yaml:"-"`
 
-	Format          string          `yaml:"format" is:"required;const=domicile.programme/v1" doc:"The version of this format."`
-	Organisation    Organisation    `yaml:"organisation" is:"required" doc:"Who publishes this programme."`
-	Entities        []Entity        `yaml:"entities" is:"required" doc:"The legal entities of the organisation."`
-	Regions         []Region        `yaml:"regions" is:"required" doc:"The places where personal data lives."`
-	Services        []Service       `yaml:"services" is:"required" doc:"The products that produce records."`
-	Categories      []Category      `yaml:"categories" is:"required" doc:"The data categories of the notice."`
-	FieldSets       []FieldSet      `yaml:"field_sets" doc:"Field mappings that several kinds share."`
-	Kinds           []Kind          `yaml:"kinds" doc:"How the records of each kind split into categories."`
-	Plans           []Plan          `yaml:"plans" doc:"Tracking plans: what some sources may send."`
-	Consents        []Consent       `yaml:"consents" doc:"What the categories of sources' consent objects, keywords and unsubscribes stand for."`
-	Purposes        []Purpose       `yaml:"purposes" is:"required" doc:"Why data is processed."`
-	Recipients      []Recipient     `yaml:"recipients" doc:"Who gets data: the classes that the notice names, and each sub-processor, partner or entity in them."`
-	Flows           []Flow          `yaml:"flows" doc:"Declared, running streams. What is not declared is denied."`
-	Mechanisms      []Mechanism     `yaml:"mechanisms" doc:"What makes a cross-border transfer lawful, in order of preference."`
-	Retention       Retention       `yaml:"retention" doc:"How long records and their parts are kept."`
-	Rights          Rights          `yaml:"rights" doc:"What people may ask for, and by when they get it."`
-	Notice          Notice          `yaml:"notice" is:"required" doc:"The text of the privacy notice around the rendered tables."`
-	Certifications  []Certification `yaml:"certifications" doc:"Certificates that the organisation says it holds."`
-	RegionalPlan    *RegionalPlan   `yaml:"regional_plan" doc:"What is published of how data comes to stay in regions."`
-	PseudonymisedAs []Treatment     `yaml:"pseudonymised_as" doc:"What happens to each element when a record is pseudonymised. What is not here is dropped."`
-	PersonOrigins   []string        `yaml:"person_origins" is:"enum=residence,phone_country,none" doc:"What tells the region whose law a person brings, for decisions: the country that they declared, the countries of their phone numbers. Both when left out."`
+	Format          string           `yaml:"format" is:"required;const=domicile.programme/v1" doc:"The version of this format."`
+	Organisation    Organisation     `yaml:"organisation" is:"required" doc:"Who publishes this programme."`
+	Entities        []Entity         `yaml:"entities" is:"required" doc:"The legal entities of the organisation."`
+	Regions         []Region         `yaml:"regions" is:"required" doc:"The places where personal data lives."`
+	Services        []Service        `yaml:"services" is:"required" doc:"The products that produce records."`
+	Categories      []Category       `yaml:"categories" is:"required" doc:"The data categories of the notice."`
+	FieldSets       []FieldSet       `yaml:"field_sets" doc:"Field mappings that several kinds share."`
+	Kinds           []Kind           `yaml:"kinds" doc:"How the records of each kind split into categories."`
+	Plans           []Plan           `yaml:"plans" doc:"Tracking plans: what some sources may send."`
+	Consents        []Consent        `yaml:"consents" doc:"What the categories of sources' consent objects, keywords and unsubscribes stand for."`
+	Purposes        []Purpose        `yaml:"purposes" is:"required" doc:"Why data is processed."`
+	Recipients      []Recipient      `yaml:"recipients" doc:"Who gets data: the classes that the notice names, and each sub-processor, partner or entity in them."`
+	Flows           []Flow           `yaml:"flows" doc:"Declared, running streams. What is not declared is denied."`
+	Mechanisms      []Mechanism      `yaml:"mechanisms" doc:"What makes a cross-border transfer lawful, in order of preference."`
+	Retention       Retention        `yaml:"retention" doc:"How long records and their parts are kept."`
+	Rights          Rights           `yaml:"rights" doc:"What people may ask for, and by when they get it."`
+	Notice          Notice           `yaml:"notice" is:"required" doc:"The text of the privacy notice around the rendered tables."`
+	Certifications  []Certification  `yaml:"certifications" doc:"Certificates that the organisation says it holds."`
+	RegionalPlan    *RegionalPlan    `yaml:"regional_plan" doc:"What is published of how data comes to stay in regions."`
+	Principles      []Principle      `yaml:"principles" doc:"The principles that controls and requirements hang on."`
+	Frameworks      []Framework      `yaml:"frameworks" doc:"Standards that controls are mapped to."`
+	Controls        []Control        `yaml:"controls" doc:"What is done to protect people's data."`
+	RequirementSets []RequirementSet `yaml:"requirement_sets" doc:"What certificates ask for, and what is done for it."`
+	Economies       []Economy        `yaml:"economies" doc:"How far economies are with the certificates."`
+	Authorities     []Authority      `yaml:"authorities" doc:"Bodies that people or the organisation can turn to."`
+	Documents       []LegalDocument  `yaml:"documents" doc:"Documents that the organisation publishes or points to."`
+	Events          []Event          `yaml:"events" doc:"What made the organisation judge transfers anew."`
+	PseudonymisedAs []Treatment      `yaml:"pseudonymised_as" doc:"What happens to each element when a record is pseudonymised. What is not here is dropped."`
+	PersonOrigins   []string         `yaml:"person_origins" is:"enum=residence,phone_country,none" doc:"What tells the region whose law a person brings, for decisions: the country that they declared, the countries of their phone numbers. Both when left out."`
 
 	index     index
 	positions map[any]Position

@@ -130,7 +130,13 @@ type Certification struct {
 	Role           string   `yaml:"role" is:"enum=controller,processor" doc:"The role it certifies, where it has one."`
 	Holders        []string `yaml:"holders" is:"ref=entities" doc:"Which entities are in scope."`
 	Scope          string   `yaml:"scope" doc:"What is in scope, in words."`
+	Covers         string   `yaml:"covers" is:"enum=all_entities" doc:"all_entities when every entity has to be a holder, so that a new one starts a review of the scope."`
+	Services       []string `yaml:"services" is:"ref=services" doc:"The services that it is about, where it isn't all of them."`
 	Agent          string   `yaml:"agent" doc:"Who certified it."`
+	AgentEconomy   string   `yaml:"agent_economy" is:"country" doc:"The economy that recognised the agent; it is that of the organisation's seat."`
+	PeriodFrom     Date     `yaml:"period_from" doc:"Of an attestation: the first day of the period that it is about."`
+	PeriodUntil    Date     `yaml:"period_until" doc:"And the last."`
+	Evidence       []string `yaml:"evidence" is:"ref=documents" doc:"Documents that show it: the certificate, a report."`
 	FirstCertified When     `yaml:"first_certified" doc:"Since when."`
 	Renewal        Period   `yaml:"renewal" doc:"How often it is renewed."`
 	ValidUntil     Date     `yaml:"valid_until" doc:"Last day of validity, where known."`

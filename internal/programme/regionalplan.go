@@ -5,6 +5,7 @@ package programme
 type RegionalPlan struct {
 	LastUpdated Date          `yaml:"last_updated" is:"required" doc:"The day of the newest change."`
 	Every       Period        `yaml:"every" doc:"How often an update is promised."`
+	Primary     string        `yaml:"primary" is:"ref=regions" doc:"The region where data is processed that isn't kept in another."`
 	Contracting []Contracting `yaml:"contracting" doc:"Whom customers contract with, by billing country; the first that fits counts."`
 	Data        []PlannedData `yaml:"data" doc:"What stays in a region, and what does not yet."`
 	Updates     []PlanUpdate  `yaml:"updates" doc:"What was published of the plan's progress."`

@@ -36,6 +36,8 @@ type Settings struct {
 	// Pin keeps the people's clear data from ever leaving their region, whatever a flow, a grant or a
 	// move asks for.
 	Pin bool `json:"pin"`
+	// ForPurposes says that the tenant's people are read for a purpose of the programme only.
+	ForPurposes bool `json:"for_purposes,omitempty"`
 }
 
 // Places says whether the settings can name another home than the source's.

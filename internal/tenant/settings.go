@@ -14,6 +14,8 @@ import (
 type SettingsChange struct {
 	Placement *[]residency.Rule // replaces the whole list
 	Pin       *bool
+	// ForPurposes says whether people are read for a purpose of the programme only.
+	ForPurposes *bool
 }
 
 // Settings returns where a tenant's people are at home, as the tenant decides. Faults: NotFound.
@@ -39,6 +41,9 @@ func (s *Service) SetSettings(ctx context.Context, c *Caller, tid string, n Sett
 		}
 		if n.Pin != nil {
 			set.Pin = *n.Pin
+		}
+		if n.ForPurposes != nil {
+			set.ForPurposes = *n.ForPurposes
 		}
 		var err error
 		if set, err = set.Check(s.regions()); err != nil {

@@ -65,6 +65,29 @@ type Caller struct {
 	Token    string // id of the token, "" for the operator
 	Operator bool
 	Settings *residency.Settings // the tenant's; nil for the operator
+
+	// For is the purpose of the programme that it reads for, "" for none.
+	For string
+	// Access says that it answers the right of access or of portability (GDPR art. 15, 20), whose extent no
+	// purpose bounds.
+	Access bool
+}
+
+// Reading returns the caller as one that reads for a purpose of the programme.
+func (c *Caller) Reading(purpose string) *Caller {
+	if purpose == "" {
+		return c
+	}
+	out := *c
+	out.For = purpose
+	return &out
+}
+
+// Accessing returns the caller as one that answers the right of access.
+func (c *Caller) Accessing() *Caller {
+	out := *c
+	out.For, out.Access = "", true
+	return &out
 }
 
 // Operator is the caller that a node is to itself, as when `domicile up` makes its first tenant.

@@ -32,6 +32,7 @@ func (a *API) export(w http.ResponseWriter, r *http.Request, c *call) error {
 	if err != nil {
 		return err
 	}
+	c.caller = c.caller.Accessing()
 	out := &lateWriter{w: w}
 	switch in.Get("format") {
 	case "", "ndjson":

@@ -14,7 +14,7 @@ import (
 
 // addMedia adds the call that reads a recording or attachment.
 func (a *API) addMedia() {
-	a.raw(operation{id: "get-media", method: http.MethodGet, path: "/api/v1/records/{record}/media/{media}", tag: tagRecords, stream: []string{octets},
+	a.raw(operation{id: "get-media", purposes: true, method: http.MethodGet, path: "/api/v1/records/{record}/media/{media}", tag: tagRecords, stream: []string{octets},
 		summary: "Read a recording or attachment of a record",
 		doc: "As it was sent, with the type it was sent with. Ranges, If-Range, If-None-Match and HEAD are answered as RFC 9110 has them: 206, 304, 416. " +
 			"The ids are in the records' own list, media. An erasure meanwhile cuts the answer off. Of a restricted person it is read for a purpose of GDPR art. 18(2) only.",
@@ -38,7 +38,7 @@ func (a *API) media(w http.ResponseWriter, r *http.Request, c *call) error {
 	if err != nil {
 		return err
 	}
-	content, err := a.service.OpenMedia(r.Context(), c.caller, rec, m, purpose)
+	content, err := a.service.OpenMedia(r.Context(), c.caller.Reading(r.Header.Get(purposeHeader)), rec, m, purpose)
 	if err != nil {
 		return err
 	}

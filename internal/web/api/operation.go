@@ -36,7 +36,13 @@ type operation struct {
 	answer   any
 	stream   []string // media types of a streamed answer
 	params   []param  // query parameters
+	purposes bool     // it reads people, for the purpose that a header names
 }
+
+const (
+	purposeHeader = "Domicile-Purpose"
+	purposeDoc    = "the purpose of the programme that people are read for: categories that it may use, of nobody who refuses it; needed where the tenant's settings say so"
+)
 
 // param is a query parameter.
 type param struct {
@@ -78,6 +84,9 @@ func (o *operation) describe(schemas huma.Registry) *huma.Operation {
 		if name, _, ok := strings.Cut(strings.TrimPrefix(s, "{"), "}"); ok {
 			h.Parameters = append(h.Parameters, pathParam(name))
 		}
+	}
+	if o.purposes {
+		h.Parameters = append(h.Parameters, &huma.Param{Name: purposeHeader, In: "header", Description: purposeDoc, Schema: &huma.Schema{Type: huma.TypeString}})
 	}
 	for _, p := range o.params {
 		s := &huma.Schema{Type: huma.TypeString, Default: p.def}

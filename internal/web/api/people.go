@@ -98,6 +98,7 @@ func appendReceipt(b []byte, e Receipt) []byte {
 
 type showIn struct {
 	Subject string `path:"subject" example:"sub_abcdefghijklmnopqrst" doc:"the person's id, from :find"`
+	For     string `header:"Domicile-Purpose" doc:"the purpose of the programme that people are read for: categories that it may use, of nobody who refuses it; needed where the tenant's settings say so"`
 	Purpose string `query:"purpose" enum:"consent,legal-claims,rights-of-others,public-interest" doc:"for the traits of restricted persons, GDPR art. 18(2)"`
 }
 
@@ -108,7 +109,7 @@ func (a *API) show(ctx context.Context, c *tenant.Caller, in *showIn) (*subjectO
 	if err != nil {
 		return nil, err
 	}
-	v, err := a.service.Profile(ctx, c, s, in.Purpose)
+	v, err := a.service.Profile(ctx, c.Reading(in.For), s, in.Purpose)
 	if err != nil {
 		return nil, err
 	}

@@ -14,13 +14,13 @@ import (
 
 // addRecords adds the calls that read records.
 func (a *API) addRecords() {
-	a.raw(operation{id: "list-records", method: http.MethodGet, path: "/api/v1/subjects/{subject}/records", tag: tagRecords, answer: pageBody{},
+	a.raw(operation{id: "list-records", purposes: true, method: http.MethodGet, path: "/api/v1/subjects/{subject}/records", tag: tagRecords, answer: pageBody{},
 		summary: "Read a person's records, newest first",
 		doc:     "By the time of acceptance. Pages are stable while records come in. A restricted person is read for a purpose of GDPR art. 18(2) only: else 403 subject.restricted.",
 		params: []param{{name: "kind", doc: "only records of this kind"}, {name: "after", doc: "next of the page before"},
 			{name: "limit", doc: "most records of a page", min: 1, max: maxLimit, def: defaultLimit}, purposeParam},
 		errors: []int{403, 404, 410}}, a.records)
-	a.raw(operation{id: "get-records-by-client-id", method: http.MethodGet, path: "/api/v1/records/by-client-id/{id}", tag: tagRecords, answer: recordsBody{},
+	a.raw(operation{id: "get-records-by-client-id", purposes: true, method: http.MethodGet, path: "/api/v1/records/by-client-id/{id}", tag: tagRecords, answer: recordsBody{},
 		summary: "Read what the client named so, oldest first", doc: "messageId, sg_event_id, MessageSid …", params: []param{purposeParam}, errors: []int{403, 404, 421}}, a.recordsByClientID)
 	a.raw(operation{id: "export-subject", method: http.MethodGet, path: "/api/v1/subjects/{subject}/export", tag: tagRecords, stream: []string{"application/x-ndjson", "application/zip"},
 		summary: "Export all that is held of a person",
@@ -51,7 +51,7 @@ func (a *API) records(w http.ResponseWriter, r *http.Request, c *call) error {
 	if q.Purpose, err = parsePurpose(in.Get("purpose")); err != nil {
 		return err
 	}
-	p, err := a.service.Records(r.Context(), c.caller, s, q)
+	p, err := a.service.Records(r.Context(), c.caller.Reading(r.Header.Get(purposeHeader)), s, q)
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func (a *API) recordsByClientID(w http.ResponseWriter, r *http.Request, c *call)
 	if err != nil {
 		return err
 	}
-	records, err := a.service.RecordsByClientID(r.Context(), c.caller, c.id, purpose)
+	records, err := a.service.RecordsByClientID(r.Context(), c.caller.Reading(r.Header.Get(purposeHeader)), c.id, purpose)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"encoding/json"
+	"io"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -83,14 +84,18 @@ func TestGPCIsExactlyOneAndOfABrowser(t *testing.T) {
 		{publicKey, []string{"1"}, true}, {publicKey, []string{"0", "1"}, true}, {publicKey, nil, false}, {publicKey, []string{"0"}, false},
 		{publicKey, []string{"true"}, false}, {publicKey, []string{"1, 1"}, false}, {serverKey, []string{"1"}, false},
 	} {
-		i := newIntake(api.IngestOptions{})
-		r := httptest.NewRequest("POST", "/v1/track", strings.NewReader(anEvent))
+		r := httptest.NewRequest("POST", "/v1/track", nil)
 		r.Header.Set("Authorization", basic(tt.key))
-		r.Header["Sec-Gpc"] = tt.values
-		res := httptest.NewRecorder()
-		i.in.First(nil).ServeHTTP(res, r)
-		if res.Code != 200 || i.gpc != tt.want {
-			t.Errorf("%v of %s: %d, signal %v, want %v", tt.values, tt.key, res.Code, i.gpc, tt.want)
+		for _, name := range []string{"Sec-Gpc", "Dnt"} { // Do Not Track is taken for the same
+			i := newIntake(api.IngestOptions{})
+			r := r.Clone(r.Context())
+			r.Body = io.NopCloser(strings.NewReader(anEvent))
+			r.Header[name] = tt.values
+			res := httptest.NewRecorder()
+			i.in.First(nil).ServeHTTP(res, r)
+			if res.Code != 200 || i.gpc != tt.want {
+				t.Errorf("%s %v of %s: %d, signal %v, want %v", name, tt.values, tt.key, res.Code, i.gpc, tt.want)
+			}
 		}
 	}
 }

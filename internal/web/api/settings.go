@@ -14,12 +14,15 @@ type (
 		Countries map[string]string `json:"countries,omitempty" doc:"countries (ISO 3166-1 alpha-2), EU, EEA or * for all others, each to a region; the closest counts"`
 	}
 	settingsBody struct {
-		Placement []placementRule `json:"placement" nullable:"false" doc:"tried in order; the first rule that gives a region wins, and without any home is where the data is sent"`
-		Pin       bool            `json:"pin" doc:"the people's clear data never leaves their region"`
+		Placement   []placementRule `json:"placement" nullable:"false" doc:"tried in order; the first rule that gives a region wins, and without any home is where the data is sent"`
+		Pin         bool            `json:"pin" doc:"the people's clear data never leaves their region"`
+		ForPurposes bool            `json:"for_purposes,omitempty" doc:"people are read for a purpose of the programme only"`
 	}
 	newSettingsBody struct {
 		Placement *[]placementRule `json:"placement,omitempty" maxItems:"3" doc:"tried in order; the first rule that gives a region wins. An empty list is the default: home is where the data is sent"`
 		Pin       *bool            `json:"pin,omitempty" doc:"the people's clear data never leaves their region"`
+
+		ForPurposes *bool `json:"for_purposes,omitempty" doc:"people are read for a purpose of the programme only: what names none in Domicile-Purpose is refused"`
 	}
 	settingsChangeBody struct {
 		Settings settingsBody `json:"settings"`
@@ -41,7 +44,7 @@ type newSettingsIn struct {
 }
 
 func (a *API) setSettings(ctx context.Context, c *tenant.Caller, in *newSettingsIn) (*out[settingsChangeBody], error) {
-	n := tenant.SettingsChange{Pin: in.Body.Pin}
+	n := tenant.SettingsChange{Pin: in.Body.Pin, ForPurposes: in.Body.ForPurposes}
 	if in.Body.Placement != nil {
 		rules := make([]residency.Rule, len(*in.Body.Placement))
 		for i, r := range *in.Body.Placement {
@@ -57,7 +60,7 @@ func (a *API) setSettings(ctx context.Context, c *tenant.Caller, in *newSettings
 }
 
 func settingsOf(s residency.Settings) settingsBody {
-	b := settingsBody{Placement: make([]placementRule, len(s.Placement)), Pin: s.Pin}
+	b := settingsBody{Placement: make([]placementRule, len(s.Placement)), Pin: s.Pin, ForPurposes: s.ForPurposes}
 	for i, r := range s.Placement {
 		b.Placement[i] = placementRule(r)
 	}

@@ -46,6 +46,7 @@ type Centre struct {
 	opt   Options
 	index []notice.Link // all that the index leads to
 
+	moved    map[string]string // retired paths, each to what stands in its place
 	searched []func() ([]notice.Passage, error)
 }
 
@@ -114,7 +115,7 @@ func New(opt Options) *Centre {
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
-	c := &Centre{pages: map[string]page{}, opt: opt, csp: csp()}
+	c := &Centre{pages: map[string]page{}, opt: opt, csp: csp(), moved: moved(opt.Running)}
 	var index []notice.Link
 	index = append(index, links[1:3]...)
 	current := opt.Versions[opt.Current]
@@ -127,6 +128,7 @@ func New(opt Options) *Centre {
 		return notice.New(p), nil
 	})
 	index = append(index, c.live()...)
+	index = append(index, c.more()...)
 	if opt.Subscribe {
 		index = append(index, notice.Link{Path: "/privacy/subscriptions", Name: "Be told of changes by e-mail"})
 	}
@@ -343,6 +345,11 @@ func (c *Centre) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	make, ok := c.pages[r.URL.Path]
+	if to, gone := c.moved[r.URL.Path]; gone && !ok {
+		w.Header().Set("Cache-Control", "public, max-age=300")
+		http.Redirect(w, r, to, http.StatusMovedPermanently)
+		return
+	}
 	if !ok {
 		c.unknown(w, r)
 		return
