@@ -35,7 +35,7 @@ func (s *slow) Do(ctx context.Context, fn func(store.Tx) error) error {
 			if s.n == 1 {
 				return nil // nobody sweeps yet
 			}
-			ok, err := sqlstore.Leases{}.Lease(tx, "sweep", "another", s.w.now, 24*time.Hour)
+			ok, err := sqlstore.Leases{}.Lease(tx, "sweep", "another", s.w.now, 30*time.Minute)
 			if ok && s.took == 0 {
 				s.took = s.n
 			}
