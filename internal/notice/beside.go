@@ -44,14 +44,14 @@ func flatten(ss ...Section) flat {
 			put(s.ID, top, s.Title, strings.Join(s.Text, " "))
 		}
 		for _, x := range s.Facts {
-			put(s.ID+"/"+x.Label, top, x.Label, strings.Join(x.Values, ", "))
+			put(s.ID+"/"+x.id(), top, x.Label, strings.Join(x.Values, ", "))
 		}
 		for _, e := range s.Entries {
 			if e.Text != "" {
 				put(s.ID+"/"+e.ID, top, e.Name, e.Text)
 			}
 			for _, x := range e.Facts {
-				put(s.ID+"/"+e.ID+"/"+x.Label, top, e.Name+": "+x.Label, strings.Join(x.Values, ", "))
+				put(s.ID+"/"+e.ID+"/"+x.id(), top, e.Name+": "+x.Label, strings.Join(x.Values, ", "))
 			}
 		}
 		for _, sub := range s.Sections {

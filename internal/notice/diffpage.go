@@ -3,21 +3,22 @@ package notice
 import (
 	"bytes"
 	"fmt"
-	"html/template"
+
+	"domicile.dev/internal/phrase"
 )
 
-var diffBody = template.Must(template.New("diff").Parse(`{{define "changes"}}<ul>{{range .}}
+var diffBody = parsed("diff", `{{define "changes"}}<ul>{{range .}}
 <li>{{.Text}}</li>{{end}}
 </ul>{{end}}
-<h1>What changed</h1>
-<p>From <code>{{.D.From.ID}}</code> to <code>{{.D.To.ID}}</code></p>
+<h1>{{say .D.Language "What changed"}}</h1>
+<p><code>{{.D.From.ID}}</code> → <code>{{.D.To.ID}}</code></p>
 <p>{{.D.Summary}}</p>
-{{with .Material}}<section><h2>Material changes</h2>{{template "changes" .}}</section>{{end}}
-{{with .Other}}<section><h2>Other changes</h2>{{template "changes" .}}</section>{{end}}
-<section><h2>Side by side</h2>{{$in := ""}}{{range .D.Lines}}{{if ne .Section $in}}{{$in = .Section}}
+{{with .Material}}<section><h2>{{say $.D.Language "Material changes"}}</h2>{{template "changes" .}}</section>{{end}}
+{{with .Other}}<section><h2>{{say $.D.Language "Other changes"}}</h2>{{template "changes" .}}</section>{{end}}
+<section><h2>{{say .D.Language "Side by side"}}</h2>{{$in := ""}}{{range .D.Lines}}{{if ne .Section $in}}{{$in = .Section}}
 <h3>{{.Section}}</h3>{{end}}
 <h4>{{.Label}}</h4><div class="beside"><p>{{range .Before}}{{if .Changed}}<del>{{.Text}}</del>{{else}}{{.Text}}{{end}} {{else}}–{{end}}</p><p>{{range .After}}{{if .Changed}}<ins>{{.Text}}</ins>{{else}}{{.Text}}{{end}} {{else}}–{{end}}</p></div>{{end}}
-</section>`))
+</section>`)
 
 // classed returns the changes that are material, or those that are not.
 func (d *Diff) classed(material bool) (out []Change) {
@@ -30,11 +31,11 @@ func (d *Diff) classed(material bool) (out []Change) {
 }
 
 // HTML writes the difference as one page that needs nothing else.
-func (d *Diff) HTML() ([]byte, error) { return d.Page(nil) }
+func (d *Diff) HTML() ([]byte, error) { return d.Page(Frame{}) }
 
-// Page is HTML with links to other pages at its top.
-func (d *Diff) Page(nav []Link) ([]byte, error) {
-	return wrap(d.doc, "What changed", nav, diffBody, struct {
+// Page is HTML in a frame.
+func (d *Diff) Page(f Frame) ([]byte, error) {
+	return wrap(d.doc, phrase.Say(d.Language, "What changed"), f, diffBody, struct {
 		D               *Diff
 		Material, Other []Change
 	}{d, d.classed(true), d.classed(false)})
@@ -43,11 +44,11 @@ func (d *Diff) Page(nav []Link) ([]byte, error) {
 // Markdown writes it as CommonMark; changed words are struck out before and bold after.
 func (d *Diff) Markdown() []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "# What changed\n\nFrom `%s` to `%s`.\n\n%s\n", d.From.ID, d.To.ID, markup.Replace(d.Summary))
+	fmt.Fprintf(&b, "# %s\n\n`%s` → `%s`\n\n%s\n", phrase.Say(d.Language, "What changed"), d.From.ID, d.To.ID, markup.Replace(d.Summary))
 	for _, x := range []struct {
 		title    string
 		material bool
-	}{{"Material changes", true}, {"Other changes", false}} {
+	}{{phrase.Say(d.Language, "Material changes"), true}, {phrase.Say(d.Language, "Other changes"), false}} {
 		if all := d.classed(x.material); len(all) > 0 {
 			fmt.Fprintf(&b, "\n## %s\n\n", x.title)
 			for _, c := range all {
@@ -56,10 +57,10 @@ func (d *Diff) Markdown() []byte {
 		}
 	}
 	if len(d.Lines) > 0 {
-		b.WriteString("\n## Side by side\n")
+		fmt.Fprintf(&b, "\n## %s\n", phrase.Say(d.Language, "Side by side"))
 	}
 	for _, l := range d.Lines {
-		fmt.Fprintf(&b, "\n%s: %s\n\n- before: %s\n- after: %s\n", markup.Replace(l.Section), markup.Replace(l.Label), marked(l.Before, "~~"), marked(l.After, "**"))
+		fmt.Fprintf(&b, "\n%s: %s\n\n- %s: %s\n- %s: %s\n", markup.Replace(l.Section), markup.Replace(l.Label), phrase.Say(d.Language, "before"), marked(l.Before, "~~"), phrase.Say(d.Language, "after"), marked(l.After, "**"))
 	}
 	return b.Bytes()
 }

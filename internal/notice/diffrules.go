@@ -9,7 +9,7 @@ import (
 
 func categoriesOf(p *programme.Programme) (out []thing) {
 	for _, x := range p.Categories {
-		out = append(out, thing{x.ID, x.Name})
+		out = append(out, thing{x.ID, x.Name, tx(p, x.Name)})
 	}
 	return out
 }
@@ -26,7 +26,7 @@ func (c *comparison) categories() {
 		if len(from) == 1 {
 			if o := c.old.Category(from[0]); o.Source != n.Source || o.Parent != n.Parent {
 				c.add(false, "category", Moved, n.ID, []string{o.Source + "/" + o.Parent}, []string{n.Source + "/" + n.Parent},
-					"category %q moved within the tables", n.Name)
+					"category %q moved within the tables", tx(c.new, n.Name))
 			}
 		}
 		if n.Parent != "" {
@@ -38,10 +38,10 @@ func (c *comparison) categories() {
 		}
 		for _, e := range without(n.Elements, had) {
 			if slices.Contains(before, e) {
-				c.add(false, "element", Moved, n.ID+"."+e, nil, []string{e}, "%q lists %s, which stood elsewhere", n.Name, Words(e))
+				c.add(false, "element", Moved, n.ID+"."+e, nil, []string{e}, "%q lists %s, which stood elsewhere", tx(c.new, n.Name), c.element(c.new, e))
 				continue
 			}
-			c.add(true, "element", Added, n.ID+"."+e, nil, []string{e}, "%q newly lists %s", n.Name, Words(e))
+			c.add(true, "element", Added, n.ID+"."+e, nil, []string{e}, "%q newly lists %s", tx(c.new, n.Name), c.element(c.new, e))
 		}
 	}
 	for i := range c.old.Categories {
@@ -55,15 +55,15 @@ func (c *comparison) categories() {
 			}
 		}
 		for _, e := range without(o.Elements, append(has, after...)) {
-			c.add(false, "element", Removed, o.ID+"."+e, []string{e}, nil, "%q no longer lists %s", o.Name, Words(e))
+			c.add(false, "element", Removed, o.ID+"."+e, []string{e}, nil, "%q no longer lists %s", tx(c.old, o.Name), c.element(c.old, e))
 		}
 	}
 	before, after = suppliers(c.old), suppliers(c.new)
 	for _, s := range without(after, before) {
-		c.add(true, "supplier", Added, s, nil, []string{s}, "%s newly supply data", Words(s))
+		c.add(true, "supplier", Added, s, nil, []string{s}, "%s newly supply data", word(c.new, s))
 	}
 	for _, s := range without(before, after) {
-		c.add(false, "supplier", Removed, s, []string{s}, nil, "%s no longer supply data", Words(s))
+		c.add(false, "supplier", Removed, s, []string{s}, nil, "%s no longer supply data", word(c.old, s))
 	}
 }
 
@@ -83,7 +83,7 @@ func suppliers(p *programme.Programme) (out []string) {
 
 func purposesOf(p *programme.Programme) (out []thing) {
 	for _, x := range p.Purposes {
-		out = append(out, thing{x.ID, x.Name})
+		out = append(out, thing{x.ID, x.Name, tx(p, x.Name)})
 	}
 	return out
 }
@@ -108,10 +108,10 @@ func (c *comparison) purposes() {
 			trained, did = trained || o.ModelTraining, append(did, o.Examples...)
 		}
 		if n.ModelTraining && !trained {
-			c.add(true, "training", Added, n.ID, nil, []string{n.ID}, "that models are trained for %q is said for the first time", n.Name)
+			c.add(true, "training", Added, n.ID, nil, []string{n.ID}, "that models are trained for %q is said for the first time", tx(c.new, n.Name))
 		}
 		for _, e := range without(n.Examples, did) {
-			c.add(!within(e, said), "activity", Added, n.ID+"."+e, nil, []string{e}, "%q newly names %s", n.Name, Words(e))
+			c.add(!within(e, said), "activity", Added, n.ID+"."+e, nil, []string{e}, "%q newly names %s", tx(c.new, n.Name), word(c.new, e))
 		}
 	}
 }
@@ -127,12 +127,12 @@ func (c *comparison) bases(n *programme.Purpose, from []string) {
 			}
 		}
 		if len(lacked) > 0 {
-			c.add(true, "basis", Added, n.ID+"."+b, lacked, []string{n.ID}, "%s is newly listed as a basis for %q", Words(b), n.Name)
+			c.add(true, "basis", Added, n.ID+"."+b, lacked, []string{n.ID}, "%s is newly listed as a basis for %q", term(c.new, b), tx(c.new, n.Name))
 		}
 	}
 	for _, id := range from {
 		for _, b := range without(c.old.Purpose(id).LegalBases, n.LegalBases) {
-			c.add(true, "basis", Removed, n.ID+"."+b, []string{id}, []string{n.ID}, "%s is no longer listed as a basis for what was %q", Words(b), c.old.Purpose(id).Name)
+			c.add(true, "basis", Removed, n.ID+"."+b, []string{id}, []string{n.ID}, "%s is no longer listed as a basis for what was %q", term(c.new, b), tx(c.old, c.old.Purpose(id).Name))
 		}
 	}
 }
@@ -150,14 +150,14 @@ func (c *comparison) uses(n *programme.Purpose, from []string, kin line) {
 			before = kin.from[parent]
 		}
 		if !slices.ContainsFunc(before, func(o string) bool { return slices.Contains(used, o) }) {
-			c.add(true, "use", Added, n.ID+"."+id, nil, []string{id}, "%q newly uses %s", n.Name, c.new.Category(id).Name)
+			c.add(true, "use", Added, n.ID+"."+id, nil, []string{id}, "%q newly uses %s", tx(c.new, n.Name), tx(c.new, c.new.Category(id).Name))
 		}
 	}
 	for _, o := range without(used, nil) {
 		if !slices.ContainsFunc(kin.to[o], func(t string) bool {
 			return slices.ContainsFunc(c.new.Leaves(t), func(leaf string) bool { return slices.Contains(now, leaf) })
 		}) {
-			c.add(false, "use", Removed, n.ID+"."+o, []string{o}, nil, "%q no longer uses %s", n.Name, c.old.Category(o).Name)
+			c.add(false, "use", Removed, n.ID+"."+o, []string{o}, nil, "%q no longer uses %s", tx(c.new, n.Name), tx(c.old, c.old.Category(o).Name))
 		}
 	}
 }
@@ -187,18 +187,18 @@ func (c *comparison) sale() {
 	o, n := c.old.Notice.SaleOfData, c.new.Notice.SaleOfData
 	switch {
 	case o == nil && n != nil:
-		c.add(true, "sale", Added, "sale_of_data", nil, []string{yesNo(n.Sold)}, "whether data is sold is said for the first time: %s", yesNo(n.Sold))
+		c.add(true, "sale", Added, "sale_of_data", nil, []string{plainYesNo(n.Sold)}, "whether data is sold is said for the first time: %s", yesNo(c.new, n.Sold))
 	case o != nil && n == nil:
-		c.add(true, "sale", Removed, "sale_of_data", []string{yesNo(o.Sold)}, nil, "whether data is sold is no longer said")
+		c.add(true, "sale", Removed, "sale_of_data", []string{plainYesNo(o.Sold)}, nil, "whether data is sold is no longer said")
 	case o != nil && o.Sold != n.Sold:
-		c.add(true, "sale", Changed, "sale_of_data", []string{yesNo(o.Sold)}, []string{yesNo(n.Sold)}, "whether data is sold changed to %s", yesNo(n.Sold))
+		c.add(true, "sale", Changed, "sale_of_data", []string{plainYesNo(o.Sold)}, []string{plainYesNo(n.Sold)}, "whether data is sold changed to %s", yesNo(c.new, n.Sold))
 	}
 }
 
 func classes(p *programme.Programme) (out []thing) {
 	for _, r := range p.Recipients {
 		if r.Class == "" {
-			out = append(out, thing{r.ID, r.Name})
+			out = append(out, thing{r.ID, r.Name, recipientName(p, &r)})
 		}
 	}
 	return out
@@ -210,9 +210,10 @@ func (c *comparison) recipients() {
 	c.tell("recipient", old, new, l, always, never)
 	for _, n := range new {
 		if from := l.from[n.id]; len(from) == 1 {
-			a, b := roles(c.old.Recipient(from[0])), roles(c.new.Recipient(n.id))
+			old, new := source(c.old), source(c.new)
+			a, b := roles(old, old.Recipient(from[0])), roles(new, new.Recipient(n.id))
 			if !slices.Equal(a, b) {
-				c.add(true, "role", Changed, n.id, a, b, "the role of %q changed or is said otherwise", n.name)
+				c.add(true, "role", Changed, n.id, a, b, "the role of %q changed or is said otherwise", n.shown)
 			}
 		}
 	}
@@ -221,7 +222,7 @@ func (c *comparison) recipients() {
 func allRights(p *programme.Programme) (out []thing) {
 	for _, g := range p.Rights.Groups {
 		for _, r := range g.Items {
-			out = append(out, thing{r.ID, capital(Words(r.ID))})
+			out = append(out, thing{r.ID, r.ID, capital(wordIn(p, "rights", r.ID))})
 		}
 	}
 	return out
@@ -244,7 +245,7 @@ func (c *comparison) rights() {
 	for _, n := range new {
 		if from := l.from[n.id]; len(from) == 1 && from[0] == n.id {
 			if a, b := group(c.old, n.id), group(c.new, n.id); a != b {
-				c.add(false, "right", Moved, n.id, []string{a}, []string{b}, "right %q moved to the group %q", n.name, Words(b))
+				c.add(false, "right", Moved, n.id, []string{a}, []string{b}, "right %q moved to the group %q", n.shown, wordIn(c.new, "rights", b))
 			}
 		}
 	}
@@ -253,11 +254,12 @@ func (c *comparison) rights() {
 // retention compares the section's lines: any change to how long is material.
 func (c *comparison) retention() {
 	before, after := flatten(retention(c.old)), flatten(retention(c.new))
+	said, says := flatten(retention(source(c.old))), flatten(retention(source(c.new)))
 	for _, k := range after.keys {
 		switch was, ok := before.text[k]; {
 		case !ok:
 			c.add(true, "retention", Added, k, nil, []string{after.text[k]}, "on retention, %q is new: %s", after.label[k], after.text[k])
-		case was != after.text[k]:
+		case said.text[k] != says.text[k]:
 			c.add(true, "retention", Changed, k, []string{was}, []string{after.text[k]}, "on retention, %q was %q and is %q", after.label[k], was, after.text[k])
 		}
 	}
@@ -274,7 +276,7 @@ func (c *comparison) contacts() {
 		{"support_url", a.SupportURL, b.SupportURL}, {"world_headquarters", a.WorldHeadquarters.Address, b.WorldHeadquarters.Address},
 		{"eea_headquarters", a.EEAHeadquarters.Address, b.EEAHeadquarters.Address}} {
 		if x.from != x.to {
-			c.add(false, "contact", Changed, x.id, []string{x.from}, []string{x.to}, "contact %s was %q and is %q", Words(x.id), x.from, x.to)
+			c.add(false, "contact", Changed, x.id, []string{x.from}, []string{x.to}, "contact %s was %q and is %q", term(c.new, x.id), x.from, x.to)
 		}
 	}
 }
@@ -283,10 +285,10 @@ func (c *comparison) services() {
 	var old, new []thing
 	by := map[string][]string{}
 	for _, s := range c.old.Notice.ServiceNotices {
-		old = append(old, thing{s.ID, s.Name})
+		old = append(old, thing{s.ID, s.Name, s.Name})
 	}
 	for _, s := range c.new.Notice.ServiceNotices {
-		new = append(new, thing{s.ID, s.Name})
+		new = append(new, thing{s.ID, s.Name, s.Name})
 		for _, o := range old {
 			if o.name == s.Previously {
 				by[o.id] = []string{s.ID}
@@ -294,4 +296,19 @@ func (c *comparison) services() {
 		}
 	}
 	c.tell("service", old, new, relate(old, new, by), always, never)
+}
+
+// source is p said in its own language.
+func source(p *programme.Programme) *programme.Programme { return p.In(p.Notice.Language) }
+
+func plainYesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// element is a name as a category lists it: of another category, or of its own.
+func (c *comparison) element(p *programme.Programme, id string) string {
+	return names(p, []string{id})[0]
 }

@@ -44,9 +44,12 @@ type Programme struct {
 	Certifications  []Certification `yaml:"certifications" doc:"Certificates that the organisation says it holds."`
 	RegionalPlan    *RegionalPlan   `yaml:"regional_plan" doc:"What is published of how data comes to stay in regions."`
 	PseudonymisedAs []Treatment     `yaml:"pseudonymised_as" doc:"What happens to each element when a record is pseudonymised. What is not here is dropped."`
+	Translations    []Translation   `yaml:"translations" doc:"What the documents say in further languages."`
 
 	index     index
 	positions map[any]Position
+	texts     []map[string]Position // of each translation, by key; "" is the translation itself
+	speech    speech
 }
 
 // index finds things by id; it is built once, after the checks.
