@@ -15,24 +15,24 @@ import (
 // live are the pages that show what is so at the moment.
 func (n *Node) live() map[string]centre.Live {
 	return map[string]centre.Live{
-		"/privacy/regions": func(context.Context) (*notice.Document, error) {
-			return notice.RegionsSeen(n.rules.p, n.neighbours.checks(), time.Now().UTC().Format(time.RFC3339)), nil
+		"/privacy/regions": func(_ context.Context, lang string) (*notice.Document, error) {
+			return notice.RegionsSeen(n.rules.p.In(lang), n.neighbours.checks(), time.Now().UTC().Format(time.RFC3339)), nil
 		},
-		"/privacy/safeguards": func(ctx context.Context) (*notice.Document, error) {
+		"/privacy/safeguards": func(ctx context.Context, lang string) (*notice.Document, error) {
 			s, err := n.safeguards(ctx)
 			if err != nil {
 				return nil, err
 			}
-			return notice.Safeguards(n.rules.p, s), nil
+			return notice.Safeguards(n.rules.p.In(lang), s), nil
 		},
-		"/privacy/certifications": func(ctx context.Context) (*notice.Document, error) {
+		"/privacy/certifications": func(ctx context.Context, lang string) (*notice.Document, error) {
 			now := n.Publish.Now()
 			today := programme.DayOf(now)
 			look, err := n.directory(ctx, today)
 			if err != nil {
 				return nil, err
 			}
-			return notice.Certifications(n.rules.p, look, today, now.UTC().Format(time.RFC3339)), nil
+			return notice.Certifications(n.rules.p.In(lang), look, today, now.UTC().Format(time.RFC3339)), nil
 		},
 	}
 }

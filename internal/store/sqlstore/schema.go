@@ -48,6 +48,7 @@ func migrations() []migration {
 		{version: 16, name: "publications and subscribers", ddl: []string{publishDDL}},
 		{version: 17, name: "what was collected, and what nothing maps", ddl: []string{collectionDDL}},
 		{version: 18, name: "what recipients are told, refused and got", ddl: []string{toldDDL}},
+		{version: 22, name: "languages of subscribers", ddl: []string{subscriberLanguageDDL}},
 	}
 }
 
