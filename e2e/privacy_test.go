@@ -17,7 +17,8 @@ func TestThePrivacyCentreIsLegible(t *testing.T) {
 	pages := []string{"/privacy/", "/privacy/notice", "/privacy/notice/notice-2025-08-14", "/privacy/notice/notice-2026-04-09", "/privacy/notice/diff/notice-2025-08-14/notice-2026-04-09",
 		"/privacy/notice/diff/notice-2026-04-09/notice-2025-08-14", "/privacy/sub-processors", "/privacy/sub-processors/v2", "/privacy/regions",
 		"/privacy/safeguards", "/privacy/certifications", "/privacy/assurance", "/privacy/controls", "/privacy/transfers", "/privacy/documents", "/privacy/search", "/privacy/search?q=phone+number", "/privacy/search?q=nothingofthat",
-		"/privacy/subscriptions", "/privacy/subscriptions/asked", "/privacy/subscriptions/confirmed"}
+		"/privacy/subscriptions", "/privacy/subscriptions/asked", "/privacy/subscriptions/confirmed",
+		"/privacy/notice?lang=de", "/privacy/sub-processors?lang=de", "/privacy/regions?lang=de", "/privacy/search?q=daten&lang=de", "/privacy/subscriptions?lang=de"}
 	var looks []look
 	shots := os.Getenv("DOMICILE_SCREENSHOTS")
 	if shots != "" {
@@ -28,6 +29,11 @@ func TestThePrivacyCentreIsLegible(t *testing.T) {
 	}
 	node(t, &looks, "privacy.mjs", "URL="+ie1.URL, "PAGES="+string(encode(t, pages)), "SHOTS="+shots)
 	legible(t, looks, 6*len(pages))
+	for _, l := range looks {
+		if german := strings.Contains(l.Path, "lang=de"); german != (l.Lang == "de") || !german && l.Lang != "en" {
+			t.Errorf("%s is in %q", l.Path, l.Lang)
+		}
+	}
 	for _, path := range pages {
 		a := ie1.send(t, "GET", path, header{"Accept": "text/html"}, nil).want(t, 200)
 		if n := len(a.body); n > 100_000 {
@@ -38,7 +44,7 @@ func TestThePrivacyCentreIsLegible(t *testing.T) {
 		}
 		asJSON := ie1.send(t, "GET", path, header{"Accept": "application/json"}, nil).want(t, 200)
 		asMarkdown := ie1.send(t, "GET", path, header{"Accept": "text/markdown"}, nil).want(t, 200)
-		if !json.Valid(asJSON.body) || !strings.HasPrefix(string(asMarkdown.body), "# ") || asJSON.header.Get("Vary") != "Accept" {
+		if !json.Valid(asJSON.body) || !strings.HasPrefix(string(asMarkdown.body), "# ") || asJSON.header.Get("Vary") != "Accept, Accept-Language" {
 			t.Errorf("%s isn't JSON and Markdown at the same address: %.80s, %.80s", path, asJSON.body, asMarkdown.body)
 		}
 	}
@@ -47,6 +53,7 @@ func TestThePrivacyCentreIsLegible(t *testing.T) {
 // look is one that Chromium took at a page.
 type look struct {
 	Path, ColorScheme, Heading string
+	Lang                       string // of the page's root
 	Width, Wide, Status        int
 	JavaScriptEnabled          bool
 	Faults, Elsewhere          []string

@@ -15,6 +15,9 @@ func TestProgrammeCheckWarns(t *testing.T) {
 	if err := os.CopyFS(dir, os.DirFS(exampleProgrammes+"communications")); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.RemoveAll(filepath.Join(dir, "translations")); err != nil { // what is added below has none
+		t.Fatal(err)
+	}
 	more := "recipients:\n  - {id: backups, name: Backups, class: third_party_service_providers, roles: [processor], locations: [IE, {country: US, role: backup}]}\n" +
 		"flows:\n  - {id: backups, from: ie1, services: [messaging], kinds: [message], categories: [contact_data], purpose: platform_security_fraud_prevention, legal_basis: legitimate_interest, to: backups, form: clear}\n"
 	pin := "format: domicile.register/v1\npins:\n  - {tenant: acme, places: [EU], from: 2026-01-01}\n"

@@ -14,6 +14,8 @@ type noticeCmd struct {
 	Render noticeRenderCmd `cmd:"" help:"Print the notice that a programme declares."`
 	Diff   noticeDiffCmd   `cmd:"" help:"Say what changed between the notices of two programmes, and what of it is material."`
 
+	Texts noticeTextsCmd `cmd:"" help:"Print what of a programme has to be translated, as a file to fill in."`
+
 	Publish       noticePublishCmd       `cmd:"" help:"Publish the running programme's notice and list of sub-processors; subscribers are told."`
 	Versions      noticeVersionsCmd      `cmd:"" help:"List what was published."`
 	Told          noticeToldCmd          `cmd:"" help:"List who was told of a version, and when."`
@@ -25,12 +27,16 @@ type noticeCmd struct {
 type noticeRenderCmd struct {
 	Dir    string `arg:"" optional:"" help:"The programme's folder; the built-in example when it is left out."`
 	Format string `short:"f" enum:"html,markdown,json" default:"markdown" help:"One of ${enum}."`
+
+	Language string `help:"A language that the programme is translated into. Default: its own." placeholder:"TAG"`
 }
 
 type noticeDiffCmd struct {
 	Old    string `arg:"" help:"The folder of the older programme."`
 	New    string `arg:"" help:"The folder of the newer one."`
 	Format string `short:"f" enum:"html,markdown,json" default:"markdown" help:"One of ${enum}."`
+
+	Language string `help:"A language that both are translated into. Default: the newer one's own." placeholder:"TAG"`
 }
 
 // Run prints the difference. That two versions differ is no bad answer: it exits 0.
@@ -41,6 +47,12 @@ func (c *noticeDiffCmd) Run(e *env) error {
 	}
 	after, err := goodProgramme(c.New)
 	if err != nil {
+		return err
+	}
+	if after, err = inLanguage(after, c.Language); err != nil {
+		return err
+	}
+	if before, err = inLanguage(before, after.Language()); err != nil && c.Language != "" {
 		return err
 	}
 	return writeDocument(e, notice.Compare(before, after), c.Format)
@@ -57,6 +69,9 @@ type written interface {
 func (c *noticeRenderCmd) Run(e *env) error {
 	p, err := goodProgramme(c.Dir)
 	if err != nil {
+		return err
+	}
+	if p, err = inLanguage(p, c.Language); err != nil {
 		return err
 	}
 	return writeDocument(e, notice.New(p), c.Format)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"domicile.dev/internal/client"
 	"domicile.dev/internal/fault"
@@ -34,6 +35,9 @@ func (c *noticePublishCmd) Run(e *env) error {
 	}
 	for _, x := range v.List {
 		fmt.Fprintf(e.out, "list: %s\n", x.Text)
+	}
+	if len(v.Retold) > 0 {
+		fmt.Fprintf(e.out, "languages: %s; retold: %s\n", strings.Join(v.Languages, ", "), strings.Join(v.Retold, ", "))
 	}
 	for _, p := range v.AskAgain {
 		fmt.Fprintf(e.out, "ask again: consents for %s\n", p)

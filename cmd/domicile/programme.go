@@ -12,6 +12,7 @@ import (
 	"domicile.dev/examples"
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/form"
+	"domicile.dev/internal/notice"
 	"domicile.dev/internal/plan"
 	"domicile.dev/internal/programme"
 	"domicile.dev/internal/subprocessor"
@@ -57,7 +58,9 @@ func (c *programmeCheckCmd) Run(e *env) error {
 	p, err := openProgramme(c.Dir)
 	var faults programme.Faults
 	if err == nil {
-		err = plan.Check(p)
+		if err = plan.Check(p); err == nil {
+			err = notice.Check(p)
+		}
 	}
 	if err != nil && !errors.As(err, &faults) {
 		return err

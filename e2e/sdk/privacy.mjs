@@ -31,6 +31,7 @@ for (const colorScheme of ['light', 'dark']) {
       page.on('request', (r) => r.url().startsWith(process.env.URL) || elsewhere.push(r.url()))
       const answer = await page.goto(process.env.URL + path)
       const look = { path, colorScheme, width, javaScriptEnabled, status: answer.status(), heading: /<h1[^>]*>([^<]+)/.exec(await answer.text())?.[1].trim() ?? '', elsewhere, faults: [] }
+      look.lang = await page.locator('html').getAttribute('lang')
       if (javaScriptEnabled) {
         look.wide = await page.evaluate(() => document.documentElement.scrollWidth)
         await page.evaluate(axe)

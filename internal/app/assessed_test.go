@@ -23,10 +23,10 @@ assessments:
 	today := programme.DayOf(time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC))
 	want := "US: data may go with measures (assessed 2026-01-01, 3 of 6 steps written down, due again 2027-01-01); " +
 		"IN: data may go (assessed 2025-06-01, 0 of 6 steps written down, overdue since 2026-06-01)"
-	if got := assessed(r, "Vendor", today); got != want {
+	if got := assessed(r, "Vendor", today, "en"); got != want {
 		t.Errorf("got %s", got)
 	}
-	if got := assessed(r, "Somebody else", today); got != "" {
+	if got := assessed(r, "Somebody else", today, "en"); got != "" {
 		t.Errorf("got %s", got)
 	}
 }

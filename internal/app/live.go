@@ -15,26 +15,26 @@ import (
 // live are the pages that show what is so at the moment.
 func (n *Node) live() map[string]centre.Live {
 	return map[string]centre.Live{
-		"/privacy/regions": func(context.Context) (*notice.Document, error) {
-			return notice.RegionsSeen(n.rules.p, n.neighbours.checks(), time.Now().UTC().Format(time.RFC3339)), nil
+		"/privacy/regions": func(_ context.Context, lang string) (*notice.Document, error) {
+			return notice.RegionsSeen(n.rules.p.In(lang), n.neighbours.checks(), time.Now().UTC().Format(time.RFC3339)), nil
 		},
-		"/privacy/safeguards": func(ctx context.Context) (*notice.Document, error) {
+		"/privacy/safeguards": func(ctx context.Context, lang string) (*notice.Document, error) {
 			s, err := n.safeguards(ctx)
 			if err != nil {
 				return nil, err
 			}
-			return notice.Safeguards(n.rules.p, s), nil
+			return notice.Safeguards(n.rules.p.In(lang), s), nil
 		},
-		"/privacy/certifications": func(ctx context.Context) (*notice.Document, error) {
+		"/privacy/certifications": func(ctx context.Context, lang string) (*notice.Document, error) {
 			now := n.Publish.Now()
 			today := programme.DayOf(now)
 			look, err := n.directory(ctx, today)
 			if err != nil {
 				return nil, err
 			}
-			return notice.Certifications(n.rules.p, look, today, now.UTC().Format(time.RFC3339)), nil
+			return notice.Certifications(n.rules.p.In(lang), look, today, now.UTC().Format(time.RFC3339)), nil
 		},
-		"/privacy/assurance": func(ctx context.Context) (*notice.Document, error) {
+		"/privacy/assurance": func(ctx context.Context, _ string) (*notice.Document, error) {
 			now := n.Publish.Now()
 			today := programme.DayOf(now)
 			look, err := n.directory(ctx, today)
@@ -43,21 +43,21 @@ func (n *Node) live() map[string]centre.Live {
 			}
 			return notice.Assurance(n.rules.p, look, today, now.UTC().Format(time.RFC3339)), nil
 		},
-		"/privacy/controls": func(ctx context.Context) (*notice.Document, error) {
+		"/privacy/controls": func(ctx context.Context, _ string) (*notice.Document, error) {
 			s, err := n.safeguards(ctx)
 			if err != nil {
 				return nil, err
 			}
 			return notice.Controls(n.rules.p, s), nil
 		},
-		"/privacy/transfers": func(ctx context.Context) (*notice.Document, error) {
-			seen, err := (&pages{n: n}).seen(ctx, programme.DayOf(n.Publish.Now()))
+		"/privacy/transfers": func(ctx context.Context, _ string) (*notice.Document, error) {
+			seen, err := (&pages{n: n}).seen(ctx, programme.DayOf(n.Publish.Now()), n.rules.p.Notice.Language)
 			if err != nil {
 				return nil, err
 			}
 			return notice.Transfers(n.rules.p, seen), nil
 		},
-		"/privacy/documents": func(context.Context) (*notice.Document, error) {
+		"/privacy/documents": func(context.Context, string) (*notice.Document, error) {
 			return notice.Documents(n.rules.p, programme.DayOf(n.Publish.Now())), nil
 		},
 	}

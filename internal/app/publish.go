@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"domicile.dev/internal/mail"
 	"domicile.dev/internal/notice"
+	"domicile.dev/internal/phrase"
 	"domicile.dev/internal/programme"
 	"domicile.dev/internal/publish"
 	"domicile.dev/internal/register"
@@ -30,6 +32,9 @@ type pages struct {
 // openPublish starts what publishes, and the privacy centre.
 func (n *Node) openPublish(ctx context.Context, opt Options) (err error) {
 	n.pages = &pages{n: n}
+	if err := notice.Check(n.rules.p); err != nil {
+		n.log.Warn("a translation is not whole: what it lacks is in the programme's own language alone; domicile programme check lists it", "languages", notice.Languages(n.rules.p))
+	}
 	po := publish.Options{Changed: n.changedPublished, Archive: opt.Notices, PrivateWebhooks: n.Config.PrivateWebhooks, Log: n.log, Now: opt.Now}
 	if m := n.Config.Mail; m != nil {
 		password, err := m.Password()
@@ -105,13 +110,19 @@ func (p *pages) refresh(ctx context.Context) error {
 	}
 	opt := centre.Options{Running: p.n.rules.p, URL: p.n.Config.URL, Subscribe: true, Now: s.Now, Live: p.n.live(), Feeds: map[string]centre.Feed{}}
 	today := programme.DayOf(s.Now())
+	calm := context.WithoutCancel(ctx)
 	for i := range all {
 		v := &all[i]
-		shown := centre.Version{Name: v.Name(), Notice: v.Notice, Updated: programme.Date(v.Updated), Effective: v.Effective.Date(), NewNotice: v.NewNotice, NewList: v.NewList,
-			Programme: func() (*programme.Programme, error) { return s.ProgrammeOf(context.WithoutCancel(ctx), v) }}
-		for _, x := range v.List {
-			if !v.Adopted { // what was adopted is the list itself
-				shown.Changes = append(shown.Changes, x.Text)
+		shown := centre.Version{Translated: len(v.Retold) > 0, Name: v.Name(), Notice: v.Notice, Updated: programme.Date(v.Updated), Effective: v.Effective.Date(), NewNotice: v.NewNotice, NewList: v.NewList,
+			Programme: func() (*programme.Programme, error) { return s.ProgrammeOf(calm, v) }}
+		if !v.Adopted { // what was adopted is the list itself
+			shown.Changes = listTexts(v)
+			shown.Retold = func(lang string) ([]string, error) {
+				said, err := s.Retold(calm, all[i:i+1], lang)
+				if err != nil {
+					return nil, err
+				}
+				return listTexts(&said[0]), nil
 			}
 		}
 		opt.Versions = append(opt.Versions, shown)
@@ -119,30 +130,72 @@ func (p *pages) refresh(ctx context.Context) error {
 			opt.Current = i
 		}
 	}
-	if opt.Seen, err = p.seen(ctx, today); err != nil {
+	own := p.n.rules.p.Notice.Language
+	if opt.Seen, err = p.seen(ctx, today, own); err != nil {
 		return err
 	}
-	o := p.n.rules.p
-	for path, list := range map[string]uint8{"/privacy/sub-processors": publish.SubProcessors, "/privacy/notice": publish.Notices} {
-		f := publish.FeedOf(all, list, o.Organisation.Name, o.Notice.Language, p.n.Config.URL)
-		atom, err := f.Atom()
-		if err != nil {
-			return err
+	if opt.SeenIn, err = p.seenIn(ctx, today); err != nil {
+		return err
+	}
+	for path := range feedLists {
+		for _, suffix := range []string{".atom", ".feed.json"} {
+			if opt.Feeds[path+suffix], err = p.feed(all, path+suffix, own); err != nil {
+				return err
+			}
 		}
-		json, err := f.JSON()
+	}
+	opt.FeedIn = func(path, lang string) (centre.Feed, error) {
+		said, err := s.Retold(calm, all, lang)
 		if err != nil {
-			return err
+			return centre.Feed{}, err
 		}
-		opt.Feeds[path+".atom"] = centre.Feed{Media: "application/atom+xml; charset=utf-8", Body: atom}
-		opt.Feeds[path+".feed.json"] = centre.Feed{Media: "application/feed+json; charset=utf-8", Body: json}
+		return p.feed(said, path, lang)
 	}
 	p.now.Store(centre.New(opt))
 	p.stamp = stamp
 	return nil
 }
 
-// seen is what the page of sub-processors says beside what the programme declares.
-func (p *pages) seen(ctx context.Context, today programme.Day) (map[string]notice.Row, error) {
+func listTexts(v *publish.Version) (out []string) {
+	for _, x := range v.List {
+		out = append(out, x.Text)
+	}
+	return out
+}
+
+// feedLists are what feeds are about, by the page that they belong to.
+var feedLists = map[string]uint8{"/privacy/sub-processors": publish.SubProcessors, "/privacy/notice": publish.Notices}
+
+// feed writes the feed of a path in the language that the versions are said in.
+func (p *pages) feed(all []publish.Version, path, lang string) (centre.Feed, error) {
+	o := p.n.rules.p
+	page, isJSON := strings.CutSuffix(path, ".feed.json")
+	f := publish.FeedOf(all, feedLists[strings.TrimSuffix(page, ".atom")], o.Organisation.Name, lang, p.n.Config.URL)
+	if lang != o.Notice.Language {
+		f.Keep(lang)
+	}
+	if isJSON {
+		b, err := f.JSON()
+		return centre.Feed{Media: "application/feed+json; charset=utf-8", Body: b}, err
+	}
+	b, err := f.Atom()
+	return centre.Feed{Media: "application/atom+xml; charset=utf-8", Body: b}, err
+}
+
+// seenIn is seen in each further language of the running programme; nil when there is none.
+func (p *pages) seenIn(ctx context.Context, today programme.Day) (func(lang string) map[string]notice.Row, error) {
+	all := map[string]map[string]notice.Row{}
+	for _, l := range p.n.rules.p.Languages()[1:] {
+		var err error
+		if all[l], err = p.seen(ctx, today, l); err != nil {
+			return nil, err
+		}
+	}
+	return func(lang string) map[string]notice.Row { return all[lang] }, nil
+}
+
+// seen is what the page of sub-processors says beside what the programme declares, in a language.
+func (p *pages) seen(ctx context.Context, today programme.Day, lang string) (map[string]notice.Row, error) {
 	announced, err := p.n.Publish.Announcements(ctx)
 	if err != nil {
 		return nil, err
@@ -156,7 +209,7 @@ func (p *pages) seen(ctx context.Context, today programme.Day) (map[string]notic
 		for i := range p.n.rules.p.Recipients {
 			r := &p.n.rules.p.Recipients[i]
 			row := rows[r.ID]
-			if row.Assessment = assessed(reg, p.n.rules.p.EntityName(r), today); row.Assessment != "" {
+			if row.Assessment = assessed(reg, p.n.rules.p.EntityName(r), today, lang); row.Assessment != "" {
 				rows[r.ID] = row
 			}
 		}
@@ -165,7 +218,7 @@ func (p *pages) seen(ctx context.Context, today programme.Day) (map[string]notic
 }
 
 // assessed says in a line what a register has of an entity's transfer impact assessments on a day.
-func assessed(r *register.Register, entity string, today programme.Day) string {
+func assessed(r *register.Register, entity string, today programme.Day, lang string) string {
 	last := map[string]register.Assessment{} // by country
 	var order []string
 	for _, a := range r.Assessments {
@@ -185,15 +238,27 @@ func assessed(r *register.Register, entity string, today programme.Day) string {
 		if text != "" {
 			text += "; "
 		}
-		outcome := map[string]string{"proceed": "data may go", "proceed_with_measures": "data may go with measures", "stop": "data may not go"}[a.Outcome]
-		text += fmt.Sprintf("%s: %s (assessed %s, %d of 6 steps written down", c, outcome, a.Assessed, a.Steps.Done())
+		text += phrase.Say(lang, "%s: %s (assessed %s, %d of 6 steps written down", c, outcome(lang, a.Outcome), phrase.Date(lang, string(a.Assessed)), a.Steps.Done())
+		due := phrase.Date(lang, string(a.Due))
 		if programme.LastDay(a.Due) < today {
-			text += ", overdue since " + string(a.Due) + ")"
+			text += phrase.Say(lang, ", overdue since %s)", due)
 		} else {
-			text += ", due again " + string(a.Due) + ")"
+			text += phrase.Say(lang, ", due again %s)", due)
 		}
 	}
 	return text
+}
+
+func outcome(lang, of string) string {
+	switch of {
+	case "proceed":
+		return phrase.Say(lang, "data may go")
+	case "proceed_with_measures":
+		return phrase.Say(lang, "data may go with measures")
+	case "stop":
+		return phrase.Say(lang, "data may not go")
+	}
+	return of
 }
 
 // desk is where people subscribe.

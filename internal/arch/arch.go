@@ -11,6 +11,7 @@ var Levels = map[string]int{
 	"internal/durable": 0, // folders whose names survive a power cut
 	"internal/fault":   0, // the error that crosses package borders
 	"internal/id":      0, // typed identifiers
+	"internal/phrase":  0, // the fixed words of public documents, by language
 	"internal/plain":   0, // the type that refuses to print
 	"internal/scan":    0, // strict JSON scanner over bytes
 	"internal/store":   0, // port: DB, Tx; no SQL

@@ -26,9 +26,11 @@ type NoticeVersion struct {
 		Notice bool   `json:"notice"`
 		Text   string `json:"text"`
 	} `json:"list,omitempty"`
-	AskAgain []string `json:"ask_again,omitempty"`
-	Told     bool     `json:"told"`
-	Queued   *struct {
+	AskAgain  []string `json:"ask_again,omitempty"`
+	Languages []string `json:"languages,omitempty"`
+	Retold    []string `json:"retold,omitempty"`
+	Told      bool     `json:"told"`
+	Queued    *struct {
 		Mail     int `json:"mail"`
 		Webhooks int `json:"webhooks"`
 	} `json:"queued,omitempty"` // only of one that was published by this call

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"domicile.dev/internal/phrase"
 	"domicile.dev/internal/programme"
 )
 
@@ -40,7 +41,7 @@ func Assurance(p *programme.Programme, look Directory, today programme.Day, asOf
 
 // assured is a certificate with its state of today.
 func assured(p *programme.Programme, c *programme.Certification, look Directory, today programme.Day) Entry {
-	var f facts
+	var f plain
 	counts := 0
 	var held []string
 	for _, h := range c.Holders {
@@ -50,13 +51,13 @@ func assured(p *programme.Programme, c *programme.Certification, look Directory,
 			held = append(held, e.Name+", looked up on "+string(x.Checked))
 		}
 	}
-	f.add("State", map[bool]string{true: "listed", false: "no look-up counts today"}[counts > 0])
-	f.add("Holders listed", held...)
-	f.add("Covers", map[bool]string{true: "every company of the group", false: c.Scope}[c.Covers == "all_entities"])
-	f.add("Agent", c.Agent)
-	f.add("Recognised in", c.AgentEconomy)
-	f.add("Next renewal", nextYear(c, today))
-	f.add("Evidence", documentTitles(p, c.Evidence)...)
+	f.put("State", map[bool]string{true: "listed", false: "no look-up counts today"}[counts > 0])
+	f.put("Holders listed", held...)
+	f.put("Covers", map[bool]string{true: "every company of the group", false: c.Scope}[c.Covers == "all_entities"])
+	f.put("Agent", c.Agent)
+	f.put("Recognised in", c.AgentEconomy)
+	f.put("Next renewal", nextYear(c, today))
+	f.put("Evidence", documentTitles(p, c.Evidence)...)
 	return Entry{ID: "assured-" + c.ID, Name: c.Name, Facts: f}
 }
 
@@ -68,13 +69,13 @@ func attestations(p *programme.Programme) Section {
 		if len(c.Services) == 0 {
 			continue
 		}
-		var f facts
+		var f plain
 		for _, id := range c.Services {
-			f.add("Service", p.Service(id).Name)
+			f.put("Service", p.Service(id).Name)
 		}
-		f.add("Period", strings.Trim(string(c.PeriodFrom)+" to "+string(c.PeriodUntil), " to"))
-		f.add("Evidence", documentTitles(p, c.Evidence)...)
-		f.add("Note", c.Note)
+		f.put("Period", strings.Trim(string(c.PeriodFrom)+" to "+string(c.PeriodUntil), " to"))
+		f.put("Evidence", documentTitles(p, c.Evidence)...)
+		f.put("Note", c.Note)
 		s.Entries = append(s.Entries, Entry{ID: "attested-" + c.ID, Name: c.Name, Facts: f})
 	}
 	return s
@@ -99,12 +100,12 @@ func requirements(p *programme.Programme, set *programme.RequirementSet) Section
 		t.Rows = append(t.Rows, []string{r.ID, r.Says, p.Principle(r.Principle).Name, state, or(r.Owner, set.Owner),
 			strings.Join(append(done, documentTitles(p, r.Evidence)...), "; "), strings.Join(r.Laws, "; ")})
 	}
-	var f facts
-	f.add("Requirements", fmt.Sprint(len(set.Items)))
+	var f plain
+	f.put("Requirements", fmt.Sprint(len(set.Items)))
 	for _, state := range []string{"met", "met_in_part", "not_met", "not_applicable", "covered", "open"} {
-		f.say(n[state] > 0, capital(Words(state)), fmt.Sprint(n[state]))
+		f.putIf(n[state] > 0, capital(Words(state)), fmt.Sprint(n[state]))
 	}
-	f.add("Note", set.Note)
+	f.put("Note", set.Note)
 	s.Facts, s.Table = f, t
 	return s
 }
@@ -168,17 +169,17 @@ func Controls(p *programme.Programme, st *State) *Document {
 }
 
 func control(p *programme.Programme, c *programme.Control, st *State) Entry {
-	var f facts
-	f.add("Kind", c.Kind)
-	f.add("Owner", c.Owner)
-	f.add("State", st.measured(c.Measured))
-	f.add("For", map[string]string{"high": "categories of high or special sensitivity", "special": "categories of special sensitivity"}[c.From])
-	f.say(c.FlowForm != "", "A flow may ask for", c.FlowForm+" at most")
-	f.add("Helps to keep", c.Laws...)
-	f.add("Evidence", documentTitles(p, c.Evidence)...)
-	f.add("Reviewed", string(c.Reviewed))
-	f.add("Reviewed every", c.Review.String())
-	f.add("Note", c.Note)
+	var f plain
+	f.put("Kind", c.Kind)
+	f.put("Owner", c.Owner)
+	f.put("State", st.measured(c.Measured))
+	f.put("For", map[string]string{"high": "categories of high or special sensitivity", "special": "categories of special sensitivity"}[c.From])
+	f.putIf(c.FlowForm != "", "A flow may ask for", c.FlowForm+" at most")
+	f.put("Helps to keep", c.Laws...)
+	f.put("Evidence", documentTitles(p, c.Evidence)...)
+	f.put("Reviewed", string(c.Reviewed))
+	f.put("Reviewed every", c.Review.String())
+	f.put("Note", c.Note)
 	return Entry{ID: "control-" + c.ID, Name: c.Name, Text: c.Says, Facts: f}
 }
 
@@ -193,7 +194,7 @@ func (s *State) measured(what string) string {
 	case "rest":
 		return fmt.Sprintf("keys of epoch %d, apart from the store", s.Rest.Epoch)
 	case "erasure":
-		return "who is erased now is beyond every copy by " + instant(s.Rest.Unrecoverable)
+		return "who is erased now is beyond every copy by " + phrase.Instant(phrase.English, s.Rest.Unrecoverable)
 	case "ledger":
 		return fmt.Sprintf("%d leaves signed, %d entries read back that don't fit", max(s.Log.Size, 0), s.Log.Defects)
 	}
@@ -232,15 +233,15 @@ func bySensitivity(p *programme.Programme) Section {
 func byFramework(p *programme.Programme) Section {
 	s := Section{ID: "frameworks", Title: "By framework"}
 	for _, w := range p.Frameworks {
-		var f facts
+		var f plain
 		for _, c := range p.Controls {
 			for _, m := range c.Maps {
 				if m.Framework == w.ID {
-					f.add(strings.Join(m.At, ", "), c.Name)
+					f.put(strings.Join(m.At, ", "), c.Name)
 				}
 			}
 		}
-		f.add("Note", w.Note)
+		f.put("Note", w.Note)
 		s.Entries = append(s.Entries, Entry{ID: "framework-" + w.ID, Name: w.Name, Facts: f})
 	}
 	return s
@@ -250,15 +251,15 @@ func byFramework(p *programme.Programme) Section {
 func byPrinciple(p *programme.Programme) Section {
 	s := Section{ID: "principles", Title: "By principle"}
 	for _, x := range p.Principles {
-		var f facts
+		var f plain
 		var all []string
 		for _, c := range p.Controls {
 			if slices.Contains(c.Principles, x.ID) {
 				all = append(all, c.Name)
 			}
 		}
-		f.add("Controls", all...)
-		f.say(len(all) == 0, "Controls", "none")
+		f.put("Controls", all...)
+		f.putIf(len(all) == 0, "Controls", "none")
 		s.Entries = append(s.Entries, Entry{ID: "principle-" + x.ID, Name: x.Name, Text: x.Says, Facts: f})
 	}
 	return s

@@ -51,7 +51,7 @@ func sectionOf(t *testing.T, d *Document, id string) Section {
 // small says that a page stays below the bound of pages, in each form.
 func small(t *testing.T, d *Document) {
 	t.Helper()
-	h, err := d.Page(nil)
+	h, err := d.Page(Frame{})
 	if err != nil || len(h) > 100_000 || len(d.Markdown()) == 0 {
 		t.Errorf("%s: %d bytes, %v", d.ID, len(h), err)
 	}

@@ -3,6 +3,8 @@ package notice
 import (
 	"slices"
 	"strings"
+
+	"domicile.dev/internal/phrase"
 )
 
 // Line is one line of both versions, one beside the other, in runs of words.
@@ -71,7 +73,7 @@ func flatten(moved func(top, section, entry string) string, ss ...Section) flat 
 			put(s.ID, top, s.Title, strings.Join(s.Text, " "))
 		}
 		for _, x := range s.Facts {
-			put(s.ID+"/"+x.Label, top, x.Label, strings.Join(x.Values, ", "))
+			put(s.ID+"/"+x.id(), top, x.Label, strings.Join(x.Values, ", "))
 		}
 		for _, e := range s.Entries {
 			in := s.ID + "/" + e.ID
@@ -86,7 +88,7 @@ func flatten(moved func(top, section, entry string) string, ss ...Section) flat 
 			}
 			f.of[in] = e.Name
 			for _, x := range e.Facts {
-				key := in + "/" + x.Label
+				key := in + "/" + x.id()
 				put(key, top, e.Name+": "+x.Label, strings.Join(x.Values, ", "))
 				f.of[key] = e.Name
 			}
@@ -127,10 +129,12 @@ func beside(before, after *Document, moved func(top, section, entry string) stri
 
 // head is a document's sections after what stands around them.
 func head(d *Document, ss []Section) []Section {
-	var f facts
-	f.add("Published by", d.Publisher)
-	f.add("Statement", d.Statement)
-	f.add("Language", d.Language)
+	var f []Fact
+	for _, x := range [][2]string{{"Published by", d.Publisher}, {"Statement", d.Statement}, {"Language", d.Language}} {
+		if x[1] != "" {
+			f = append(f, Fact{phrase.Say(d.Language, x[0]), x[1:], x[0]})
+		}
+	}
 	return append([]Section{{ID: "document", Title: d.Title, Facts: f}}, ss...)
 }
 

@@ -1,6 +1,7 @@
 package notice
 
 import (
+	"domicile.dev/internal/phrase"
 	"domicile.dev/internal/programme"
 )
 
@@ -19,14 +20,14 @@ type Directory func(scheme, entity string) Holding
 // Certifications makes the page of certificates: what the organisation says, and what a look-up in the
 // public directory found, on a day. Only what was looked up counts in decisions.
 func Certifications(p *programme.Programme, look Directory, today programme.Day, asOf string) *Document {
-	d := other(p, "certifications", "Certifications", p.Notice.LastUpdated)
+	d := other(p, "certifications", ph(p, "Certifications"), p.Notice.LastUpdated)
 	d.AsOf = asOf
 	for i := range p.Certifications {
 		c := &p.Certifications[i]
-		s := Section{ID: c.ID, Title: c.Name, Facts: certification(c, today)}
+		s := Section{ID: c.ID, Title: c.Name, Facts: certification(p, c, today).all}
 		if c.Directory != "" {
 			for _, h := range c.Holders {
-				s.Entries = append(s.Entries, holding(c.ID+"-"+h, p.Entity(h).Name, look(c.ID, p.Entity(h).Name), today))
+				s.Entries = append(s.Entries, holding(p, c.ID+"-"+h, p.Entity(h).Name, look(c.ID, p.Entity(h).Name), today))
 			}
 		}
 		d.Sections = append(d.Sections, s)
@@ -34,26 +35,26 @@ func Certifications(p *programme.Programme, look Directory, today programme.Day,
 	return frameworks(p, d, look, today)
 }
 
-func certification(c *programme.Certification, today programme.Day) facts {
-	var f facts
-	f.add("Role", c.Role)
-	f.add("Scope", c.Scope)
+func certification(p *programme.Programme, c *programme.Certification, today programme.Day) facts {
+	f := on(p)
+	f.add("Role", term(p, c.Role))
+	f.add("Scope", tx(p, c.Scope))
 	f.add("Agent", c.Agent)
-	f.add("Enforced by", c.Authority)
-	f.add("First certified", string(c.FirstCertified))
-	f.add("Renewed every", c.Renewal.String())
-	f.add("Valid until", string(c.ValidUntil))
+	f.add("Enforced by", tx(p, c.Authority))
+	f.add("First certified", date(p, c.FirstCertified))
+	f.add("Renewed every", phrase.Period(p.Language(), c.Renewal.String()))
+	f.add("Valid until", date(p, c.ValidUntil))
 	if c.ValidUntil != "" && programme.LastDay(c.ValidUntil) < today {
-		f.add("State", "lapsed")
+		f.add("State", ph(p, "lapsed"))
 	}
 	if next := nextYear(c, today); next != "" && c.ValidUntil == "" {
-		f.add("Next renewal", "by "+next+", counted from the first certification")
+		f.add("Next renewal", ph(p, "by %s, counted from the first certification", date(p, next)))
 	}
 	f.add("Directory", c.Directory)
 	if c.Directory == "" {
-		f.add("Checked", "in no directory: it is what the organisation says, and counts in no decision")
+		f.add("Checked", ph(p, "in no directory: it is what the organisation says, and counts in no decision"))
 	}
-	f.add("Note", c.Note)
+	f.add("Note", tx(p, c.Note))
 	return f
 }
 
@@ -67,40 +68,40 @@ func nextYear(c *programme.Certification, today programme.Day) string {
 	return string(at.Date())[:min(len(c.FirstCertified), len("2006-01-02"))]
 }
 
-func holding(id, name string, h Holding, today programme.Day) Entry {
-	var f facts
+func holding(p *programme.Programme, id, name string, h Holding, today programme.Day) Entry {
+	f := on(p)
 	if h.Checked == "" {
-		f.add("Last look-up", "none yet")
-		f.add("In decisions", "doesn't count")
-		return Entry{ID: id, Name: name, Facts: f}
+		f.add("Last look-up", ph(p, "none yet"))
+		f.add("In decisions", ph(p, "doesn't count"))
+		return Entry{ID: id, Name: name, Facts: f.all}
 	}
-	f.add("Last look-up", string(h.Checked)+": "+Words(h.Status))
-	f.add("Valid until", string(h.Until))
+	f.add("Last look-up", date(p, h.Checked)+": "+term(p, h.Status))
+	f.add("Valid until", date(p, h.Until))
 	switch last := programme.LastDay(h.Last); {
 	case h.Counts && last != programme.Never:
-		f.add("In decisions", "counts until "+string(h.Last)+", when it has to be looked up again or renewed")
+		f.add("In decisions", ph(p, "counts until %s, when it has to be looked up again or renewed", date(p, h.Last)))
 	case h.Counts:
-		f.add("In decisions", "counts")
+		f.add("In decisions", ph(p, "counts"))
 	case h.Status != "active" && h.Status != "recertifying":
-		f.add("In decisions", "doesn't count: the directory doesn't list it as active")
+		f.add("In decisions", ph(p, "doesn't count: the directory doesn't list it as active"))
 	case h.Until != "" && programme.LastDay(h.Until) < today:
-		f.add("In decisions", "lapsed: it stopped counting after "+string(h.Until))
+		f.add("In decisions", ph(p, "lapsed: it stopped counting after %s", date(p, h.Until)))
 	default:
-		f.add("In decisions", "stopped counting after "+string(h.Last)+": the look-up is too old")
+		f.add("In decisions", ph(p, "stopped counting after %s: the look-up is too old", date(p, h.Last)))
 	}
-	return Entry{ID: id, Name: name, Facts: f}
+	return Entry{ID: id, Name: name, Facts: f.all}
 }
 
 // frameworks adds the rows of the Data Privacy Framework that entities say they are in.
 func frameworks(p *programme.Programme, d *Document, look Directory, today programme.Day) *Document {
-	s := Section{ID: "dpf", Title: "Data Privacy Framework", Text: []string{"Which rows of the framework the organisation's entities say they are listed in, and what the look-ups found."}}
+	s := Section{ID: "dpf", Title: ph(p, "Data Privacy Framework"), Text: []string{ph(p, "Which rows of the framework the organisation's entities say they are listed in, and what the look-ups found.")}}
 	for _, e := range p.Entities {
 		for _, m := range e.Memberships {
 			row := map[string]string{"dpf": "eu-us", "dpf-uk": "uk-extension", "dpf-ch": "swiss-us"}[m]
 			if row == "" {
 				continue
 			}
-			s.Entries = append(s.Entries, holding("dpf-"+e.ID+"-"+row, e.Name+", "+rowNames[row], look(row, e.Name), today))
+			s.Entries = append(s.Entries, holding(p, "dpf-"+e.ID+"-"+row, e.Name+", "+ph(p, rowNames[row]), look(row, e.Name), today))
 		}
 	}
 	if len(s.Entries) > 0 {

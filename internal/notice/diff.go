@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"domicile.dev/internal/phrase"
 	"domicile.dev/internal/programme"
 )
 
@@ -34,11 +35,13 @@ type Change struct {
 
 // Diff is the difference of two versions.
 type Diff struct {
-	From    Version  `json:"from"`
-	To      Version  `json:"to"`
-	Summary string   `json:"summary"` // one paragraph in plain words
-	Changes []Change `json:"changes"`
-	Lines   []Line   `json:"lines"` // side by side
+	From Version `json:"from"`
+	To   Version `json:"to"`
+	// Language is that of the texts.
+	Language string   `json:"language"`
+	Summary  string   `json:"summary"` // one paragraph in plain words
+	Changes  []Change `json:"changes"`
+	Lines    []Line   `json:"lines"` // side by side
 
 	doc *Document
 }
@@ -71,7 +74,7 @@ func Compare(before, after *programme.Programme) *Diff {
 	c.contacts()
 	c.services()
 	c.lines()
-	d := &Diff{From: version(before), To: version(after), Changes: c.out, Lines: beside(New(before), New(after), c.moved()), doc: New(after)}
+	d := &Diff{Language: after.Language(), From: version(before), To: version(after), Changes: c.out, Lines: beside(New(before), New(after), c.moved()), doc: New(after)}
 	if d.Changes == nil {
 		d.Changes = []Change{}
 	}
@@ -85,22 +88,27 @@ func version(p *programme.Programme) Version {
 	return v
 }
 
+// comparison compares what the two declare; old and new are said in the language that is shown.
 type comparison struct {
 	old, new *programme.Programme
 	prior    programme.ChangesFromPrior
 	out      []Change
 }
 
+// add enters a change; text is a phrase.
 func (c *comparison) add(material bool, what, how, id string, from, to []string, text string, args ...any) {
-	x := Change{What: what, How: how, ID: id, From: from, To: to, Material: material, Text: fmt.Sprintf(text, args...)}
-	if start, ok := strings.CutSuffix(text, " %s"); ok && len(args) > 1 {
-		x.lead, x.item = fmt.Sprintf(start, args[:len(args)-1]...), fmt.Sprint(args[len(args)-1])
+	x := Change{What: what, How: how, ID: id, From: from, To: to, Material: material, Text: ph(c.new, text, args...)}
+	if strings.HasSuffix(text, " %s") && len(args) > 1 { // in every language the last thing ends the sentence
+		item := fmt.Sprint(args[len(args)-1])
+		if lead, ok := strings.CutSuffix(x.Text, item); ok {
+			x.lead, x.item = lead, item
+		}
 	}
 	c.out = append(c.out, x)
 }
 
-// thing is what has an id and a name in one version.
-type thing struct{ id, name string }
+// thing is what has an id and a name in one version, and the name that is shown.
+type thing struct{ id, name, shown string }
 
 // line says what became of the things of one sort.
 type line struct{ to, from map[string][]string }
@@ -123,38 +131,38 @@ func relate(old, new []thing, by map[string][]string) line {
 // tell enters what was added, removed, renamed, split and merged. material says whether an addition,
 // and whether a removal, is.
 func (c *comparison) tell(what string, old, new []thing, l line, addition, removal func(id string) bool) {
-	called := map[string]string{}
+	called, named := map[string]string{}, map[string]string{}
 	for _, n := range new {
-		called[n.id] = n.name
+		called[n.id], named[n.id] = n.shown, n.name
 	}
 	was := map[string]string{}
 	for _, o := range old {
-		was[o.id] = o.name
+		was[o.id] = o.shown
 		switch to := l.to[o.id]; {
 		case len(to) == 0:
-			c.add(removal(o.id), what, Removed, o.id, []string{o.id}, nil, "%s %q is no longer listed", what, o.name)
+			c.add(removal(o.id), what, Removed, o.id, []string{o.id}, nil, "%s %q is no longer listed", ph(c.new, what), o.shown)
 		case len(to) > 1:
-			c.add(false, what, Split, o.id, []string{o.id}, to, "%s %q became %s", what, o.name, quoted(to, called))
-		case len(l.from[to[0]]) == 1 && (o.name != called[to[0]] || o.id != to[0]):
-			c.add(false, what, Renamed, to[0], []string{o.id}, to, "%s %q is now %q", what, o.name, called[to[0]])
+			c.add(false, what, Split, o.id, []string{o.id}, to, "%s %q became %s", ph(c.new, what), o.shown, c.quoted(to, called))
+		case len(l.from[to[0]]) == 1 && (o.name != named[to[0]] || o.id != to[0]):
+			c.add(false, what, Renamed, to[0], []string{o.id}, to, "%s %q is now %q", ph(c.new, what), o.shown, called[to[0]])
 		}
 	}
 	for _, n := range new {
 		switch from := l.from[n.id]; {
 		case len(from) == 0:
-			c.add(addition(n.id), what, Added, n.id, nil, []string{n.id}, "%s %q is new", what, n.name)
+			c.add(addition(n.id), what, Added, n.id, nil, []string{n.id}, "%s %q is new", ph(c.new, what), n.shown)
 		case len(from) > 1:
-			c.add(false, what, Merged, n.id, from, []string{n.id}, "%s became %s %q", quoted(from, was), what, n.name)
+			c.add(false, what, Merged, n.id, from, []string{n.id}, "%s became %s %q", c.quoted(from, was), ph(c.new, what), n.shown)
 		}
 	}
 }
 
-func quoted(ids []string, names map[string]string) string {
+func (c *comparison) quoted(ids []string, names map[string]string) string {
 	out := make([]string, len(ids))
 	for i, id := range ids {
-		out[i] = fmt.Sprintf("%q", names[id])
+		out[i] = names[id]
 	}
-	return strings.Join(out, ", ")
+	return phrase.Quoted(c.new.Language(), out)
 }
 
 func always(string) bool { return true }
@@ -171,7 +179,7 @@ func without(all, some []string) (out []string) {
 }
 
 func (d *Diff) summary() string {
-	material := 0
+	l, material := d.Language, 0
 	count := map[string]int{}
 	for _, c := range d.Changes {
 		count[c.What]++
@@ -180,7 +188,7 @@ func (d *Diff) summary() string {
 		}
 	}
 	if len(d.Changes) == 0 {
-		return fmt.Sprintf("Nothing that these versions, %s and %s, list differs.", d.From.Date, d.To.Date)
+		return phrase.Say(l, "Nothing that these versions, %s and %s, list differs.", phrase.Date(l, d.From.Date), phrase.Date(l, d.To.Date))
 	}
 	var parts []string
 	for _, x := range []struct{ what, one, many string }{{"category", "change to categories", "changes to categories"}, {"element", "change to their elements", "changes to their elements"},
@@ -189,15 +197,15 @@ func (d *Diff) summary() string {
 		{"retention", "change to retention", "changes to retention"}, {"contact", "change to contacts", "changes to contacts"}} {
 		switch n := count[x.what]; {
 		case n == 1:
-			parts = append(parts, "1 "+x.one)
+			parts = append(parts, phrase.Say(l, "1 "+x.one))
 		case n > 1:
-			parts = append(parts, fmt.Sprintf("%d %s", n, x.many))
+			parts = append(parts, phrase.Say(l, "%d "+x.many, n))
 		}
 	}
-	text := fmt.Sprintf("From the version of %s to that of %s, %d things changed, %d of them material", d.From.Date, d.To.Date, len(d.Changes), material)
+	text := phrase.Say(l, "From the version of %s to that of %s, %d things changed, %d of them material", phrase.Date(l, d.From.Date), phrase.Date(l, d.To.Date), len(d.Changes), material)
 	if len(parts) > 0 {
-		text += ": among others " + strings.Join(parts, ", ")
+		text = phrase.Say(l, "%s: among others %s", text, phrase.Join(parts))
 	}
-	return fmt.Sprintf("%s. The notice listed %d purposes and lists %d; it listed %d categories and lists %d.", text, d.From.Purposes, d.To.Purposes,
+	return phrase.Say(l, "%s. The notice listed %d purposes and lists %d; it listed %d categories and lists %d.", text, d.From.Purposes, d.To.Purposes,
 		d.From.Categories, d.To.Categories)
 }

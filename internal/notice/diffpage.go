@@ -6,21 +6,23 @@ import (
 	"html/template"
 	"slices"
 	"strings"
+
+	"domicile.dev/internal/phrase"
 )
 
 // Some end tags are left out, as HTML allows: the page has hundreds of rows.
-var diffBody = template.Must(template.New("diff").Funcs(template.FuncMap{"quotes": quotes}).Parse(`{{define "changes"}}<ul>{{range .}}
+var diffBody = template.Must(template.New("diff").Funcs(say).Funcs(template.FuncMap{"quotes": quotes}).Parse(`{{define "changes"}}<ul>{{range .}}
 <li>{{quotes .}}{{end}}
 </ul>{{end}}
-<h1>What changed</h1>
-<p>From <code>{{.D.From.ID}}</code> to <code>{{.D.To.ID}}</code></p>
+<h1>{{say .D.Language "What changed"}}</h1>
+<p><code>{{.D.From.ID}}</code> → <code>{{.D.To.ID}}</code></p>
 <p>{{.D.Summary}}</p>
-{{with .Material}}<section><h2>Material changes</h2>{{template "changes" .}}</section>{{end}}
-{{with .Other}}<section><h2>Other changes</h2>{{template "changes" .}}</section>{{end}}
-<section><h2>Side by side</h2>{{range .Tables}}
-<h3>{{.Section}}</h3><table class=beside><thead><tr><th scope=col>What<th scope=col>Before<th scope=col>After<tbody>{{$of := ""}}{{range .Lines}}{{if ne .Of $of}}{{$of = .Of}}{{with .Of}}
+{{with .Material}}<section><h2>{{say $.D.Language "Material changes"}}</h2>{{template "changes" .}}</section>{{end}}
+{{with .Other}}<section><h2>{{say $.D.Language "Other changes"}}</h2>{{template "changes" .}}</section>{{end}}
+<section><h2>{{say .D.Language "Side by side"}}</h2>{{range .Tables}}
+<h3>{{.Section}}</h3><table class=beside><thead><tr><th scope=col>{{say $.D.Language "What"}}<th scope=col>{{say $.D.Language "Before"}}<th scope=col>{{say $.D.Language "After"}}<tbody>{{$of := ""}}{{range .Lines}}{{if ne .Of $of}}{{$of = .Of}}{{with .Of}}
 <tr><th scope=rowgroup colspan=3>{{.}}{{end}}{{end}}
-<tr><th>{{or .Says "Text"}}<td>{{$two := .Both}}{{range $i, $r := .Before}}{{if $i}} {{end}}{{if and .Changed $two}}<del>{{.Text}}</del>{{else}}{{.Text}}{{end}}{{end}}<td>{{range $i, $r := .After}}{{if $i}} {{end}}{{if and .Changed $two}}<ins>{{.Text}}</ins>{{else}}{{.Text}}{{end}}{{end}}{{end}}
+<tr><th>{{with .Says}}{{.}}{{else}}{{say $.D.Language "Text"}}{{end}}<td>{{$two := .Both}}{{range $i, $r := .Before}}{{if $i}} {{end}}{{if and .Changed $two}}<del>{{.Text}}</del>{{else}}{{.Text}}{{end}}{{end}}<td>{{range $i, $r := .After}}{{if $i}} {{end}}{{if and .Changed $two}}<ins>{{.Text}}</ins>{{else}}{{.Text}}{{end}}{{end}}{{end}}
 </table>{{end}}
 </section>`))
 
@@ -83,11 +85,11 @@ func (d *Diff) classed(material bool) (out []string) {
 }
 
 // HTML writes the difference as one page that needs nothing else.
-func (d *Diff) HTML() ([]byte, error) { return d.Page(nil) }
+func (d *Diff) HTML() ([]byte, error) { return d.Page(Frame{}) }
 
-// Page is HTML with links to other pages at its top.
-func (d *Diff) Page(nav []Link) ([]byte, error) {
-	return wrap(d.doc, "What changed", nav, diffBody, struct {
+// Page is HTML in a frame.
+func (d *Diff) Page(f Frame) ([]byte, error) {
+	return wrap(d.doc, phrase.Say(d.Language, "What changed"), f, diffBody, struct {
 		D               *Diff
 		Material, Other []string
 		Tables          []besides
@@ -97,11 +99,11 @@ func (d *Diff) Page(nav []Link) ([]byte, error) {
 // Markdown writes it as CommonMark; changed words are struck out before and bold after.
 func (d *Diff) Markdown() []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "# What changed\n\nFrom `%s` to `%s`.\n\n%s\n", d.From.ID, d.To.ID, markup.Replace(d.Summary))
+	fmt.Fprintf(&b, "# %s\n\n`%s` → `%s`\n\n%s\n", phrase.Say(d.Language, "What changed"), d.From.ID, d.To.ID, markup.Replace(d.Summary))
 	for _, x := range []struct {
 		title    string
 		material bool
-	}{{"Material changes", true}, {"Other changes", false}} {
+	}{{phrase.Say(d.Language, "Material changes"), true}, {phrase.Say(d.Language, "Other changes"), false}} {
 		if all := d.classed(x.material); len(all) > 0 {
 			fmt.Fprintf(&b, "\n## %s\n\n", x.title)
 			for _, c := range all {
@@ -110,10 +112,10 @@ func (d *Diff) Markdown() []byte {
 		}
 	}
 	if len(d.Lines) > 0 {
-		b.WriteString("\n## Side by side\n")
+		fmt.Fprintf(&b, "\n## %s\n", phrase.Say(d.Language, "Side by side"))
 	}
 	for _, l := range d.Lines {
-		fmt.Fprintf(&b, "\n%s: %s\n\n- before: %s\n- after: %s\n", markup.Replace(l.Section), markup.Replace(l.Label), marked(l.Before, "~~"), marked(l.After, "**"))
+		fmt.Fprintf(&b, "\n%s: %s\n\n- %s: %s\n- %s: %s\n", markup.Replace(l.Section), markup.Replace(l.Label), phrase.Say(d.Language, "before"), marked(l.Before, "~~"), phrase.Say(d.Language, "after"), marked(l.After, "**"))
 	}
 	return b.Bytes()
 }

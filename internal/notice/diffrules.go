@@ -9,7 +9,7 @@ import (
 
 func categoriesOf(p *programme.Programme) (out []thing) {
 	for _, x := range p.Categories {
-		out = append(out, thing{x.ID, x.Name})
+		out = append(out, thing{x.ID, x.Name, tx(p, x.Name)})
 	}
 	return out
 }
@@ -27,7 +27,7 @@ func (c *comparison) categories() {
 		if len(from) == 1 {
 			if o := c.old.Category(from[0]); o.Source != n.Source || o.Parent != n.Parent {
 				c.add(false, "category", Moved, n.ID, []string{o.Source + "/" + o.Parent}, []string{n.Source + "/" + n.Parent},
-					"category %q moved within the tables", n.Name)
+					"category %q moved within the tables", tx(c.new, n.Name))
 			}
 		}
 		if n.Parent != "" {
@@ -40,10 +40,10 @@ func (c *comparison) categories() {
 		for _, e := range without(n.Elements, had) {
 			if slices.Contains(before, e) {
 				moved = append(moved, e)
-				c.add(false, "element", Moved, n.ID+"."+e, nil, []string{e}, "%q lists %s, which stood elsewhere", n.Name, Words(e))
+				c.add(false, "element", Moved, n.ID+"."+e, nil, []string{e}, "%q lists %s, which stood elsewhere", tx(c.new, n.Name), c.element(c.new, e))
 				continue
 			}
-			c.add(true, "element", Added, n.ID+"."+e, nil, []string{e}, "%q newly lists %s", n.Name, Words(e))
+			c.add(true, "element", Added, n.ID+"."+e, nil, []string{e}, "%q newly lists %s", tx(c.new, n.Name), c.element(c.new, e))
 		}
 	}
 	for i := range c.old.Categories {
@@ -60,15 +60,15 @@ func (c *comparison) categories() {
 			if len(l.to[o.ID]) == 0 && slices.Contains(after, e) {
 				continue // the category is gone, and another one lists it as before
 			}
-			c.add(false, "element", Removed, o.ID+"."+e, []string{e}, nil, "%q no longer lists %s", o.Name, Words(e))
+			c.add(false, "element", Removed, o.ID+"."+e, []string{e}, nil, "%q no longer lists %s", tx(c.old, o.Name), c.element(c.old, e))
 		}
 	}
 	before, after = suppliers(c.old), suppliers(c.new)
 	for _, s := range without(after, before) {
-		c.add(true, "supplier", Added, s, nil, []string{s}, "%s newly supply data", Words(s))
+		c.add(true, "supplier", Added, s, nil, []string{s}, "%s newly supply data", word(c.new, s))
 	}
 	for _, s := range without(before, after) {
-		c.add(false, "supplier", Removed, s, []string{s}, nil, "%s no longer supply data", Words(s))
+		c.add(false, "supplier", Removed, s, []string{s}, nil, "%s no longer supply data", word(c.old, s))
 	}
 }
 
@@ -88,7 +88,7 @@ func suppliers(p *programme.Programme) (out []string) {
 
 func purposesOf(p *programme.Programme) (out []thing) {
 	for _, x := range p.Purposes {
-		out = append(out, thing{x.ID, x.Name})
+		out = append(out, thing{x.ID, x.Name, tx(p, x.Name)})
 	}
 	return out
 }
@@ -113,16 +113,16 @@ func (c *comparison) purposes() {
 			trained, did = trained || o.ModelTraining, append(did, o.Examples...)
 		}
 		if n.ModelTraining && !trained {
-			c.add(true, "training", Added, n.ID, nil, []string{n.ID}, "that models are trained for %q is said for the first time", n.Name)
+			c.add(true, "training", Added, n.ID, nil, []string{n.ID}, "that models are trained for %q is said for the first time", tx(c.new, n.Name))
 		}
 		if trained && !n.ModelTraining {
-			c.add(false, "training", Removed, n.ID, []string{n.ID}, nil, "that models are trained for %q is no longer said", n.Name)
+			c.add(false, "training", Removed, n.ID, []string{n.ID}, nil, "that models are trained for %q is no longer said", tx(c.new, n.Name))
 		}
 		for _, e := range without(did, n.Examples) {
-			c.add(false, "activity", Removed, n.ID+"."+e, []string{e}, nil, "%q no longer names %s", n.Name, Words(e))
+			c.add(false, "activity", Removed, n.ID+"."+e, []string{e}, nil, "%q no longer names %s", tx(c.new, n.Name), word(c.old, e))
 		}
 		for _, e := range without(n.Examples, did) {
-			c.add(!within(e, said), "activity", Added, n.ID+"."+e, nil, []string{e}, "%q newly names %s", n.Name, Words(e))
+			c.add(!within(e, said), "activity", Added, n.ID+"."+e, nil, []string{e}, "%q newly names %s", tx(c.new, n.Name), word(c.new, e))
 		}
 	}
 }
@@ -138,12 +138,12 @@ func (c *comparison) bases(n *programme.Purpose, from []string) {
 			}
 		}
 		if len(lacked) > 0 {
-			c.add(true, "basis", Added, n.ID+"."+b, lacked, []string{n.ID}, "%q newly rests on %s", n.Name, Words(b))
+			c.add(true, "basis", Added, n.ID+"."+b, lacked, []string{n.ID}, "%q newly rests on %s", tx(c.new, n.Name), term(c.new, b))
 		}
 	}
 	for _, id := range from {
 		for _, b := range without(c.old.Purpose(id).LegalBases, n.LegalBases) {
-			c.add(true, "basis", Removed, n.ID+"."+b, []string{id}, []string{n.ID}, "what was %q no longer rests on %s", c.old.Purpose(id).Name, Words(b))
+			c.add(true, "basis", Removed, n.ID+"."+b, []string{id}, []string{n.ID}, "what was %q no longer rests on %s", tx(c.old, c.old.Purpose(id).Name), term(c.new, b))
 		}
 	}
 }
@@ -161,14 +161,14 @@ func (c *comparison) uses(n *programme.Purpose, from []string, kin line) {
 			before = kin.from[parent]
 		}
 		if !slices.ContainsFunc(before, func(o string) bool { return slices.Contains(used, o) }) {
-			c.add(true, "use", Added, n.ID+"."+id, nil, []string{id}, "%q newly uses %s", n.Name, c.new.Category(id).Name)
+			c.add(true, "use", Added, n.ID+"."+id, nil, []string{id}, "%q newly uses %s", tx(c.new, n.Name), tx(c.new, c.new.Category(id).Name))
 		}
 	}
 	for _, o := range without(used, nil) {
 		if !slices.ContainsFunc(kin.to[o], func(t string) bool {
 			return slices.ContainsFunc(c.new.Leaves(t), func(leaf string) bool { return slices.Contains(now, leaf) })
 		}) {
-			c.add(false, "use", Removed, n.ID+"."+o, []string{o}, nil, "%q no longer uses %s", n.Name, c.old.Category(o).Name)
+			c.add(false, "use", Removed, n.ID+"."+o, []string{o}, nil, "%q no longer uses %s", tx(c.new, n.Name), tx(c.old, c.old.Category(o).Name))
 		}
 	}
 }
@@ -198,18 +198,18 @@ func (c *comparison) sale() {
 	o, n := c.old.Notice.SaleOfData, c.new.Notice.SaleOfData
 	switch {
 	case o == nil && n != nil:
-		c.add(true, "sale", Added, "sale_of_data", nil, []string{yesNo(n.Sold)}, "whether data is sold is said for the first time: %s", yesNo(n.Sold))
+		c.add(true, "sale", Added, "sale_of_data", nil, []string{plainYesNo(n.Sold)}, "whether data is sold is said for the first time: %s", yesNo(c.new, n.Sold))
 	case o != nil && n == nil:
-		c.add(true, "sale", Removed, "sale_of_data", []string{yesNo(o.Sold)}, nil, "whether data is sold is no longer said")
+		c.add(true, "sale", Removed, "sale_of_data", []string{plainYesNo(o.Sold)}, nil, "whether data is sold is no longer said")
 	case o != nil && o.Sold != n.Sold:
-		c.add(true, "sale", Changed, "sale_of_data", []string{yesNo(o.Sold)}, []string{yesNo(n.Sold)}, "whether data is sold changed to %s", yesNo(n.Sold))
+		c.add(true, "sale", Changed, "sale_of_data", []string{plainYesNo(o.Sold)}, []string{plainYesNo(n.Sold)}, "whether data is sold changed to %s", yesNo(c.new, n.Sold))
 	}
 }
 
 func classes(p *programme.Programme) (out []thing) {
 	for _, r := range p.Recipients {
 		if r.Class == "" {
-			out = append(out, thing{r.ID, r.Name})
+			out = append(out, thing{r.ID, r.Name, recipientName(p, &r)})
 		}
 	}
 	return out
@@ -221,9 +221,10 @@ func (c *comparison) recipients() {
 	c.tell("recipient", old, new, l, always, never)
 	for _, n := range new {
 		if from := l.from[n.id]; len(from) == 1 {
-			a, b := roles(c.old.Recipient(from[0])), roles(c.new.Recipient(n.id))
+			old, new := source(c.old), source(c.new)
+			a, b := roles(old, old.Recipient(from[0])), roles(new, new.Recipient(n.id))
 			if !slices.Equal(a, b) {
-				c.add(true, "role", Changed, n.id, a, b, "the role of %q changed or is said otherwise", n.name)
+				c.add(true, "role", Changed, n.id, a, b, "the role of %q changed or is said otherwise", n.shown)
 			}
 		}
 	}
@@ -232,7 +233,7 @@ func (c *comparison) recipients() {
 func allRights(p *programme.Programme) (out []thing) {
 	for _, g := range p.Rights.Groups {
 		for _, r := range g.Items {
-			out = append(out, thing{r.ID, capital(Words(r.ID))})
+			out = append(out, thing{r.ID, r.ID, capital(wordIn(p, "rights", r.ID))})
 		}
 	}
 	return out
@@ -255,7 +256,7 @@ func (c *comparison) rights() {
 	for _, n := range new {
 		if from := l.from[n.id]; len(from) == 1 && from[0] == n.id {
 			if a, b := group(c.old, n.id), group(c.new, n.id); a != b {
-				c.add(false, "right", Moved, n.id, []string{a}, []string{b}, "right %q moved to the group %q", n.name, Words(b))
+				c.add(false, "right", Moved, n.id, []string{a}, []string{b}, "right %q moved to the group %q", n.shown, wordIn(c.new, "rights", b))
 			}
 		}
 	}
@@ -263,19 +264,13 @@ func (c *comparison) rights() {
 
 // retention compares the section's lines: any change to how long is material.
 func (c *comparison) retention() {
-	kept, called := retention(c.old), c.called()
-	for i := range kept.Facts {
-		kept.Facts[i].Label = called(kept.Facts[i].Label)
-	}
-	for i := range kept.Entries {
-		kept.Entries[i].Name = strings.Join(each(strings.Split(kept.Entries[i].Name, ", "), called), ", ")
-	}
-	before, after := flatten(nil, kept), flatten(nil, retention(c.new))
+	said, says := flatten(nil, c.kept(source(c.old), c.called())), flatten(nil, retention(source(c.new)))
+	before, after := flatten(nil, c.kept(c.old, func(s string) string { return s })), flatten(nil, retention(c.new))
 	for _, k := range after.keys {
 		switch was, ok := before.text[k]; {
 		case !ok:
 			c.add(true, "retention", Added, k, nil, []string{after.text[k]}, "on retention, %q is new: %s", after.label[k], after.text[k])
-		case was != after.text[k]:
+		case said.text[k] != says.text[k]:
 			c.add(true, "retention", Changed, k, []string{was}, []string{after.text[k]}, "on retention, %q was %q and is %q", after.label[k], was, after.text[k])
 		}
 	}
@@ -286,13 +281,37 @@ func (c *comparison) retention() {
 	}
 }
 
+// kept is the older version's section, with categories that were renamed under what they are called now.
+func (c *comparison) kept(old *programme.Programme, called func(string) string) Section {
+	out, l := retention(old), relate(categoriesOf(c.old), categoriesOf(c.new), c.prior.CategoryMap)
+	for i := range out.Facts {
+		f := &out.Facts[i]
+		if to := l.to[f.key]; len(to) == 1 && len(l.from[to[0]]) == 1 {
+			f.key = to[0]
+		}
+		f.Label = called(f.Label)
+	}
+	for i := range out.Entries {
+		out.Entries[i].Name = strings.Join(each(strings.Split(out.Entries[i].Name, ", "), called), ", ")
+	}
+	return out
+}
+
 func (c *comparison) contacts() {
 	a, b := c.old.Organisation.Contacts, c.new.Organisation.Contacts
 	for _, x := range []struct{ id, from, to string }{{"dpo_email", a.DPOEmail, b.DPOEmail}, {"privacy_email", a.PrivacyEmail, b.PrivacyEmail},
-		{"support_url", a.SupportURL, b.SupportURL}, {"world_headquarters", seat(c.old, a.WorldHeadquarters), seat(c.new, b.WorldHeadquarters)},
-		{"eea_headquarters", seat(c.old, a.EEAHeadquarters), seat(c.new, b.EEAHeadquarters)}} {
+		{"support_url", a.SupportURL, b.SupportURL}} {
 		if x.from != x.to {
-			c.add(false, "contact", Changed, x.id, []string{x.from}, []string{x.to}, "contact %s was %q and is %q", Words(x.id), x.from, x.to)
+			c.add(false, "contact", Changed, x.id, []string{x.from}, []string{x.to}, "contact %s was %q and is %q", term(c.new, x.id), x.from, x.to)
+		}
+	}
+	for _, x := range []struct {
+		id       string
+		from, to programme.Address
+	}{{"world_headquarters", a.WorldHeadquarters, b.WorldHeadquarters}, {"eea_headquarters", a.EEAHeadquarters, b.EEAHeadquarters}} {
+		if seat(source(c.old), x.from) != seat(source(c.new), x.to) {
+			from, to := seat(c.old, x.from), seat(c.new, x.to)
+			c.add(false, "contact", Changed, x.id, []string{from}, []string{to}, "contact %s was %q and is %q", term(c.new, x.id), from, to)
 		}
 	}
 }
@@ -303,7 +322,7 @@ func (c *comparison) services() {
 
 func serviceNotices(p *programme.Programme) (out []thing) {
 	for _, s := range p.Notice.ServiceNotices {
-		out = append(out, thing{s.ID, s.Name})
+		out = append(out, thing{s.ID, s.Name, s.Name})
 	}
 	return out
 }
@@ -319,4 +338,19 @@ func servicesOf(before, after *programme.Programme) line {
 		}
 	}
 	return relate(old, serviceNotices(after), by)
+}
+
+// source is p said in its own language.
+func source(p *programme.Programme) *programme.Programme { return p.In(p.Notice.Language) }
+
+func plainYesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// element is a name as a category lists it: of another category, or of its own.
+func (c *comparison) element(p *programme.Programme, id string) string {
+	return names(p, []string{id})[0]
 }

@@ -4,20 +4,26 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+
+	"domicile.dev/internal/phrase"
+	"domicile.dev/internal/programme"
 )
 
 // Reordered says that the same is listed in another order.
 const Reordered = "reordered"
 
-// sentence is one line of a document, under what it is about.
-type sentence struct {
+// statement is one line of a document, under what it is about: as its own language has it, by which it is
+// compared, and as the reader's has it.
+type statement struct {
 	section, sort  string // the section that it stands in, and the topmost one
 	subject, label string // the entry, "" for the section itself; what the line says of it
-	of             string // the entry's name, or the section's title
 	values         []string
+
+	of, shown string   // the entry's name, or the section's title, and the label: in the reader's language
+	said      []string // the values
 }
 
-func (s *sentence) text() string { return strings.Join(s.values, ", ") }
+func (s *statement) text() string { return strings.Join(s.values, ", ") }
 
 // topics are what a change of a line is a change of, by section. Retention is compared by its own rule.
 var topics = map[string]string{"": "document", "who": "scope", "categories": "category", "purposes": "purpose", "recipients": "recipient", "transfers": "transfer",
@@ -25,7 +31,7 @@ var topics = map[string]string{"": "document", "who": "scope", "categories": "ca
 	"contacts": "contact", "changes": "announcement"}
 
 // topic is what a change of s is a change of.
-func (s *sentence) topic() string {
+func (s *statement) topic() string {
 	if slices.Contains([]string{"Decided by machine", "Promise", "Taken by machine today"}, s.label) {
 		return "automated"
 	}
@@ -33,7 +39,7 @@ func (s *sentence) topic() string {
 }
 
 // sortName is what is new or gone as a whole.
-func (s *sentence) sortName() string {
+func (s *statement) sortName() string {
 	if s.subject == "" {
 		return "the section"
 	}
@@ -71,49 +77,58 @@ const (
 	textLabel = "the text itself"
 )
 
-// sentences takes a document apart. Left out are retention, and of automated decisions what is repeated there of
-// purposes and rights.
-func sentences(d *Document) (out []sentence) {
-	add := func(s, sort, subject, of, label string, values ...string) {
+// statements takes a document apart. in is the same document in the reader's language. Left out are retention, and of
+// automated decisions what is repeated there of purposes and rights.
+func statements(d, in *Document) (out []statement) {
+	add := func(s, sort, subject, of, label, shown string, values, said []string) {
 		if len(values) > 0 && (len(values) > 1 || values[0] != "") {
-			out = append(out, sentence{s, sort, subject, label, of, values})
+			out = append(out, statement{section: s, sort: sort, subject: subject, label: label, values: values, of: of, shown: shown, said: said})
 		}
 	}
-	for label, v := range map[string]string{nameLabel: d.Title, "Publisher": d.Publisher, "Statement": d.Statement, "Language": d.Language} {
-		add("document", "", "", d.Title, label, v)
+	one := func(s string) []string { return []string{s} }
+	fact := func(s, sort, subject, of string, f, g *Fact) {
+		add(s, sort, subject, of, f.id(), g.Label, f.Values, g.Values)
 	}
-	slices.SortFunc(out, func(a, b sentence) int { return strings.Compare(a.label, b.label) })
-	var walk func(s *Section, sort string)
-	walk = func(s *Section, sort string) {
+	name, text := phrase.Say(in.Language, nameLabel), phrase.Say(in.Language, textLabel)
+	add("document", "", "", in.Title, "Language", phrase.Say(in.Language, "Language"), one(d.Language), one(d.Language))
+	add("document", "", "", in.Title, nameLabel, name, one(d.Title), one(in.Title))
+	add("document", "", "", in.Title, "Publisher", phrase.Say(in.Language, "Publisher"), one(d.Publisher), one(in.Publisher))
+	add("document", "", "", in.Title, "Statement", phrase.Say(in.Language, "Statement"), one(d.Statement), one(in.Statement))
+	var walk func(s, t *Section, sort string)
+	walk = func(s, t *Section, sort string) {
 		if s.ID == "retention" {
 			return
 		}
 		if sort != "services" || s.ID == sort { // the service's own name
-			add(s.ID, sort, "", s.Title, nameLabel, s.Title)
+			add(s.ID, sort, "", t.Title, nameLabel, name, one(s.Title), one(t.Title))
 		}
-		add(s.ID, sort, "", s.Title, textLabel, s.Text...)
-		for _, f := range s.Facts {
-			add(s.ID, sort, "", s.Title, f.Label, f.Values...)
+		add(s.ID, sort, "", t.Title, textLabel, text, s.Text, t.Text)
+		for i := range s.Facts {
+			fact(s.ID, sort, "", t.Title, &s.Facts[i], &t.Facts[i])
 		}
-		for _, e := range s.Entries {
+		for i := range s.Entries {
+			e, g := &s.Entries[i], &t.Entries[i]
 			if strings.HasPrefix(e.ID, "automated-") {
 				continue
 			}
-			add(s.ID, sort, e.ID, e.Name, nameLabel, e.Name)
-			add(s.ID, sort, e.ID, e.Name, textLabel, e.Text)
-			for _, f := range e.Facts {
-				add(s.ID, sort, e.ID, e.Name, f.Label, f.Values...)
+			add(s.ID, sort, e.ID, g.Name, nameLabel, name, one(e.Name), one(g.Name))
+			add(s.ID, sort, e.ID, g.Name, textLabel, text, one(e.Text), one(g.Text))
+			for j := range e.Facts {
+				fact(s.ID, sort, e.ID, g.Name, &e.Facts[j], &g.Facts[j])
 			}
 		}
 		for i := range s.Sections {
-			walk(&s.Sections[i], sort)
+			walk(&s.Sections[i], &t.Sections[i], sort)
 		}
 	}
-	for i := range d.Sections {
-		walk(&d.Sections[i], d.Sections[i].ID)
+	for i := range d.Sections { // a text is empty in every language or in none
+		walk(&d.Sections[i], &in.Sections[i], d.Sections[i].ID)
 	}
 	return out
 }
+
+// statementsOf are those of a programme.
+func statementsOf(p *programme.Programme) []statement { return statements(New(source(p)), New(p)) }
 
 // kinship says which subjects of the newer version a subject of the older one became.
 type kinship struct {
@@ -131,7 +146,7 @@ func (c *comparison) moved() func(top, section, entry string) string {
 	k := c.kin()
 	by := map[string]line{"categories": k.categories, "purposes": k.purposes, "recipients": k.recipients, "rights": k.rights}
 	stands := map[string]string{} // where an entry stands now
-	for _, s := range sentences(New(c.new)) {
+	for _, s := range statementsOf(c.new) {
 		if s.subject != "" {
 			stands[s.sort+" "+s.subject] = s.section
 		}
@@ -146,7 +161,7 @@ func (c *comparison) moved() func(top, section, entry string) string {
 	}
 }
 
-func (k *kinship) heirs(s *sentence) []string {
+func (k *kinship) heirs(s *statement) []string {
 	in := func(l line, prefix string) (out []string) {
 		id := strings.TrimPrefix(s.subject, prefix)
 		for _, t := range l.to[id] {
@@ -185,14 +200,14 @@ func (k *kinship) heirs(s *sentence) []string {
 // place is where a line stands, with the subject that it is about.
 type place struct{ sort, subject, label string }
 
-func at(s *sentence, subject string) place {
+func at(s *statement, subject string) place {
 	if s.subject == "" {
 		return place{s.sort, "section " + subject, s.label}
 	}
 	return place{s.sort, subject, s.label}
 }
 
-func (s *sentence) about() string {
+func (s *statement) about() string {
 	if s.subject == "" {
 		return s.section
 	}
@@ -212,8 +227,8 @@ func told(sort string, subject string) bool {
 // So whatever differs on the page is a change.
 func (c *comparison) lines() {
 	k := c.kin()
-	old, new := New(c.old), New(c.new)
-	was, has := sentences(old), sentences(new)
+	old, new := New(source(c.old)), New(source(c.new))
+	was, has := statements(old, New(c.old)), statements(new, New(c.new))
 	called := c.called()
 	for i := range was {
 		if was[i].label != nameLabel {
@@ -221,8 +236,8 @@ func (c *comparison) lines() {
 		}
 	}
 
-	before := map[place][]*sentence{} // by where the line would stand now
-	known := map[place]bool{}         // subjects that are not new
+	before := map[place][]*statement{} // by where the line would stand now
+	known := map[place]bool{}          // subjects that are not new
 	for i := range was {
 		for _, heir := range k.heirs(&was[i]) {
 			p := at(&was[i], heir)
@@ -245,11 +260,11 @@ func (c *comparison) lines() {
 			c.differs(s, from)
 		case !known[place{p.sort, p.subject, ""}]:
 			if s.label == nameLabel && !told(s.sort, s.subject) {
-				c.add(c.matters(s, true), s.topic(), Added, s.about(), nil, []string{s.of}, "%s %q is new", s.sortName(), s.of)
+				c.add(c.matters(s, true), s.topic(), Added, s.about(), nil, []string{s.of}, "%s %q is new", term(c.new, s.sortName()), s.of)
 			}
 		case slices.Contains(judged[s.sort], s.label) && c.entered(s, s.values):
 		default:
-			c.add(c.matters(s, false), s.topic(), Changed, s.about()+"."+slug(s.label), nil, s.values, "%q newly says: %s", s.of, s.label)
+			c.add(c.matters(s, false), s.topic(), Changed, s.about()+"."+slug(s.label), nil, s.said, "%q newly says: %s", s.of, s.shown)
 		}
 	}
 	for i := range was {
@@ -265,38 +280,38 @@ func (c *comparison) lines() {
 		case said:
 		case !there:
 			if s.label == nameLabel && !told(s.sort, s.subject) {
-				c.add(c.missed(s), s.topic(), Removed, s.about(), []string{s.of}, nil, "%s %q is gone", s.sortName(), s.of)
+				c.add(c.missed(s), s.topic(), Removed, s.about(), []string{s.of}, nil, "%s %q is gone", term(c.new, s.sortName()), s.of)
 			}
 		case slices.Contains(judged[s.sort], s.label) && c.entered(s, s.values):
 		default:
-			c.add(c.matters(s, false), s.topic(), Changed, s.about()+"."+slug(s.label), s.values, nil, "%q no longer says: %s", s.of, s.label)
+			c.add(c.matters(s, false), s.topic(), Changed, s.about()+"."+slug(s.label), s.said, nil, "%q no longer says: %s", s.of, s.shown)
 		}
 	}
 	c.order(old, new)
 }
 
 // differs enters a line that says what none of its forerunners said.
-func (c *comparison) differs(s *sentence, from []*sentence) {
+func (c *comparison) differs(s *statement, from []*statement) {
 	var texts []string
 	for _, o := range from {
 		if o.text() == s.text() {
 			return
 		}
-		texts = append(texts, o.text())
+		texts = append(texts, strings.Join(o.said, ", "))
 	}
 	about := s.about()
 	if len(from) == 1 && same(from[0].values, s.values) {
-		c.add(false, s.topic(), Reordered, about+"."+slug(s.label), from[0].values, s.values, "%q lists in another order: %s", s.of, s.label)
+		c.add(false, s.topic(), Reordered, about+"."+slug(s.label), from[0].said, s.said, "%q lists in another order: %s", s.of, s.shown)
 		return
 	}
 	if slices.Contains(judged[s.sort], s.label) && c.entered(s, differing(from, s.values)) {
 		return
 	}
-	c.add(c.matters(s, false), s.topic(), Changed, about+"."+slug(s.label), texts, s.values, "%q says otherwise: %s", s.of, s.label)
+	c.add(c.matters(s, false), s.topic(), Changed, about+"."+slug(s.label), texts, s.said, "%q says otherwise: %s", s.of, s.shown)
 }
 
 // differing returns the values that s and those before it don't share.
-func differing(from []*sentence, values []string) []string {
+func differing(from []*statement, values []string) []string {
 	var old []string
 	for _, o := range from {
 		old = append(old, o.values...)
@@ -305,7 +320,7 @@ func differing(from []*sentence, values []string) []string {
 }
 
 // entered says whether another rule has entered a change that shows in a line which it goes by; values are what differs.
-func (c *comparison) entered(s *sentence, values []string) bool {
+func (c *comparison) entered(s *statement, values []string) bool {
 	about := s.about()
 	switch s.label {
 	case "Supplied by":
@@ -324,7 +339,7 @@ func (c *comparison) entered(s *sentence, values []string) bool {
 }
 
 // matters says whether a line that differs is a material change; whole says that its subject is new.
-func (c *comparison) matters(s *sentence, whole bool) bool {
+func (c *comparison) matters(s *statement, whole bool) bool {
 	switch {
 	case s.sort == "contacts":
 		return false
@@ -336,7 +351,7 @@ func (c *comparison) matters(s *sentence, whole bool) bool {
 
 // missed says whether it is material that something is gone: a mechanism that protects a transfer, a way to
 // decline cookies, somebody to complain to.
-func (c *comparison) missed(s *sentence) bool {
+func (c *comparison) missed(s *statement) bool {
 	switch s.sort {
 	case "transfers", "children", "security", "changes":
 		return true
@@ -350,11 +365,11 @@ func (c *comparison) missed(s *sentence) bool {
 
 // order enters what stands in another order. A list whose things changed is not looked at.
 func (c *comparison) order(old, new *Document) {
-	before, after := places2(old), places2(new)
+	before, after, shown := places2(old), places2(new), places2(New(c.new)).title
 	for _, id := range after.ids {
 		a, b := before.of[id], after.of[id]
 		if len(a) == len(b) && !slices.Equal(a, b) && same(a, b) {
-			c.add(false, "document", Reordered, id, a, b, "%q lists the same in another order", after.title[id])
+			c.add(false, "document", Reordered, id, a, b, "%q lists the same in another order", shown[id])
 		}
 	}
 	if len(c.out) > 0 {
@@ -381,7 +396,7 @@ func places2(d *Document) sequences {
 	walk = func(x *Section) {
 		s.ids, s.title[x.ID] = append(s.ids, x.ID), x.Title
 		for _, f := range x.Facts {
-			s.of[x.ID] = append(s.of[x.ID], "fact "+f.Label)
+			s.of[x.ID] = append(s.of[x.ID], "fact "+f.id())
 		}
 		for _, e := range x.Entries {
 			s.of[x.ID] = append(s.of[x.ID], e.ID)
@@ -412,8 +427,9 @@ func (c *comparison) called() func(string) string {
 		}
 		return s
 	}
+	between := onlyWord(source(c.new))
 	return func(s string) string {
-		whole, only, ok := strings.Cut(strings.TrimSuffix(s, ")"), onlyWord)
+		whole, only, ok := strings.Cut(strings.TrimSuffix(s, ")"), between)
 		if !ok || !strings.HasSuffix(s, ")") {
 			return name(s)
 		}
@@ -421,7 +437,7 @@ func (c *comparison) called() func(string) string {
 		for i := range parts {
 			parts[i] = name(parts[i])
 		}
-		return name(whole) + onlyWord + strings.Join(parts, ", ") + ")"
+		return name(whole) + between + strings.Join(parts, ", ") + ")"
 	}
 }
 

@@ -30,10 +30,10 @@ func Documents(p *programme.Programme, today programme.Day) *Document {
 	vendors := Section{ID: "recipients", Title: "What recipients publish"}
 	for i := range p.Recipients {
 		r := &p.Recipients[i]
-		t := facts{}
+		t := plain{}
 		for j := range p.Documents {
 			if x := &p.Documents[j]; slices.Contains(x.Of, r.ID) {
-				t.add(capital(Words(x.Type)), x.Title+documentAt(x)+lookedAt(x, today))
+				t.put(capital(Words(x.Type)), x.Title+documentAt(x)+lookedAt(x, today))
 			}
 		}
 		if len(t) > 0 {
@@ -47,24 +47,24 @@ func Documents(p *programme.Programme, today programme.Day) *Document {
 }
 
 func legalDocument(p *programme.Programme, x *programme.LegalDocument, today programme.Day) Entry {
-	var f facts
-	f.add("Address", or(x.URL, x.Path))
-	f.add("Version", x.Version)
-	f.add("Since", string(x.Effective))
-	f.add("Before it", documentTitles(p, list(x.Supersedes))...)
-	f.add("Retired", string(x.Retired))
-	f.add("In its place", documentTitles(p, list(x.Successor))...)
-	f.add("Part of", documentTitles(p, list(x.PartOf))...)
+	var f plain
+	f.put("Address", or(x.URL, x.Path))
+	f.put("Version", x.Version)
+	f.put("Since", string(x.Effective))
+	f.put("Before it", documentTitles(p, list(x.Supersedes))...)
+	f.put("Retired", string(x.Retired))
+	f.put("In its place", documentTitles(p, list(x.Successor))...)
+	f.put("Part of", documentTitles(p, list(x.PartOf))...)
 	for _, m := range x.Mechanisms {
-		f.add("For", p.Mechanism(m).Name)
+		f.put("For", p.Mechanism(m).Name)
 	}
 	for _, a := range x.Approvals {
-		f.add("Approved", a.By+", "+string(a.On))
+		f.put("Approved", a.By+", "+string(a.On))
 	}
-	f.add("Kept to", x.Adherence)
-	f.add("Link looked at", strings.TrimPrefix(lookedAt(x, today), ", "))
-	f.say(!x.Public, "Access", "on request")
-	f.add("Note", x.Note)
+	f.put("Kept to", x.Adherence)
+	f.put("Link looked at", strings.TrimPrefix(lookedAt(x, today), ", "))
+	f.putIf(!x.Public, "Access", "on request")
+	f.put("Note", x.Note)
 	return Entry{ID: "document-" + x.ID, Name: x.Title, Facts: f}
 }
 
@@ -96,14 +96,14 @@ func Transfers(p *programme.Programme, seen map[string]Row) *Document {
 	events := Section{ID: "events", Title: "What made transfers be judged anew"}
 	for i := range p.Events {
 		x := &p.Events[i]
-		var f facts
-		f.add("On", string(x.On))
-		f.add("Found in", x.Cites)
+		var f plain
+		f.put("On", string(x.On))
+		f.put("Found in", x.Cites)
 		for _, m := range x.Mechanisms {
-			f.add("Judged anew", p.Mechanism(m).Name)
+			f.put("Judged anew", p.Mechanism(m).Name)
 		}
-		f.add("By", string(x.ReassessBy))
-		f.add("Note", x.Note)
+		f.put("By", string(x.ReassessBy))
+		f.put("Note", x.Note)
 		events.Entries = append(events.Entries, Entry{ID: "event-" + x.ID, Name: x.Name, Facts: f})
 	}
 	tia := Section{ID: "assessments", Title: "Transfer impact assessments"}
@@ -115,12 +115,12 @@ func Transfers(p *programme.Programme, seen map[string]Row) *Document {
 	mechanisms := Section{ID: "mechanisms", Title: "Mechanisms"}
 	for i := range p.Mechanisms {
 		m := &p.Mechanisms[i]
-		var f facts
-		f.add("From", strings.Join(m.Origins, ", "))
-		f.add("Approved by", m.ApprovedBy)
+		var f plain
+		f.put("From", strings.Join(m.Origins, ", "))
+		f.put("Approved by", m.ApprovedBy)
 		for j := range p.Documents {
 			if x := &p.Documents[j]; slices.Contains(x.Mechanisms, m.ID) {
-				f.add(map[bool]string{true: "Security annex", false: "Laid down in"}[x.Type == "annex"], x.Title+documentAt(x))
+				f.put(map[bool]string{true: "Security annex", false: "Laid down in"}[x.Type == "annex"], x.Title+documentAt(x))
 			}
 		}
 		mechanisms.Entries = append(mechanisms.Entries, Entry{ID: "mechanism-" + m.ID, Name: m.Name, Facts: f})
@@ -134,15 +134,15 @@ func Transfers(p *programme.Programme, seen map[string]Row) *Document {
 }
 
 func transferOf(p *programme.Programme, r *programme.Recipient, seen Row) Entry {
-	var f facts
-	f.add("In", places(r)...)
+	var f plain
+	f.put("In", places(p, r)...)
 	for _, m := range r.Mechanisms {
-		f.add("Rests on", p.Mechanism(m).Name)
+		f.put("Rests on", p.Mechanism(m).Name)
 	}
-	f.add("Assessment", assessment(&r.TIA), seen.Assessment)
+	f.put("Assessment", assessment(p, &r.TIA), seen.Assessment)
 	for i := range p.Events {
 		if x := &p.Events[i]; x.Concerns(r) {
-			f.add("Judged anew because", x.Name+", "+string(x.On))
+			f.put("Judged anew because", x.Name+", "+string(x.On))
 		}
 	}
 	return Entry{ID: "transfer-" + r.ID, Name: r.Name, Facts: f}
@@ -152,22 +152,22 @@ func authorities(p *programme.Programme) Section {
 	s := Section{ID: "authorities", Title: "Authorities, and who settles disputes"}
 	for i := range p.Authorities {
 		a := &p.Authorities[i]
-		var f facts
-		f.add("What", Words(a.Kind))
-		f.add("Seat", a.Country)
+		var f plain
+		f.put("What", Words(a.Kind))
+		f.put("Seat", a.Country)
 		for _, m := range a.For {
-			f.add("For", p.Mechanism(m).Name)
+			f.put("For", p.Mechanism(m).Name)
 		}
 		for _, id := range a.Schemes {
 			for j := range p.Certifications {
 				if p.Certifications[j].ID == id {
-					f.add("For", p.Certifications[j].Name)
+					f.put("For", p.Certifications[j].Name)
 				}
 			}
 		}
-		f.add("Address", a.URL)
-		f.say(a.Free, "Cost", "none")
-		f.add("Note", a.Note)
+		f.put("Address", a.URL)
+		f.putIf(a.Free, "Cost", "none")
+		f.put("Note", a.Note)
 		s.Entries = append(s.Entries, Entry{ID: "authority-" + a.ID, Name: a.Name, Facts: f})
 	}
 	return s
@@ -180,12 +180,12 @@ func exporters(p *programme.Programme) Section {
 		return s
 	}
 	for _, e := range p.Entities {
-		var f facts
-		f.add("Country", e.Country)
+		var f plain
+		f.put("Country", e.Country)
 		for _, a := range p.AuthorityOver(e.ID) {
-			f.add("Authority", a.Name)
+			f.put("Authority", a.Name)
 		}
-		f.say(len(p.AuthorityOver(e.ID)) == 0, "Authority", "none is declared")
+		f.putIf(len(p.AuthorityOver(e.ID)) == 0, "Authority", "none is declared")
 		s.Entries = append(s.Entries, Entry{ID: "exporter-" + e.ID, Name: e.Name, Facts: f})
 	}
 	return s

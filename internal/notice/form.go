@@ -1,7 +1,5 @@
 package notice
 
-import "html/template"
-
 // Form is what a reader may send. It needs no script.
 type Form struct {
 	Title  string
@@ -11,6 +9,18 @@ type Form struct {
 	Lists  []Choice
 	Button string
 	Hidden []Choice // sent along
+
+	Language string // of its fixed words; the page's
+}
+
+// in returns the form with its words in a language.
+func (f *Form) in(language string) *Form {
+	if f == nil {
+		return nil
+	}
+	g := *f
+	g.Language = language
+	return &g
 }
 
 // Choice is a box to tick, or a value that is sent along.
@@ -25,8 +35,8 @@ const formText = `{{define "form"}}
 <p>{{.}}</p>{{end}}
 <form method="post" action="{{.Action}}">{{range .Hidden}}
 <input type="hidden" name="{{.Name}}" value="{{.Value}}">{{end}}{{if .Email}}
-<p><label for="address">E-mail address</label><br><input id="address" name="address" type="email" autocomplete="email" required maxlength="254"></p>{{end}}{{with .Lists}}
-<fieldset><legend>Tell me of</legend>{{range .}}
+<p><label for="address">{{say .Language "E-mail address"}}</label><br><input id="address" name="address" type="email" autocomplete="email" required maxlength="254"></p>{{end}}{{with .Lists}}
+<fieldset><legend>{{say $.Language "Tell me of"}}</legend>{{range .}}
 <p><label><input type="checkbox" name="{{.Name}}" value="{{.Value}}"{{if .Ticked}} checked{{end}}> {{.Label}}</label></p>{{end}}
 </fieldset>{{end}}
 <p><button type="submit">{{.Button}}</button></p>
@@ -39,10 +49,12 @@ type Plain struct {
 	Form  *Form
 }
 
-var plainBody = template.Must(template.New("plain").Parse(`<h1>{{.Title}}</h1>{{range .Text}}
-<p>{{.}}</p>{{end}}{{with .Form}}{{template "form" .}}{{end}}` + formText))
+var plainBody = parsed("plain", `<h1>{{.Title}}</h1>{{range .Text}}
+<p>{{.}}</p>{{end}}{{with .Form}}{{template "form" .}}{{end}}`+formText)
 
-// Page writes it in the frame of d's documents, with the links nav at its top.
-func (x *Plain) Page(d *Document, nav []Link) ([]byte, error) {
-	return wrap(d, x.Title, nav, plainBody, x)
+// Page writes it as a page of d's publisher, in d's language.
+func (x *Plain) Page(d *Document, f Frame) ([]byte, error) {
+	shown := *x
+	shown.Form = x.Form.in(d.Language)
+	return wrap(d, x.Title, f, plainBody, &shown)
 }

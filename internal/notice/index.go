@@ -3,7 +3,6 @@ package notice
 import (
 	"bytes"
 	"fmt"
-	"html/template"
 	"slices"
 
 	"domicile.dev/internal/programme"
@@ -19,23 +18,24 @@ type Link struct {
 
 // Index is a page of links.
 type Index struct {
-	Title string `json:"title"`
-	Links []Link `json:"links"`
+	Title    string `json:"title"`
+	Language string `json:"language"`
+	Links    []Link `json:"links"`
 
 	doc *Document
 }
 
 // NewIndex makes a page of links in the frame of p's documents.
 func NewIndex(p *programme.Programme, title string, links []Link) *Index {
-	return &Index{title, links, other(p, "", title, p.Notice.LastUpdated)}
+	return &Index{title, p.Language(), links, other(p, "", title, p.Notice.LastUpdated)}
 }
 
-var indexBody = template.Must(template.New("index").Parse(searchForm + `<h1>{{.Title}}</h1>
-{{template "search" ""}}
+var indexBody = parsed("index", searchForm+`<h1>{{.Title}}</h1>
+{{template "search" .Search}}
 {{range .Groups}}{{with .Name}}<h2>{{.}}</h2>{{end}}
 <ul>{{range .Links}}
 <li><a href="{{.Path}}">{{.Name}}</a></li>{{end}}
-</ul>{{end}}`))
+</ul>{{end}}`)
 
 // group is links under a heading.
 type group struct {
@@ -55,8 +55,13 @@ func (x *Index) Groups() (all []group) {
 	return all
 }
 
-// Page writes the page with the links nav at its top.
-func (x *Index) Page(nav []Link) ([]byte, error) { return wrap(x.doc, x.Title, nav, indexBody, x) }
+// Page writes the page in a frame.
+func (x *Index) Page(f Frame) ([]byte, error) {
+	return wrap(x.doc, x.Title, f, indexBody, struct {
+		*Index
+		Search searchBox
+	}{x, searchBox{x.doc.Language, "", f.Keep}})
+}
 
 // Markdown writes it as CommonMark.
 func (x *Index) Markdown() []byte {

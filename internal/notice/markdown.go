@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"domicile.dev/internal/phrase"
 )
 
 // markup escapes what CommonMark or HTML within it would read as more than text.
@@ -13,11 +15,7 @@ var markup = strings.NewReplacer(`\`, `\\`, "*", `\*`, "_", `\_`, "`", "\\`", "[
 // Markdown writes the document as CommonMark.
 func (d *Document) Markdown() []byte {
 	var b bytes.Buffer
-	when := "Last updated " + d.LastUpdated
-	if d.AsOf != "" {
-		when = "As of " + d.AsOfWords() + ", from what runs"
-	}
-	fmt.Fprintf(&b, "# %s\n\n%s. %s.\n", markup.Replace(d.Title), markup.Replace(d.Publisher), when)
+	fmt.Fprintf(&b, "# %s\n\n%s. %s.\n", markup.Replace(d.Title), markup.Replace(d.Publisher), d.When())
 	for _, s := range d.Sections {
 		s.markdown(&b, 2)
 	}
@@ -25,7 +23,7 @@ func (d *Document) Markdown() []byte {
 	if d.Statement != "" {
 		fmt.Fprintf(&b, "%s\n\n", markup.Replace(d.Statement))
 	}
-	fmt.Fprintf(&b, "Programme `%s`\n", d.Programme)
+	fmt.Fprintf(&b, "%s `%s`\n", phrase.Say(d.Language, "Programme"), d.Programme)
 	return b.Bytes()
 }
 

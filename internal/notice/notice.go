@@ -9,7 +9,10 @@ package notice
 import (
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
+	"domicile.dev/internal/phrase"
 	"domicile.dev/internal/programme"
 )
 
@@ -59,13 +62,18 @@ type Entry struct {
 type Fact struct {
 	Label  string   `json:"label"`
 	Values []string `json:"values"`
+
+	key string // the label's, the same in every language
 }
+
+// id tells a fact from the others of its section.
+func (f *Fact) id() string { return or(f.key, f.Label) }
 
 // New makes the document of a valid programme.
 func New(p *programme.Programme) *Document {
 	n := &p.Notice
-	d := &Document{ID: n.ID, Title: n.Title, Language: n.Language, LastUpdated: string(n.LastUpdated), Supersedes: n.Supersedes,
-		Publisher: p.Organisation.Name, Statement: p.Organisation.Statement, Programme: p.Hash}
+	d := &Document{ID: n.ID, Title: tx(p, n.Title), Language: p.Language(), LastUpdated: string(n.LastUpdated), Supersedes: n.Supersedes,
+		Publisher: p.Organisation.Name, Statement: tx(p, p.Organisation.Statement), Programme: p.Hash}
 	for _, part := range []func(*programme.Programme) Section{who, categories, purposes, recipients, transfers, security, retention, rights,
 		cookies, children, automated, services, contacts, changes} {
 		if s := part(p); len(s.Text)+len(s.Facts)+len(s.Entries)+len(s.Sections) > 0 {
@@ -81,29 +89,15 @@ func (d *Document) AsOfWords() string {
 	if err != nil {
 		return d.AsOf
 	}
-	return instant(at)
+	return phrase.Instant(d.Language, at)
 }
 
-// facts collects facts; what is empty is left out.
-type facts []Fact
-
-func (f *facts) add(label string, values ...string) {
-	var full []string
-	for _, v := range values {
-		if v != "" {
-			full = append(full, v)
-		}
+// When says as of when the document is, for people.
+func (d *Document) When() string {
+	if d.AsOf != "" {
+		return phrase.Say(d.Language, "As of %s, from what runs", d.AsOfWords())
 	}
-	if len(full) > 0 {
-		*f = append(*f, Fact{label, full})
-	}
-}
-
-// say adds what is said when yes.
-func (f *facts) say(yes bool, label, value string) {
-	if yes {
-		f.add(label, value)
-	}
+	return phrase.Say(d.Language, "Last updated %s", phrase.Date(d.Language, d.LastUpdated))
 }
 
 // acronyms are written otherwise than words.
@@ -125,20 +119,13 @@ func Words(id string) string {
 	return strings.Join(parts, " ")
 }
 
-func words(ids []string) []string {
-	out := make([]string, len(ids))
-	for i, id := range ids {
-		out[i] = Words(id)
-	}
-	return out
-}
-
 // capital writes the first letter large.
 func capital(s string) string {
 	if s == "" {
 		return s
 	}
-	return strings.ToUpper(s[:1]) + s[1:]
+	r, n := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(r)) + s[n:]
 }
 
 // names returns the names of categories; what is no category's id is written as words.
@@ -146,17 +133,17 @@ func names(p *programme.Programme, ids []string) []string {
 	out := make([]string, len(ids))
 	for i, id := range ids {
 		if c := p.Category(id); c != nil {
-			out[i] = c.Name
+			out[i] = tx(p, c.Name)
 		} else {
-			out[i] = Words(id)
+			out[i] = word(p, id)
 		}
 	}
 	return out
 }
 
-func yesNo(b bool) string {
+func yesNo(p *programme.Programme, b bool) string {
 	if b {
-		return "yes"
+		return ph(p, "yes")
 	}
-	return "no"
+	return ph(p, "no")
 }

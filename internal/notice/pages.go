@@ -11,8 +11,8 @@ import (
 
 // other starts a document of p that isn't the notice.
 func other(p *programme.Programme, id, title string, updated programme.Date) *Document {
-	return &Document{ID: id, Title: title, Language: p.Notice.Language, LastUpdated: string(updated), Publisher: p.Organisation.Name,
-		Statement: p.Organisation.Statement, Programme: p.Hash}
+	return &Document{ID: id, Title: title, Language: p.Language(), LastUpdated: string(updated), Publisher: p.Organisation.Name,
+		Statement: tx(p, p.Organisation.Statement), Programme: p.Hash}
 }
 
 // SubProcessors makes the page of sub-processors, one entry for each row of the list, in its order and
@@ -32,19 +32,19 @@ func SubProcessorsSeen(p *programme.Programme, seen map[string]Row) *Document {
 	if page == nil {
 		page = &programme.SubProcessorPage{LastUpdated: p.Notice.LastUpdated}
 	}
-	d := other(p, "sub-processors", "Sub-processors", page.LastUpdated)
+	d := other(p, "sub-processors", ph(p, "Sub-processors"), page.LastUpdated)
 	if len(page.Commitments) > 0 {
-		s := Section{ID: "commitments", Title: "What is promised of them"}
+		s := Section{ID: "commitments", Title: ph(p, "What is promised of them")}
 		for _, c := range page.Commitments {
-			s.Text = append(s.Text, capital(c.Text)+".")
+			s.Text = append(s.Text, sentence(p, c.Text))
 		}
 		d.Sections = append(d.Sections, s)
 	}
-	for _, table := range []struct{ id, title string }{{"third_party", "Third parties"}, {"group", "Printed as companies of the group"}} {
+	for _, table := range []struct{ id, title string }{{"third_party", ph(p, "Third parties")}, {"group", ph(p, "Printed as companies of the group")}} {
 		s := Section{ID: table.id, Title: table.title}
 		for i := range p.Recipients {
 			if r := &p.Recipients[i]; r.SubProcessor != nil && r.SubProcessor.Section == table.id {
-				s.Entries = append(s.Entries, Entry{ID: r.ID, Name: r.Name, Facts: subProcessor(p, page, r, seen[r.ID])})
+				s.Entries = append(s.Entries, Entry{ID: r.ID, Name: r.Name, Facts: subProcessor(p, page, r, seen[r.ID]).all})
 			}
 		}
 		if len(s.Entries) > 0 {
@@ -55,59 +55,69 @@ func SubProcessorsSeen(p *programme.Programme, seen map[string]Row) *Document {
 }
 
 // selectable says who chooses the region.
-var selectable = map[string]string{"none": "nobody", "customer_choice": "the customer", "regional_product": "the regional product"}
+func selectable(p *programme.Programme, by string) string {
+	switch by {
+	case "none":
+		return ph(p, "nobody")
+	case "customer_choice":
+		return ph(p, "the customer")
+	case "regional_product":
+		return ph(p, "the regional product")
+	}
+	return ""
+}
 
 func subProcessor(p *programme.Programme, page *programme.SubProcessorPage, r *programme.Recipient, seen Row) facts {
 	s := r.SubProcessor
-	var f facts
+	f := on(p)
 	f.add("Services", printed(p, s)...)
-	f.add("Subject matter", s.SubjectMatter)
-	f.add("Nature and purpose", s.Nature)
+	f.add("Subject matter", tx(p, s.SubjectMatter))
+	f.add("Nature and purpose", tx(p, s.Nature))
 	f.add("Tools", s.Tools...)
-	f.add("Places", places(r)...)
-	f.add("Region chosen by", selectable[s.RegionSelectable])
+	f.add("Places", places(p, r)...)
+	f.add("Region chosen by", selectable(p, s.RegionSelectable))
 	for _, n := range s.Footnotes {
-		f.add("Footnote", page.Footnotes[n])
+		f.add("Footnote", tx(p, page.Footnotes[n]))
 	}
 	for _, m := range r.Mechanisms {
-		f.add("Transfer mechanism", p.Mechanism(m).Name)
+		f.add("Transfer mechanism", tx(p, p.Mechanism(m).Name))
 	}
-	f.add("Company", map[bool]string{true: "of the group", false: "outside the group"}[s.GroupCompany])
+	f.add("Company", map[bool]string{true: ph(p, "of the group"), false: ph(p, "outside the group")}[s.GroupCompany])
 	f.add("Belongs to", s.ParentCompany)
 	f.say(s.AI, "Artificial intelligence", "yes")
 	f.say(p.NeedsEnabling(r), "Gets data", "only where the customer enabled it")
 	if s.Condition != nil {
-		f.add("When "+s.Condition.When, s.Condition.Then, s.Condition.Example)
+		f.named("When", ph(p, "When %s", tx(p, s.Condition.When)), tx(p, s.Condition.Then), tx(p, s.Condition.Example))
 	}
-	f.add("More", append(append([]string{}, s.Links...), page.LinkSets[s.LinkSet]...)...)
-	f.add("Since", string(or(seen.Announced, r.Announced)))
+	f.add("More", txs(p, append(append([]string{}, s.Links...), page.LinkSets[s.LinkSet]...))...)
+	f.add("Since", date(p, or(seen.Announced, r.Announced)))
 	if seen.Running {
-		f.add("Notice until", string(seen.Until)+"; customers may object, and nothing flows before it is over")
+		f.add("Notice until", ph(p, "%s; customers may object, and nothing flows before it is over", date(p, seen.Until)))
 	}
-	f.add("Transfer impact assessment", assessment(&r.TIA), seen.Assessment)
-	f.add("Oddity of the source", r.Quirk)
-	f.add("How the source was read", s.Interpretation)
+	f.add("Transfer impact assessment", assessment(p, &r.TIA), seen.Assessment)
+	f.add("Oddity of the source", tx(p, r.Quirk))
+	f.add("How the source was read", tx(p, s.Interpretation))
 	return f
 }
 
 // assessment is what the programme states of one.
-func assessment(t *programme.TIA) string {
+func assessment(p *programme.Programme, t *programme.TIA) string {
 	if !t.Stated {
 		return ""
 	}
-	text := "stated"
+	text := ph(p, "stated")
 	if t.Assessed != "" {
-		text += ", of " + string(t.Assessed)
+		text += ph(p, ", of %s", date(p, t.Assessed))
 	}
 	if t.Due != "" {
-		text += ", due again on " + string(t.Due)
+		text += ph(p, ", due again on %s", date(p, t.Due))
 	}
 	return text
 }
 
 func printed(p *programme.Programme, s *programme.SubProcessor) []string {
 	if len(s.ServicesPrinted) > 0 {
-		return s.ServicesPrinted
+		return txs(p, s.ServicesPrinted)
 	}
 	var out []string
 	for _, id := range s.Services {
@@ -119,10 +129,10 @@ func printed(p *programme.Programme, s *programme.SubProcessor) []string {
 	return out
 }
 
-func places(r *programme.Recipient) (out []string) {
+func places(p *programme.Programme, r *programme.Recipient) (out []string) {
 	for _, l := range r.Locations {
-		text := l.Country + l.Area
-		for _, more := range []string{l.Label, Words(l.Role)} {
+		text := l.Country + tx(p, l.Area)
+		for _, more := range []string{tx(p, l.Label), word(p, l.Role)} {
 			if more != "" {
 				text += " (" + more + ")"
 			}
@@ -149,7 +159,7 @@ func SubProcessorsCSV(d *Document) ([]byte, error) {
 			for _, col := range csvColumns {
 				var all []string
 				for _, f := range e.Facts {
-					if f.Label == col {
+					if f.key == col {
 						all = append(all, f.Values...)
 					}
 				}
@@ -172,13 +182,13 @@ func plainCell(s string) string {
 	return s
 }
 
-func since(a programme.Availability) string {
+func since(p *programme.Programme, a programme.Availability) string {
 	text := ""
 	if a.Since != "" {
-		text = "since " + string(a.Since)
+		text = ph(p, "since %s", date(p, a.Since))
 	}
 	if a.AltSince != "" {
-		text += " (elsewhere in the source " + string(a.AltSince) + ")"
+		text += ph(p, " (elsewhere in the source %s)", date(p, a.AltSince))
 	}
 	return text
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"domicile.dev/internal/phrase"
 	"domicile.dev/internal/programme"
 )
 
@@ -33,7 +34,7 @@ func RegionsSeen(p *programme.Programme, checks map[string]RegionCheck, asOf str
 	if plan == nil {
 		plan = &programme.RegionalPlan{LastUpdated: p.Notice.LastUpdated}
 	}
-	d := other(p, "regions", "Regions", plan.LastUpdated)
+	d := other(p, "regions", ph(p, "Regions"), plan.LastUpdated)
 	d.AsOf = asOf
 	for _, s := range []Section{matrix(p), stays(p, plan), contracting(p, plan)} {
 		if s.Table != nil || len(s.Entries)+len(s.Facts) > 0 {
@@ -41,12 +42,12 @@ func RegionsSeen(p *programme.Programme, checks map[string]RegionCheck, asOf str
 		}
 	}
 	if r := p.Region(plan.Primary); r != nil {
-		d.Sections = append(d.Sections, Section{ID: "primary", Title: "Where data is processed unless another region is chosen", Text: []string{r.Name + ", in " + r.Country + "."}})
+		d.Sections = append(d.Sections, Section{ID: "primary", Title: ph(p, "Where data is processed unless another region is chosen"), Text: []string{ph(p, "%s, in %s.", tx(p, r.Name), r.Country)}})
 	}
 	for i := range p.Regions {
 		d.Sections = append(d.Sections, region(p, &p.Regions[i], checks))
 	}
-	if s := updates(plan); len(s.Facts) > 0 {
+	if s := updates(p, plan); len(s.Facts) > 0 {
 		d.Sections = append(d.Sections, s)
 	}
 	return d
@@ -54,10 +55,10 @@ func RegionsSeen(p *programme.Programme, checks map[string]RegionCheck, asOf str
 
 // matrix has a row for each service that can be had in some region.
 func matrix(p *programme.Programme) Section {
-	t := &Table{Head: []string{"Service"}}
-	var notes facts
+	t := &Table{Head: []string{ph(p, "Service")}}
+	notes := on(p)
 	for _, r := range p.Regions {
-		t.Head = append(t.Head, r.Name)
+		t.Head = append(t.Head, tx(p, r.Name))
 	}
 	for _, x := range p.Services {
 		if len(x.Availability) == 0 {
@@ -68,8 +69,8 @@ func matrix(p *programme.Programme) Section {
 			var cell []string
 			for _, a := range x.Availability {
 				if a.Region == r.ID {
-					cell = append(cell, availability(a))
-					notes.add(x.Name+", "+r.Name, a.Note)
+					cell = append(cell, availability(p, a))
+					notes.named(x.ID+"."+r.ID, x.Name+", "+tx(p, r.Name), tx(p, a.Note))
 				}
 			}
 			row = append(row, strings.Join(cell, ";\n"))
@@ -79,15 +80,15 @@ func matrix(p *programme.Programme) Section {
 	if len(t.Rows) == 0 {
 		return Section{}
 	}
-	return Section{ID: "services", Title: "Services by region", Text: []string{"What can be had where, with the channel or part where it is less than the whole service."}, Table: t, Facts: notes}
+	return Section{ID: "services", Title: ph(p, "Services by region"), Text: []string{ph(p, "What can be had where, with the channel or part where it is less than the whole service.")}, Table: t, Facts: notes.all}
 }
 
-func availability(a programme.Availability) string {
-	text := a.Status
+func availability(p *programme.Programme, a programme.Availability) string {
+	text := term(p, a.Status)
 	if a.Feature != "" {
-		text = a.Feature + ": " + text
+		text = tx(p, a.Feature) + ": " + text
 	}
-	if s := since(a); s != "" {
+	if s := since(p, a); s != "" {
 		text += " " + s
 	}
 	return text
@@ -95,20 +96,20 @@ func availability(a programme.Availability) string {
 
 // stays says what stays in its region: by the plan, and by the flows that the data path lets out.
 func stays(p *programme.Programme, plan *programme.RegionalPlan) Section {
-	s := Section{ID: "stays", Title: "What stays in its region, and what does not yet"}
+	s := Section{ID: "stays", Title: ph(p, "What stays in its region, and what does not yet")}
 	for _, x := range plan.Data {
-		var f facts
+		f := on(p)
 		if x.Stays {
-			f.add("Stays", or(strings.Join(regionNames(p, x.Regions), ", "), "in the region where it came in"))
+			f.add("Stays", or(phrase.Join(regionNames(p, x.Regions)), ph(p, "in the region where it came in")))
 		} else {
-			f.add("Does not stay yet", "it is in "+strings.Join(x.At, ", "))
+			f.add("Does not stay yet", ph(p, "it is in %s", phrase.Join(x.At)))
 		}
-		f.add("Planned for", string(x.Planned))
-		f.add("Note", x.Note)
-		s.Entries = append(s.Entries, Entry{ID: "data-" + x.ID, Name: x.Name, Facts: f})
+		f.add("Planned for", date(p, x.Planned))
+		f.add("Note", tx(p, x.Note))
+		s.Entries = append(s.Entries, Entry{ID: "data-" + x.ID, Name: tx(p, x.Name), Facts: f.all})
 	}
 	if len(s.Entries) > 0 {
-		s.Text = []string{"By the published plan. What a node's data path lets out stands with each region, below: nothing leaves that no flow is declared for."}
+		s.Text = []string{ph(p, "By the published plan. What a node's data path lets out stands with each region, below: nothing leaves that no flow is declared for.")}
 	}
 	return s
 }
@@ -116,49 +117,49 @@ func stays(p *programme.Programme, plan *programme.RegionalPlan) Section {
 func regionNames(p *programme.Programme, ids []string) (out []string) {
 	for _, id := range ids {
 		if r := p.Region(id); r != nil {
-			out = append(out, r.Name)
+			out = append(out, tx(p, r.Name))
 		}
 	}
 	return out
 }
 
 func contracting(p *programme.Programme, plan *programme.RegionalPlan) Section {
-	s := Section{ID: "contracting", Title: "Whom customers contract with"}
+	s := Section{ID: "contracting", Title: ph(p, "Whom customers contract with")}
 	if len(plan.Contracting) == 0 {
 		return s
 	}
-	s.Text = []string{"By billing country; the first line that fits counts."}
+	s.Text = []string{ph(p, "By billing country; the first line that fits counts.")}
 	for i, c := range plan.Contracting {
-		var f facts
-		f.add("Billing country", or(strings.Join(c.Billing, ", "), "every other"))
-		f.add("New customers since", string(c.Since))
-		f.add("Others", c.OnRequest)
+		f := on(p)
+		f.add("Billing country", or(phrase.Join(c.Billing), ph(p, "every other")))
+		f.add("New customers since", date(p, c.Since))
+		f.add("Others", tx(p, c.OnRequest))
 		f.add("Seat", p.Entity(c.Entity).Country)
-		f.add("Note", c.Note)
-		s.Entries = append(s.Entries, Entry{ID: fmt.Sprintf("contracting-%d", i+1), Name: p.Entity(c.Entity).Name, Facts: f})
+		f.add("Note", tx(p, c.Note))
+		s.Entries = append(s.Entries, Entry{ID: fmt.Sprintf("contracting-%d", i+1), Name: p.Entity(c.Entity).Name, Facts: f.all})
 	}
 	return s
 }
 
 func region(p *programme.Programme, r *programme.Region, checks map[string]RegionCheck) Section {
-	var f facts
+	f := on(p)
 	f.add("Country", r.Country)
 	f.add("Run by", p.Entity(r.Entity).Name)
-	f.add("Declared", map[bool]string{true: "running", false: "not running"}[r.Running])
-	f.add("Note", r.Note)
+	f.add("Declared", map[bool]string{true: ph(p, "running"), false: ph(p, "not running")}[r.Running])
+	f.add("Note", tx(p, r.Note))
 	if checks != nil {
 		checked(&f, p, r, checks[r.ID])
 	}
-	s := Section{ID: r.ID, Title: r.Name + " (" + r.ID + ")", Facts: f}
+	s := Section{ID: r.ID, Title: tx(p, r.Name) + " (" + r.ID + ")", Facts: f.all}
 	for _, x := range p.Flows {
 		if x.From == r.ID {
 			s.Entries = append(s.Entries, leaves(p, &x))
 		}
 	}
 	if len(s.Entries) == 0 {
-		s.Text = []string{"No flow is declared to leave this region."}
+		s.Text = []string{ph(p, "No flow is declared to leave this region.")}
 	} else {
-		s.Text = []string{"What may leave this region stands below, flow by flow; each record leaves by a decision of its own."}
+		s.Text = []string{ph(p, "What may leave this region stands below, flow by flow; each record leaves by a decision of its own.")}
 	}
 	return s
 }
@@ -167,15 +168,15 @@ func region(p *programme.Programme, r *programme.Region, checks map[string]Regio
 func checked(f *facts, p *programme.Programme, r *programme.Region, c RegionCheck) {
 	switch {
 	case c.Self:
-		f.add("Checked", "this page comes from a node of this region; it runs")
+		f.add("Checked", ph(p, "this page comes from a node of this region; it runs"))
 	case !c.At.IsZero() && !c.Fails:
-		f.add("Checked", "its node answered at "+instant(c.At)+" ("+c.URL+")")
+		f.add("Checked", ph(p, "its node answered at %s (%s)", instant(p, c.At), c.URL))
 	case !c.At.IsZero():
-		f.add("Checked", "its node didn't answer at "+instant(c.Asked)+"; it did at "+instant(c.At)+" ("+c.URL+")")
+		f.add("Checked", ph(p, "its node didn't answer at %s; it did at %s (%s)", instant(p, c.Asked), instant(p, c.At), c.URL))
 	case !c.Asked.IsZero():
-		f.add("Checked", "its node didn't answer at "+instant(c.Asked)+" ("+c.URL+")")
+		f.add("Checked", ph(p, "its node didn't answer at %s (%s)", instant(p, c.Asked), c.URL))
 	default:
-		f.add("Checked", "not from here: this node wasn't told where it is")
+		f.add("Checked", ph(p, "not from here: this node wasn't told where it is"))
 		return
 	}
 	f.add("It says", contradictions(p, r, c)...)
@@ -184,50 +185,57 @@ func checked(f *facts, p *programme.Programme, r *programme.Region, c RegionChec
 func contradictions(p *programme.Programme, r *programme.Region, c RegionCheck) (says []string) {
 	if c.At.IsZero() && !c.Self {
 		if r.Running {
-			return []string{"nothing, though it is declared as running"}
+			return []string{ph(p, "nothing, though it is declared as running")}
 		}
 		return nil
 	}
 	if c.Region != r.ID {
-		says = append(says, "it is "+or(c.Region, "nobody")+", not "+r.ID)
+		says = append(says, ph(p, "it is %s, not %s", or(c.Region, ph(p, "nobody")), r.ID))
 	} else if c.Country != r.Country {
-		says = append(says, "it is in "+or(c.Country, "no country")+", not in "+r.Country)
+		says = append(says, ph(p, "it is in %s, not in %s", or(c.Country, ph(p, "no country")), r.Country))
 	} else {
-		says = append(says, "it is "+c.Region+", in "+c.Country)
+		says = append(says, ph(p, "it is %s, in %s", c.Region, c.Country))
 	}
 	if !r.Running && !c.Fails {
-		says = append(says, "it runs, though it is declared not to")
+		says = append(says, ph(p, "it runs, though it is declared not to"))
 	}
 	if c.Programme == p.Hash {
-		return append(says, "it enforces the programme of this page")
+		return append(says, ph(p, "it enforces the programme of this page"))
 	}
-	return append(says, "it enforces another programme, "+or(c.Programme, "none"))
+	return append(says, ph(p, "it enforces another programme, %s", or(c.Programme, ph(p, "none"))))
+}
+
+func flowName(p *programme.Programme, x *programme.Flow) string {
+	if x.Name != "" {
+		return tx(p, x.Name)
+	}
+	return capital(word(p, x.ID))
 }
 
 func leaves(p *programme.Programme, x *programme.Flow) Entry {
-	var f facts
+	f := on(p)
 	r := p.Recipient(x.To)
-	f.add("To", r.Name)
-	f.add("In", places(r)...)
-	f.add("For", p.Purpose(x.Purpose).Name)
+	f.add("To", recipientName(p, r))
+	f.add("In", places(p, r)...)
+	f.add("For", tx(p, p.Purpose(x.Purpose).Name))
 	f.add("Data", names(p, x.Categories)...)
-	f.add("At most", x.Form)
-	return Entry{ID: "flow-" + x.ID, Name: or(x.Name, capital(Words(x.ID))), Facts: f}
+	f.add("At most", term(p, x.Form))
+	return Entry{ID: "flow-" + x.ID, Name: flowName(p, x), Facts: f.all}
 }
 
 // updates lists the newest first.
-func updates(plan *programme.RegionalPlan) Section {
-	s := Section{ID: "updates", Title: "Updates of the plan"}
+func updates(p *programme.Programme, plan *programme.RegionalPlan) Section {
+	s := Section{ID: "updates", Title: ph(p, "Updates of the plan")}
 	if n := plan.Every.String(); n != "" {
-		s.Text = []string{"Promised every " + n + "."}
+		s.Text = []string{ph(p, "Promised every %s.", phrase.Period(p.Language(), n))}
 	}
 	all := slices.Clone(plan.Updates)
 	slices.SortStableFunc(all, func(a, b programme.PlanUpdate) int { return b.Dated.Start().Compare(a.Dated.Start()) })
-	var f facts
+	f := on(p)
 	for _, u := range all {
-		f.add(string(u.Dated), u.Text)
+		f.named(string(u.Dated), date(p, u.Dated), tx(p, u.Text))
 	}
-	s.Facts = f
+	s.Facts = f.all
 	return s
 }
 

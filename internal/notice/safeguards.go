@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"domicile.dev/internal/phrase"
 	"domicile.dev/internal/programme"
 )
 
@@ -58,95 +59,92 @@ type Mirror struct {
 // Safeguards makes the page of what protects data right now. Every line is something that the node looked
 // at; what isn't there stands under its own heading.
 func Safeguards(p *programme.Programme, s *State) *Document {
-	d := other(p, "safeguards", "Safeguards", p.Notice.LastUpdated)
+	d := other(p, "safeguards", ph(p, "Safeguards"), p.Notice.LastUpdated)
 	d.AsOf = s.At.UTC().Format(time.RFC3339)
-	d.Sections = []Section{transit(s), rest(s), shredding(s), ledgerState(s), {ID: "missing", Title: "What is not there", Text: []string{
-		"Backups: this version of the software makes none and has no command to make or restore one. Whether the operator's own storage is copied, and where to, can't be seen from here, so nothing is claimed of it.",
-		"Keys in hardware: keyrings lie in files.",
-		"A second person's approval: nothing here asks for one."}}}
+	d.Sections = []Section{transit(p, s), rest(p, s), shredding(p, s), ledgerState(p, s), {ID: "missing", Title: ph(p, "What is not there"), Text: []string{
+		ph(p, "Backups: this version of the software makes none and has no command to make or restore one. Whether the operator's own storage is copied, and where to, can't be seen from here, so nothing is claimed of it."),
+		ph(p, "Keys in hardware: keyrings lie in files."),
+		ph(p, "A second person's approval: nothing here asks for one.")}}}
 	return d
 }
 
 // instant writes a time for people, "" for none.
-func instant(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format("2006-01-02 15:04:05 UTC")
-}
+func instant(p *programme.Programme, t time.Time) string { return phrase.Instant(p.Language(), t) }
 
-func transit(s *State) Section {
-	out := Section{ID: "transit", Title: "On the way"}
-	var f facts
+func transit(p *programme.Programme, s *State) Section {
+	out := Section{ID: "transit", Title: ph(p, "On the way")}
+	f := on(p)
 	if s.TLS == nil {
-		f.add("Between you and this node", "plain HTTP: it listens on this machine alone. What stands before it, if anything, can't be seen from here")
+		f.add("Between you and this node", ph(p, "plain HTTP: it listens on this machine alone. What stands before it, if anything, can't be seen from here"))
 	} else {
 		f.add("TLS versions that the listener accepted when it was tried", s.TLS.Accepted...)
 		f.add("TLS versions that it refused", s.TLS.Refused...)
-		f.add("Certificate valid until", instant(s.TLS.Until))
+		f.add("Certificate valid until", instant(p, s.TLS.Until))
 	}
-	out.Facts = f
+	out.Facts = f.all
 	return out
 }
 
-func rest(s *State) Section {
-	var f facts
-	f.add("Store", s.Rest.Store)
-	f.add("Persons' data, recordings and attachments", "AES-256-GCM, under a key for each person")
-	f.add("Persons' keys", fmt.Sprintf("AES-256-GCM, under the key of epoch %d, which is not in the store", s.Rest.Epoch))
-	f.add("Identifiers", "stored sealed, and found by a keyed digest (HMAC-SHA-256)")
-	f.add("Not sealed", "kinds, services, times and sizes of records, counts, and the ledger, which holds ids and digests")
-	f.add("Keys of the region", s.Rest.Keyring)
-	return Section{ID: "rest", Title: "At rest", Facts: f}
+func rest(p *programme.Programme, s *State) Section {
+	f := on(p)
+	f.add("Store", ph(p, s.Rest.Store))
+	f.add("Persons' data, recordings and attachments", ph(p, "AES-256-GCM, under a key for each person"))
+	f.add("Persons' keys", ph(p, "AES-256-GCM, under the key of epoch %d, which is not in the store", s.Rest.Epoch))
+	f.add("Identifiers", ph(p, "stored sealed, and found by a keyed digest (HMAC-SHA-256)"))
+	f.add("Not sealed", ph(p, "kinds, services, times and sizes of records, counts, and the ledger, which holds ids and digests"))
+	f.add("Keys of the region", ph(p, s.Rest.Keyring))
+	return Section{ID: "rest", Title: ph(p, "At rest"), Facts: f.all}
 }
 
-func shredding(s *State) Section {
-	var f facts
+func shredding(p *programme.Programme, s *State) Section {
+	f := on(p)
 	r := &s.Rest
-	f.add("An epoch lasts", lasting(r.EpochLength))
+	f.add("An epoch lasts", lasting(p, r.EpochLength))
 	f.add("Current epoch", fmt.Sprintf("%d", r.Epoch))
-	f.add("Last rotation", map[bool]string{true: instant(r.EpochSince), false: "none yet; the first epoch began " + instant(r.EpochSince)}[r.Epoch > 1])
+	f.add("Last rotation", map[bool]string{true: instant(p, r.EpochSince), false: ph(p, "none yet; the first epoch began %s", instant(p, r.EpochSince))}[r.Epoch > 1])
 	f.add("Epochs whose key was destroyed", fmt.Sprintf("%d", r.Destroyed))
-	f.add("The last of them", instant(r.LastGone))
-	f.add("A person erased now is beyond every copy of the store", "by "+instant(r.Unrecoverable))
-	return Section{ID: "erasure", Title: "Erasure", Text: []string{"An erasure destroys the person's key at once. Older copies of the store hold it wrapped under an epoch's key, which is destroyed when the epoch ends."}, Facts: f}
+	f.add("The last of them", instant(p, r.LastGone))
+	f.add("A person erased now is beyond every copy of the store", ph(p, "by %s", instant(p, r.Unrecoverable)))
+	return Section{ID: "erasure", Title: ph(p, "Erasure"), Text: []string{ph(p, "An erasure destroys the person's key at once. Older copies of the store hold it wrapped under an epoch's key, which is destroyed when the epoch ends.")}, Facts: f.all}
 }
 
 // lasting writes a duration in days or hours where it is whole.
-func lasting(d time.Duration) string {
+func lasting(p *programme.Programme, d time.Duration) string {
 	switch {
 	case d > 0 && d%(24*time.Hour) == 0:
-		return fmt.Sprintf("%d days", d/(24*time.Hour))
+		return ph(p, "%d days", d/(24*time.Hour))
 	case d > 0 && d%time.Hour == 0:
-		return fmt.Sprintf("%d hours", d/time.Hour)
+		return ph(p, "%d hours", d/time.Hour)
 	}
 	return d.String()
 }
 
-func ledgerState(s *State) Section {
-	out := Section{ID: "ledger", Title: "The ledger", Text: []string{"Decisions, erasures and publications are entries of a log that nobody can change unseen: its checkpoints are signed, and other regions cosign them."}}
-	var f facts
+func ledgerState(p *programme.Programme, s *State) Section {
+	out := Section{ID: "ledger", Title: ph(p, "The ledger"), Text: []string{ph(p, "Decisions, erasures and publications are entries of a log that nobody can change unseen: its checkpoints are signed, and other regions cosign them.")}}
+	f := on(p)
 	l := &s.Log
 	if l.Size < 0 {
-		f.add("Newest checkpoint", "none was signed yet")
+		f.add("Newest checkpoint", ph(p, "none was signed yet"))
 	} else {
-		f.add("Newest checkpoint", fmt.Sprintf("%d leaves", l.Size))
-		f.add("Signed", instant(l.Signed))
+		f.add("Newest checkpoint", ph(p, "%d leaves", l.Size))
+		f.add("Signed", instant(p, l.Signed))
 		f.add("To verify", "/ledger/checkpoint")
 	}
 	for _, m := range l.Mirrors {
 		if m.Size == 0 {
-			f.add("Cosigned by "+witness(m.Origin), "nothing yet")
+			f.named("Cosigned by "+m.Origin, ph(p, "Cosigned by %s", witness(m.Origin)), ph(p, "nothing yet"))
 			continue
 		}
-		f.add("Cosigned by "+witness(m.Origin), fmt.Sprintf("%d leaves, at %s", m.Size, instant(m.At)))
+		f.named("Cosigned by "+m.Origin, ph(p, "Cosigned by %s", witness(m.Origin)), ph(p, "%d leaves, at %s", m.Size, instant(p, m.At)))
 	}
 	if len(l.Mirrors) == 0 {
-		f.add("Cosigned by", "nobody: this node knows no other region's keys")
+		f.add("Cosigned by", ph(p, "nobody: this node knows no other region's keys"))
 	}
-	f.add("Entries from before the node started that it read back", fmt.Sprintf("%d, of which %d don't fit what was signed", l.Looked, l.Defects))
-	f.say(l.Refusals > 0, "Refused to sign", fmt.Sprintf("%d times, because the log didn't extend what was signed", l.Refusals))
-	out.Facts = f
+	f.add("Entries from before the node started that it read back", ph(p, "%d, of which %d don't fit what was signed", l.Looked, l.Defects))
+	if l.Refusals > 0 {
+		f.add("Refused to sign", ph(p, "%d times, because the log didn't extend what was signed", l.Refusals))
+	}
+	out.Facts = f.all
 	return out
 }
 

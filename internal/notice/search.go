@@ -3,10 +3,10 @@ package notice
 import (
 	"bytes"
 	"fmt"
-	"html/template"
 	"strings"
 	"unicode/utf8"
 
+	"domicile.dev/internal/phrase"
 	"domicile.dev/internal/programme"
 )
 
@@ -63,9 +63,10 @@ const (
 
 // Results is the page of what was found.
 type Results struct {
-	Query   string    `json:"query"`
-	Results []Passage `json:"results"`
-	More    int       `json:"more"` // found, and not shown
+	Query    string    `json:"query"`
+	Language string    `json:"language"`
+	Results  []Passage `json:"results"`
+	More     int       `json:"more"` // found, and not shown
 
 	doc *Document
 }
@@ -74,7 +75,7 @@ type Results struct {
 // Upper and lower case are the same, and a part of a word is enough. What is too long is cut.
 func Search(p *programme.Programme, passages []Passage, query string) *Results {
 	query = strings.TrimSpace(cut(strings.ToValidUTF8(query, ""), MostQuery))
-	r := &Results{Query: query, Results: []Passage{}, doc: other(p, "search", "Search", p.Notice.LastUpdated)}
+	r := &Results{Query: query, Language: p.Language(), Results: []Passage{}, doc: other(p, "search", ph(p, "Search"), p.Notice.LastUpdated)}
 	words := strings.Fields(strings.ToLower(query))
 	words = words[:min(len(words), mostWords)]
 	if len(words) == 0 {
@@ -150,34 +151,43 @@ func around(text string, words []string) string {
 
 // searchForm is the form that asks. It is sent with GET, so that a search can be linked to.
 const searchForm = `{{define "search"}}<form method="get" action="/privacy/search" role="search">
-<p><label for="q">Search these documents</label><br><input id="q" name="q" type="search" maxlength="200" value="{{.}}"> <button type="submit">Search</button></p>
+<p><label for="q">{{say .Language "Search these documents"}}</label><br><input id="q" name="q" type="search" maxlength="200" value="{{.Query}}"> <button type="submit">{{say .Language "Search"}}</button></p>{{with .Keep}}
+<input type="hidden" name="lang" value="{{.}}">{{end}}
 </form>{{end}}`
 
-var searchBody = template.Must(template.New("results").Parse(searchForm + `<h1>Search</h1>
-{{template "search" .Query}}
-{{if .Query}}<p role="status">{{if .Results}}{{.Count}}{{else}}Nothing was found.{{end}}</p>{{else}}<p>The search covers the documents as they hold now. What you search for isn't kept.</p>{{end}}
-{{range .Results}}<section class="entry"><h2><a href="{{.Path}}">{{.Title}}</a></h2><p class="soft">{{.Page}}</p>{{with .Text}}<p>{{.}}</p>{{end}}</section>
-{{end}}`))
+var searchBody = parsed("results", searchForm+`<h1>{{say .R.Language "Search"}}</h1>
+{{template "search" .Search}}
+{{if .R.Query}}<p role="status">{{if .R.Results}}{{.R.Count}}{{else}}{{say .R.Language "Nothing was found."}}{{end}}</p>{{else}}<p>{{say .R.Language "The search covers the documents as they hold now. What you search for isn't kept."}}</p>{{end}}
+{{range .R.Results}}<section class="entry"><h2><a href="{{.Path}}">{{.Title}}</a></h2><p class="soft">{{.Page}}</p>{{with .Text}}<p>{{.}}</p>{{end}}</section>
+{{end}}`)
 
 // Count says how much was found, in words.
 func (r *Results) Count() string {
 	n := len(r.Results) + r.More
 	switch {
 	case n == 1:
-		return "One passage."
+		return phrase.Say(r.Language, "One passage.")
 	case r.More > 0:
-		return fmt.Sprintf("%d passages, of which %d are shown. Another word would narrow it down.", n, len(r.Results))
+		return phrase.Say(r.Language, "%d passages, of which %d are shown. Another word would narrow it down.", n, len(r.Results))
 	}
-	return fmt.Sprintf("%d passages.", n)
+	return phrase.Say(r.Language, "%d passages.", n)
 }
 
-// Page writes the page with the links nav at its top.
-func (r *Results) Page(nav []Link) ([]byte, error) { return wrap(r.doc, "Search", nav, searchBody, r) }
+// searchBox is what the form is filled with.
+type searchBox struct{ Language, Query, Keep string }
+
+// Page writes the page in a frame.
+func (r *Results) Page(f Frame) ([]byte, error) {
+	return wrap(r.doc, r.doc.Title, f, searchBody, struct {
+		R      *Results
+		Search searchBox
+	}{r, searchBox{r.Language, r.Query, f.Keep}})
+}
 
 // Markdown writes it as CommonMark.
 func (r *Results) Markdown() []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "# Search\n\n%s: %s\n\n", markup.Replace(r.Query), r.Count())
+	fmt.Fprintf(&b, "# %s\n\n%s: %s\n\n", markup.Replace(r.doc.Title), markup.Replace(r.Query), r.Count())
 	for _, x := range r.Results {
 		fmt.Fprintf(&b, "- [%s](%s) (%s): %s\n", markup.Replace(x.Title), x.Path, markup.Replace(x.Page), markup.Replace(x.Text))
 	}

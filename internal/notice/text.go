@@ -1,116 +1,117 @@
 package notice
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
+	"domicile.dev/internal/phrase"
 	"domicile.dev/internal/programme"
 )
 
 func who(p *programme.Programme) Section {
 	n := &p.Notice
-	s := Section{ID: "who", Title: "Who we are and what this covers"}
+	s := Section{ID: "who", Title: ph(p, "Who we are and what this covers")}
 	by := p.Organisation.Group
 	if by == "" {
 		by = p.Organisation.Name
 	}
-	s.Text = append(s.Text, "This notice is published by "+by+".")
+	s.Text = append(s.Text, ph(p, "This notice is published by %s.", strings.TrimSuffix(tx(p, by), ".")))
 	if n.PersonalDataDefinition != "" {
-		s.Text = append(s.Text, "Personal data is "+n.PersonalDataDefinition+".")
+		s.Text = append(s.Text, ph(p, "Personal data is %s.", tx(p, n.PersonalDataDefinition)))
 	}
-	var f facts
+	f := on(p)
 	for _, x := range n.DataSubjectTypes {
-		text := x.Definition
+		text := tx(p, x.Definition)
 		if x.Example != "" {
-			text += ", for example: " + x.Example
+			text = ph(p, "%s, for example: %s", text, tx(p, x.Example))
 		}
 		if text == "" {
-			text = "covered"
+			text = ph(p, "covered")
 		}
-		f.add(capital(Words(x.ID)), text)
+		f.named(x.ID, capital(word(p, x.ID)), text)
 	}
-	f.add("Known to us directly by", words(n.Relationships.Direct)...)
-	f.add("Known to us indirectly as", words(n.Relationships.Indirect)...)
+	f.add("Known to us directly by", words(p, n.Relationships.Direct)...)
+	f.add("Known to us indirectly as", words(p, n.Relationships.Indirect)...)
 	for _, r := range []struct {
-		name string
-		role programme.NoticeRole
-	}{{"controller", n.Roles.Controller}, {"processor", n.Roles.Processor}} {
-		applies := "this notice applies"
+		id, name, also, asked string
+		role                  programme.NoticeRole
+	}{{"controller", ph(p, "We are controller"), ph(p, "Also controller for"), ph(p, "As controller, requests"), n.Roles.Controller},
+		{"processor", ph(p, "We are processor"), ph(p, "Also processor for"), ph(p, "As processor, requests"), n.Roles.Processor}} {
+		applies := ph(p, "this notice applies")
 		if !r.role.ThisNoticeApplies {
-			applies = "this notice does not apply"
+			applies = ph(p, "this notice does not apply")
 		}
-		f.add("We are "+r.name, r.role.When, applies)
-		f.add("Also "+r.name+" for", r.role.AlsoFor)
-		f.add("Instructions from", words(r.role.InstructionSources)...)
-		f.add("As "+r.name+", requests", r.role.Requests)
+		f.named("We are "+r.id, r.name, tx(p, r.role.When), applies)
+		f.named("Also "+r.id+" for", r.also, tx(p, r.role.AlsoFor))
+		f.add("Instructions from", words(p, r.role.InstructionSources)...)
+		f.named("As "+r.id+", requests", r.asked, tx(p, r.role.Requests))
 	}
 	for _, x := range n.Exclusions {
-		f.add("Not covered: "+Words(x.ID), x.Text)
+		f.named("Not covered: "+x.ID, ph(p, "Not covered: %s", word(p, x.ID)), tx(p, x.Text))
 	}
-	s.Facts = f
+	s.Facts = f.all
 	return s
 }
 
 func transfers(p *programme.Programme) Section {
-	s := Section{ID: "transfers", Title: "Transfers abroad"}
+	s := Section{ID: "transfers", Title: ph(p, "Transfers abroad")}
 	t := p.Notice.Transfers
-	var f facts
+	f := on(p)
 	f.add("Most processing happens in", t.PrimaryProcessingCountry)
 	f.say(t.InternalAndExternal, "Covers", "transfers within the group and beyond it")
-	f.add("Customers", t.Customers)
-	f.add("Recipients abroad", words(t.Recipients)...)
+	f.add("Customers", tx(p, t.Customers))
+	f.add("Recipients abroad", words(p, t.Recipients)...)
 	for _, n := range t.Notes {
-		f.add(capital(Words(n.ID)), n.Text)
+		f.named(n.ID, capital(word(p, n.ID)), tx(p, n.Text))
 	}
-	s.Facts = f
+	s.Facts = f.all
 	for _, m := range p.Mechanisms {
-		var f facts
+		f := on(p)
 		f.add("From", m.Origins...)
 		f.add("To", m.Destinations...)
-		f.add("Covers", m.Coverage)
-		f.add("Rank", m.Rank)
-		f.add("Approved by", m.ApprovedBy)
-		f.add("Note", m.Note)
-		s.Entries = append(s.Entries, Entry{ID: m.ID, Name: m.Name, Facts: f})
+		f.add("Covers", tx(p, m.Coverage))
+		f.add("Rank", tx(p, m.Rank))
+		f.add("Approved by", tx(p, m.ApprovedBy))
+		f.add("Note", tx(p, m.Note))
+		s.Entries = append(s.Entries, Entry{ID: m.ID, Name: tx(p, m.Name), Facts: f.all})
 	}
 	return s
 }
 
 func security(p *programme.Programme) Section {
 	x := p.Notice.Security
-	var f facts
-	f.add("Against", words(x.Against)...)
-	f.add("Scope", words(x.Scope)...)
-	f.add("Measured by", words(x.ProportionalTo)...)
+	f := on(p)
+	f.add("Against", words(p, x.Against)...)
+	f.add("Scope", words(p, x.Scope)...)
+	f.add("Measured by", words(p, x.ProportionalTo)...)
 	f.add("Standards", x.Standards...)
-	f.add("Governed by", x.GovernedBy)
-	f.add("More", x.More)
-	f.add("Supplementary measures", x.SupplementalMeasures)
-	return Section{ID: "security", Title: "Security", Facts: f}
+	f.add("Governed by", tx(p, x.GovernedBy))
+	f.add("More", tx(p, x.More))
+	f.add("Supplementary measures", tx(p, x.SupplementalMeasures))
+	return Section{ID: "security", Title: ph(p, "Security"), Facts: f.all}
 }
 
 func retention(p *programme.Programme) Section {
 	r := p.Retention
-	var f facts
-	f.add("Rule", r.Rule)
-	f.add("Governed by", r.GovernedBy)
+	f := on(p)
+	f.add("Rule", tx(p, r.Rule))
+	f.add("Governed by", tx(p, r.GovernedBy))
 	for _, e := range r.Exceptions {
-		f.add(names(p, []string{e.Category})[0], e.Keep)
+		f.named(e.Category, names(p, []string{e.Category})[0], tx(p, e.Keep))
 		if e.DeletionSubjectTo != "" {
-			f.add("Its deletion is subject to", e.DeletionSubjectTo)
+			f.add("Its deletion is subject to", tx(p, e.DeletionSubjectTo))
 		}
-		f.add("Deleted on request, unless needed for", words(e.DeleteUnless)...)
+		f.add("Deleted on request, unless needed for", words(p, e.DeleteUnless)...)
 	}
-	f.add("When an account is closed", r.AfterClosure...)
-	f.add("What you can do yourself", words(p.Notice.DataManagementTools)...)
-	f.add("That depends on", words(p.Notice.DataManagementDepends)...)
-	f.add("Described in", p.Notice.DocumentationHub)
+	f.add("When an account is closed", txs(p, r.AfterClosure)...)
+	f.add("What you can do yourself", words(p, p.Notice.DataManagementTools)...)
+	f.add("That depends on", words(p, p.Notice.DataManagementDepends)...)
+	f.add("Described in", tx(p, p.Notice.DocumentationHub))
 	f.add("Documentation", p.Notice.Documentation...)
-	s := Section{ID: "retention", Title: "How long data is kept", Facts: f}
+	s := Section{ID: "retention", Title: ph(p, "How long data is kept"), Facts: f.all}
 	for _, c := range r.Classes {
-		what := []string{"all services"}
+		what := []string{ph(p, "all services")}
 		if x := p.Service(c.Service); x != nil {
 			what[0] = x.Name
 		}
@@ -120,106 +121,106 @@ func retention(p *programme.Programme) Section {
 		if c.Category != "" {
 			what = append(what, names(p, []string{c.Category})[0])
 		}
-		var f facts
-		f.add("Kept", c.Keep.String())
-		s.Entries = append(s.Entries, Entry{ID: strings.Join([]string{"keep", c.Service, c.Kind, c.Category}, "."), Name: strings.Join(what, ", "), Facts: f})
+		f := on(p)
+		f.add("Kept", phrase.Period(p.Language(), c.Keep.String()))
+		s.Entries = append(s.Entries, Entry{ID: strings.Join([]string{"keep", c.Service, c.Kind, c.Category}, "."), Name: strings.Join(what, ", "), Facts: f.all})
 	}
 	return s
 }
 
 func cookies(p *programme.Programme) Section {
 	c := p.Notice.Cookies
-	s := Section{ID: "cookies", Title: "Cookies and similar tools"}
-	var f facts
-	f.add("Tools", words(c.Tools)...)
-	f.add("US state laws call it", words(c.USStateLabel)...)
-	f.add("Last for", words(c.Lifetimes)...)
+	s := Section{ID: "cookies", Title: ph(p, "Cookies and similar tools")}
+	f := on(p)
+	f.add("Tools", words(p, c.Tools)...)
+	f.add("US state laws call it", words(p, c.USStateLabel)...)
+	f.add("Last for", words(p, c.Lifetimes)...)
 	f.say(c.FirstVisitBanner, "On a first visit", "a banner asks")
-	f.add("Web beacons", c.WebBeacons.Form)
-	f.add("Found in", c.WebBeacons.In)
-	f.add("They record", words(c.WebBeacons.Records)...)
-	s.Facts = f
+	f.add("Web beacons", tx(p, c.WebBeacons.Form))
+	f.add("Found in", tx(p, c.WebBeacons.In))
+	f.add("They record", words(p, c.WebBeacons.Records)...)
+	s.Facts = f.all
 	for _, x := range c.Categories {
-		var f facts
-		f.add("Can be declined", yesNo(x.OptOut))
-		f.add("Uses", words(x.Uses)...)
-		f.add("When declined", x.Effect)
-		s.Entries = append(s.Entries, Entry{ID: "cookies-" + x.ID, Name: capital(Words(x.ID)) + " cookies", Facts: f})
+		f := on(p)
+		f.add("Can be declined", yesNo(p, x.OptOut))
+		f.add("Uses", words(p, x.Uses)...)
+		f.add("When declined", tx(p, x.Effect))
+		s.Entries = append(s.Entries, Entry{ID: "cookies-" + x.ID, Name: ph(p, "%s cookies", capital(word(p, x.ID))), Facts: f.all})
 	}
 	for _, x := range c.Controls {
-		var f facts
-		f.add("Where", x.Where)
-		f.add("Holds for", Words(x.Scope))
-		f.add("Forgotten when", Words(x.ResetWhen))
-		f.add("Declines", words(x.Categories)...)
+		f := on(p)
+		f.add("Where", tx(p, x.Where))
+		f.add("Holds for", word(p, x.Scope))
+		f.add("Forgotten when", word(p, x.ResetWhen))
+		f.add("Declines", words(p, x.Categories)...)
 		f.add("Signals", x.Signals...)
 		f.add("Tools", x.Tools...)
-		s.Entries = append(s.Entries, Entry{ID: "control-" + x.ID, Name: "Control: " + Words(x.ID), Facts: f})
+		s.Entries = append(s.Entries, Entry{ID: "control-" + x.ID, Name: ph(p, "Control: %s", word(p, x.ID)), Facts: f.all})
 	}
 	return s
 }
 
 func children(p *programme.Programme) Section {
 	c := p.Notice.Children
-	var f facts
-	f.add("Meant for children", yesNo(c.Directed))
+	f := on(p)
+	f.add("Meant for children", yesNo(p, c.Directed))
 	if c.Knowingly != nil {
-		f.add("Knowingly permitted", yesNo(*c.Knowingly))
+		f.add("Knowingly permitted", yesNo(p, *c.Knowingly))
 	}
 	for _, place := range slices.Sorted(maps.Keys(c.AgeThresholds)) {
-		f.add("A child in "+place, fmt.Sprintf("below %d", c.AgeThresholds[place]))
+		f.named("A child in "+place, ph(p, "A child in %s", place), ph(p, "below %d", c.AgeThresholds[place]))
 	}
-	f.add("When we find a child's data", c.OnDiscovery)
-	f.add("Report to", Words(c.ReportTo))
-	f.add("Subject line", c.SubjectLine)
-	return Section{ID: "children", Title: "Children", Facts: f}
+	f.add("When we find a child's data", tx(p, c.OnDiscovery))
+	f.add("Report to", word(p, c.ReportTo))
+	f.add("Subject line", tx(p, c.SubjectLine))
+	return Section{ID: "children", Title: ph(p, "Children"), Facts: f.all}
 }
 
 // automated gathers what is decided by machine from where the notice says it.
 func automated(p *programme.Programme) Section {
-	s := Section{ID: "automated", Title: "Automated decisions"}
+	s := Section{ID: "automated", Title: ph(p, "Automated decisions")}
 	a := &p.Notice.AutomatedDecisions
-	var f facts
-	f.add("What that is", a.Definition)
-	f.add("Decided so", words(a.Uses)...)
-	f.add("By data of", words(a.Signals)...)
-	f.add("What we promise", a.Guarantee)
-	f.add("Others only when", a.AllowedWhen...)
-	s.Facts = f
+	f := on(p)
+	f.add("What that is", tx(p, a.Definition))
+	f.add("Decided so", words(p, a.Uses)...)
+	f.add("By data of", words(p, a.Signals)...)
+	f.add("What we promise", tx(p, a.Guarantee))
+	f.add("Others only when", txs(p, a.AllowedWhen)...)
+	s.Facts = f.all
 	for _, u := range p.Purposes {
 		if len(u.AutomatedDecisions) > 0 {
-			var f facts
-			f.add("Decisions", words(u.AutomatedDecisions)...)
-			f.add("Promise", u.AutomatedDecisionGuarantee)
-			s.Entries = append(s.Entries, Entry{ID: "automated-" + u.ID, Name: u.Name, Facts: f})
+			f := on(p)
+			f.add("Decisions", words(p, u.AutomatedDecisions)...)
+			f.add("Promise", tx(p, u.AutomatedDecisionGuarantee))
+			s.Entries = append(s.Entries, Entry{ID: "automated-" + u.ID, Name: tx(p, u.Name), Facts: f.all})
 		}
 	}
 	for _, g := range p.Rights.Groups {
 		if len(g.CurrentDecisions) > 0 {
-			var f facts
-			f.add("Taken today", words(g.CurrentDecisions)...)
-			f.add("Where to object", words(g.Channels)...)
-			s.Entries = append(s.Entries, Entry{ID: "automated-rights-" + g.Group, Name: "Your say", Facts: f})
+			f := on(p)
+			f.add("Taken today", words(p, g.CurrentDecisions)...)
+			f.add("Where to object", words(p, g.Channels)...)
+			s.Entries = append(s.Entries, Entry{ID: "automated-rights-" + g.Group, Name: ph(p, "Your say"), Facts: f.all})
 		}
 	}
 	return s
 }
 
 func services(p *programme.Programme) Section {
-	s := Section{ID: "services", Title: "What single services add"}
+	s := Section{ID: "services", Title: ph(p, "What single services add")}
 	for _, x := range p.Notice.ServiceNotices {
-		sub := Section{ID: "service-" + x.ID, Title: x.Name, Text: []string{capital(x.What) + "."}}
-		var f facts
+		sub := Section{ID: "service-" + x.ID, Title: x.Name, Text: []string{sentence(p, x.What)}}
+		f := on(p)
 		f.add("Previously", x.Previously)
-		f.add("Our role", Words(x.Role))
-		f.add("Terms", x.Terms)
-		sub.Facts = f
+		f.add("Our role", word(p, x.Role))
+		f.add("Terms", tx(p, x.Terms))
+		sub.Facts = f.all
 		for _, d := range x.Data {
-			var f facts
-			f.add("Elements", words(d.Elements)...)
-			f.add("Used for", words(d.Uses)...)
-			f.add("When", d.Condition)
-			sub.Entries = append(sub.Entries, Entry{ID: x.ID + "-" + d.ID, Name: capital(Words(d.ID)), Facts: f})
+			f := on(p)
+			f.add("Elements", words(p, d.Elements)...)
+			f.add("Used for", words(p, d.Uses)...)
+			f.add("When", tx(p, d.Condition))
+			sub.Entries = append(sub.Entries, Entry{ID: x.ID + "-" + d.ID, Name: capital(word(p, d.ID)), Facts: f.all})
 		}
 		s.Sections = append(s.Sections, sub)
 	}
@@ -228,8 +229,8 @@ func services(p *programme.Programme) Section {
 
 func contacts(p *programme.Programme) Section {
 	c, q := p.Organisation.Contacts, p.Notice.Complaints
-	s := Section{ID: "contacts", Title: "Contacts and complaints"}
-	var f facts
+	s := Section{ID: "contacts", Title: ph(p, "Contacts and complaints")}
+	f := on(p)
 	f.add("Data protection officer", c.DPOEmail)
 	f.add("Privacy team", c.PrivacyEmail)
 	f.add("Support", c.SupportURL)
@@ -239,19 +240,19 @@ func contacts(p *programme.Programme) Section {
 	}{{"World headquarters", c.WorldHeadquarters}, {"EEA headquarters", c.EEAHeadquarters}} {
 		f.add(a.label, seat(p, a.at))
 	}
-	f.add("Complaints", q.Procedure)
-	f.add("First", words(q.FirstChannel)...)
+	f.add("Complaints", tx(p, q.Procedure))
+	f.add("First", words(p, q.FirstChannel)...)
 	f.say(q.OthersAccepted, "Other ways", "count too")
-	f.add("About our customers", q.AboutCustomers)
-	s.Facts = f
+	f.add("About our customers", tx(p, q.AboutCustomers))
+	s.Facts = f.all
 	for _, x := range q.Escalation {
-		var f facts
+		f := on(p)
 		f.add("Where", x.URL)
-		f.add("Cost", x.Cost)
-		f.add("For", x.Scope)
-		f.add("When", x.Trigger)
-		f.add("After that", x.Further)
-		s.Entries = append(s.Entries, Entry{ID: "complaint-" + x.ID, Name: x.Provider, Facts: f})
+		f.add("Cost", tx(p, x.Cost))
+		f.add("For", tx(p, x.Scope))
+		f.add("When", tx(p, x.Trigger))
+		f.add("After that", tx(p, x.Further))
+		s.Entries = append(s.Entries, Entry{ID: "complaint-" + x.ID, Name: tx(p, x.Provider), Facts: f.all})
 	}
 	return s
 }
@@ -262,18 +263,18 @@ func seat(p *programme.Programme, at programme.Address) string {
 	if e == nil {
 		return ""
 	}
-	return e.Name + ", " + at.Address
+	return e.Name + ", " + tx(p, at.Address)
 }
 
 func changes(p *programme.Programme) Section {
 	c := p.Notice.Changes
-	var f facts
-	f.add("Reasons", words(c.Reasons)...)
-	f.add("A significant one is announced by", words(c.SignificantChange.AdvanceNoticeVia)...)
+	f := on(p)
+	f.add("Reasons", words(p, c.Reasons)...)
+	f.add("A significant one is announced by", words(p, c.SignificantChange.AdvanceNoticeVia)...)
 	if a := c.SignificantChange.AdvanceNotice.String(); a != "" {
-		f.add("It holds at the earliest", a+" after it is published")
+		f.add("It holds at the earliest", ph(p, "%s after it is published", phrase.Period(p.Language(), a)))
 	}
-	f.add("Consent is asked", c.SignificantChange.Consent)
-	f.add("Marked by", c.PublishedWith)
-	return Section{ID: "changes", Title: "Changes to this notice", Facts: f}
+	f.add("Consent is asked", tx(p, c.SignificantChange.Consent))
+	f.add("Marked by", tx(p, c.PublishedWith))
+	return Section{ID: "changes", Title: ph(p, "Changes to this notice"), Facts: f.all}
 }

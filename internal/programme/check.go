@@ -27,6 +27,7 @@ func (d *decoder) check(p *Programme) {
 	d.checkRetention(p)
 	d.checkDates(p)
 	d.checkAssurance(p)
+	d.checkTranslations(p)
 	if n := d.at[&p.Notice]; n != nil && p.Notice.Supersedes != "" && p.Notice.Supersedes == p.Notice.ID {
 		d.contradicts(n, "supersedes", "the notice supersedes itself", "name the version before it")
 	}

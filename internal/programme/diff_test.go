@@ -21,6 +21,9 @@ func exampleWith(t *testing.T, file, old, now string) *programme.Programme {
 		t.Fatal(err)
 	}
 	for _, e := range list {
+		if e.IsDir() { // translations
+			continue
+		}
 		src, err := os.ReadFile(dir + "/" + e.Name())
 		if err != nil {
 			t.Fatal(err)

@@ -88,6 +88,7 @@ func assemble(roots []*node, faults Faults) (*Programme, error) {
 	}
 	p.buildIndex()
 	p.keepPositions(d)
+	p.keepTexts(d)
 	p.index.schemas = d.schemas
 	p.Hash = hash(p)
 	return p, nil

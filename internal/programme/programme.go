@@ -53,9 +53,12 @@ type Programme struct {
 	Events          []Event          `yaml:"events" doc:"What made the organisation judge transfers anew."`
 	PseudonymisedAs []Treatment      `yaml:"pseudonymised_as" doc:"What happens to each element when a record is pseudonymised. What is not here is dropped."`
 	PersonOrigins   []string         `yaml:"person_origins" is:"enum=residence,phone_country,none" doc:"What tells the region whose law a person brings, for decisions: the country that they declared, the countries of their phone numbers. Both when left out."`
+	Translations    []Translation    `yaml:"translations" doc:"What the documents say in further languages."`
 
 	index     index
 	positions map[any]Position
+	texts     []map[string]Position // of each translation, by key; "" is the translation itself
+	speech    speech
 }
 
 // index finds things by id; it is built once, after the checks.

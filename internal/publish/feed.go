@@ -8,12 +8,16 @@ import (
 	"time"
 
 	"github.com/gorilla/feeds"
+
+	"domicile.dev/internal/notice"
+	"domicile.dev/internal/phrase"
 )
 
 // Feed is what is published about one list, the newest first.
 type Feed struct {
 	Title, Publisher, Language string
 	Home, Self                 string // addresses of the page and of the feed
+	JSONSelf                   string // of the feed as JSON
 	Items                      []FeedItem
 }
 
@@ -29,10 +33,11 @@ const mostItems = 50
 
 // FeedOf makes the feed of one list from what was published.
 func FeedOf(all []Version, list uint8, publisher, language, url string) Feed {
-	f := Feed{Publisher: publisher, Language: language, Title: publisher + ": sub-processors", Home: url + "/privacy/sub-processors", Self: url + "/privacy/sub-processors.atom"}
+	f := Feed{Publisher: publisher, Language: language, Title: phrase.Say(language, "%s: sub-processors", publisher), Home: url + "/privacy/sub-processors", Self: url + "/privacy/sub-processors.atom"}
 	if list == Notices {
-		f.Title, f.Home, f.Self = publisher+": privacy notice", url+"/privacy/notice", url+"/privacy/notice.atom"
+		f.Title, f.Home, f.Self = phrase.Say(language, "%s: privacy notice", publisher), url+"/privacy/notice", url+"/privacy/notice.atom"
 	}
+	f.JSONSelf = strings.TrimSuffix(f.Self, ".atom") + ".feed.json"
 	for i := range slices.Backward(all) {
 		v := &all[i]
 		if v.news()&list == 0 || len(f.Items) == mostItems {
@@ -40,15 +45,15 @@ func FeedOf(all []Version, list uint8, publisher, language, url string) Feed {
 		}
 		item := FeedItem{ID: f.Home + "#" + v.Name(), At: v.PublishedAt}
 		if list == Notices {
-			item.URL, item.Title = url+"/privacy/notice/"+v.Notice, "Privacy notice of "+v.Updated
-			item.Lines = append(item.Lines, fmt.Sprintf("It holds from %s. %s", v.Effective.Date(), v.Summary))
+			item.URL, item.Title = url+"/privacy/notice/"+v.Notice, phrase.Say(language, "Privacy notice of %s", phrase.Date(language, v.Updated))
+			item.Lines = append(item.Lines, phrase.Say(language, "It holds from %s. %s", phrase.Date(language, string(v.Effective.Date())), v.Summary))
 			for _, c := range v.Changes {
 				if c.Material {
 					item.Lines = append(item.Lines, c.Text)
 				}
 			}
 		} else {
-			item.URL, item.Title = url+"/privacy/sub-processors/"+v.Name(), fmt.Sprintf("Sub-processors: %d changes", len(v.List))
+			item.URL, item.Title = url+"/privacy/sub-processors/"+v.Name(), phrase.Say(language, "Sub-processors: %d changes", len(v.List))
 			for _, c := range v.List {
 				item.Lines = append(item.Lines, c.Text)
 			}
@@ -56,6 +61,16 @@ func FeedOf(all []Version, list uint8, publisher, language, url string) Feed {
 		f.Items = append(f.Items, item)
 	}
 	return f
+}
+
+// Keep lets the feed's addresses keep a language. Entries have the same ids in every language.
+func (f *Feed) Keep(language string) {
+	for _, at := range []*string{&f.Home, &f.Self, &f.JSONSelf} {
+		*at = notice.Into(*at, language)
+	}
+	for i := range f.Items {
+		f.Items[i].URL = notice.Into(f.Items[i].URL, language)
+	}
 }
 
 // updated is when the feed last changed.
@@ -84,7 +99,7 @@ func (f *Feed) Atom() ([]byte, error) {
 // JSON writes the feed as JSON Feed 1.1.
 func (f *Feed) JSON() ([]byte, error) {
 	j := &feeds.JSONFeed{Version: "https://jsonfeed.org/version/1.1", Title: f.Title, Language: f.Language, HomePageUrl: f.Home,
-		FeedUrl: strings.TrimSuffix(f.Self, ".atom") + ".feed.json", Authors: []*feeds.JSONAuthor{{Name: f.Publisher}}}
+		FeedUrl: f.JSONSelf, Authors: []*feeds.JSONAuthor{{Name: f.Publisher}}}
 	for _, x := range f.Items {
 		j.Items = append(j.Items, &feeds.JSONItem{Id: x.ID, Url: x.URL, Title: x.Title, ContentHTML: x.html(), PublishedDate: &x.At})
 	}

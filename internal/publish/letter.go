@@ -1,46 +1,59 @@
 package publish
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"strings"
 	"time"
 
+	"domicile.dev/internal/notice"
+	"domicile.dev/internal/phrase"
 	"domicile.dev/internal/plain"
 )
 
-// letter writes a message to one subscriber.
-func (s *Service) letter(m Message, x *Subscriber, c contact, v *Version) Letter {
+// letter writes a message to one subscriber, in its language.
+func (s *Service) letter(ctx context.Context, m Message, x *Subscriber, c contact, v *Version) (Letter, error) {
 	end := s.endURL(x.ID)
 	l := Letter{To: plain.New([]byte(c.Address)), At: m.MadeAt,
 		ID: fmt.Sprintf("%s.%d.%s.%d@%s", m.Kind, m.N, subscriptionID(x.ID), m.MadeAt.UnixMilli(), s.host())}
-	l.Headers = [][2]string{{"Auto-Submitted", "auto-generated"}, {"List-Id", "Privacy of " + s.Region + " <privacy." + s.host() + ">"}}
 	who := s.Programme.Organisation.Name
-	lists := strings.Join(words(x.Lists), " and ")
+	lang := s.speaks(x.Language)
+	if v != nil {
+		var err error
+		if v, lang, err = s.retell(ctx, v, x.Language); err != nil {
+			return l, err
+		}
+	}
+	say := func(text string, args ...any) string { return phrase.Say(lang, text, args...) }
+	l.Headers = [][2]string{{"Auto-Submitted", "auto-generated"}, {"Content-Language", lang}, {"List-Id", "Privacy of " + s.Region + " <privacy." + s.host() + ">"}}
+	lists := phrase.And(lang, words(lang, x.Lists))
 	switch m.Kind {
 	case confirming:
-		l.Subject = "Please confirm: " + who + ", " + lists
-		l.Text = fmt.Sprintf("Somebody, probably you, asked that %s tell this address of changes to %s (region %s).\n\nTo confirm, open this page and press its button:\n%s\n\n"+
-			"If it wasn't you, do nothing: in %d days this address is forgotten, and nothing more is sent unless somebody asks again.\n", who, lists, s.Region, s.confirmURL(x.ID), confirmDays)
-		return l
+		l.Subject = say("Please confirm: %s, %s", who, lists)
+		l.Text = say("Somebody, probably you, asked that %s tell this address of changes to %s (region %s).", who, lists, s.Region) + "\n\n" +
+			say("To confirm, open this page and press its button:") + "\n" + notice.Into(s.confirmURL(x.ID), s.kept(lang)) + "\n\n" +
+			say("If it wasn't you, do nothing: in %d days this address is forgotten, and nothing more is sent unless somebody asks again.", confirmDays) + "\n"
+		return l, nil
 	case known:
-		l.Subject = "You are subscribed: " + who
-		l.Text = fmt.Sprintf("Somebody, probably you, asked that %s tell this address of changes. It is subscribed to %s already (region %s).\n", who, lists, s.Region)
+		l.Subject = say("You are subscribed: %s", who)
+		l.Text = say("Somebody, probably you, asked that %s tell this address of changes. It is subscribed to %s already (region %s).", who, lists, s.Region) + "\n"
 	default:
-		l.Subject = s.subject(v)
-		l.Text = s.newsText(v, x.Lists)
+		l.Subject = say("%s: changes to %s", who, phrase.And(lang, words(lang, v.news())))
+		l.Text = s.newsText(v, x.Lists, lang)
 	}
-	l.Text += "\nTo unsubscribe, open this page and press its button:\n" + end + "\n"
+	l.Text += "\n" + say("To unsubscribe, open this page and press its button:") + "\n" + end + "\n"
 	l.Headers = append(l.Headers, [2]string{"List-Unsubscribe", "<" + end + ">"}, [2]string{"List-Unsubscribe-Post", "List-Unsubscribe=One-Click"})
-	return l
+	return l, nil
 }
 
-func words(lists uint8) (out []string) {
+// words are the names of lists.
+func words(lang string, lists uint8) (out []string) {
 	if lists&SubProcessors != 0 {
-		out = append(out, "the list of sub-processors")
+		out = append(out, phrase.Say(lang, "the list of sub-processors"))
 	}
 	if lists&Notices != 0 {
-		out = append(out, "the privacy notice")
+		out = append(out, phrase.Say(lang, "the privacy notice"))
 	}
 	return out
 }
@@ -53,32 +66,29 @@ func (s *Service) host() string {
 	return u.Hostname()
 }
 
-func (s *Service) subject(v *Version) string {
-	what := strings.Join(words(v.news()), " and ")
-	return s.Programme.Organisation.Name + ": changes to " + what
-}
-
-// newsText says what changed, as far as the lists say it.
-func (s *Service) newsText(v *Version, lists uint8) string {
+// newsText says what changed, as far as the lists say it. Addresses keep the language.
+func (s *Service) newsText(v *Version, lists uint8, lang string) string {
 	var b strings.Builder
+	say := func(text string, args ...any) string { return phrase.Say(lang, text, args...) }
+	at := func(path string) string { return s.URL + notice.Into(path, s.kept(lang)) }
 	if lists&SubProcessors != 0 && v.NewList {
-		fmt.Fprintf(&b, "The list of sub-processors changed (published %s):\n\n", v.PublishedAt.Format(time.DateOnly))
+		b.WriteString(say("The list of sub-processors changed (published %s):", phrase.Date(lang, v.PublishedAt.Format(time.DateOnly))) + "\n\n")
 		for _, c := range v.List {
 			fmt.Fprintf(&b, "- %s\n", c.Text)
 		}
 		if until := s.until(v); until != "" {
-			fmt.Fprintf(&b, "\nCustomers may object until %s; nothing flows to a newcomer before that is over.\n", until)
+			b.WriteString("\n" + say("Customers may object until %s; nothing flows to a newcomer before that is over.", phrase.Date(lang, until)) + "\n")
 		}
-		fmt.Fprintf(&b, "%s/privacy/sub-processors\n\n", s.URL)
+		b.WriteString(at("/privacy/sub-processors") + "\n\n")
 	}
 	if lists&Notices != 0 && v.NewNotice {
-		fmt.Fprintf(&b, "A version of the privacy notice was published. It holds from %s.\n\n%s\n", v.Effective.Date(), v.Summary)
+		b.WriteString(say("A version of the privacy notice was published. It holds from %s.", phrase.Date(lang, string(v.Effective.Date()))) + "\n\n" + v.Summary + "\n")
 		for _, c := range v.Changes {
 			if c.Material {
 				fmt.Fprintf(&b, "- %s\n", c.Text)
 			}
 		}
-		fmt.Fprintf(&b, "%s/privacy/notice/%s\n", s.URL, v.Notice)
+		b.WriteString(at("/privacy/notice/"+v.Notice) + "\n")
 	}
 	return b.String()
 }

@@ -239,7 +239,11 @@ func (s *Service) send(ctx context.Context, m Message, x *Subscriber, v *Version
 	if m.Channel == Webhook {
 		return s.client.post(ctx, c, "msg_"+m.Kind+"_"+(&Version{N: m.N}).Name()+"_"+subscriptionID(x.ID), s.opt.Now(), s.event(v))
 	}
-	return s.opt.Mailer.Send(ctx, s.letter(m, x, c, v))
+	l, err := s.letter(ctx, m, x, c, v)
+	if err != nil {
+		return err
+	}
+	return s.opt.Mailer.Send(ctx, l)
 }
 
 // finishAll enters, of versions whose messages are all done, who was told.

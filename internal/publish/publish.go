@@ -38,9 +38,13 @@ type Version struct {
 	List      []subprocessor.Change `json:"list,omitempty"`
 	// AskAgain are the purposes resting on consent that material changes are about.
 	AskAgain []string `json:"ask_again,omitempty"`
-	Entry    string   `json:"entry"` // in the ledger
-	Told     bool     `json:"-"`     // everybody was told, or can't be
-	Source   []byte   `json:"-"`     // the programme, packed; only on its way to the store
+	// Languages are those that the notice and the list are there in, and Retold those of them, or of the version
+	// before, in which the translation is another, or there or not.
+	Languages []string `json:"languages,omitempty"`
+	Retold    []string `json:"retold,omitempty"`
+	Entry     string   `json:"entry"` // in the ledger
+	Told      bool     `json:"-"`     // everybody was told, or can't be
+	Source    []byte   `json:"-"`     // the programme, packed; only on its way to the store
 }
 
 // Name is how people call the version: "v3".
@@ -120,6 +124,7 @@ type Subscriber struct {
 	TenantID    string
 	Confirmed   bool
 	Lists       uint8
+	Language    string // of its mail: that in which it was subscribed, "" for the programme's
 	Blind       []byte // of the address, so that it is there once
 	Epoch       uint32 // of Wrapped
 	Wrapped     []byte // its key
@@ -208,10 +213,29 @@ func about(c notice.Change, after *programme.Programme, purpose string) bool {
 }
 
 // sameNotice says whether two programmes' notices say the same, whatever else they declare.
-func sameNotice(a, b *programme.Programme) bool {
-	x, y := notice.New(a), notice.New(b)
+func sameNotice(a, b *programme.Programme) bool { return same(notice.New(a), notice.New(b)) }
+
+func same(x, y *notice.Document) bool {
 	x.Programme, y.Programme = "", ""
 	m, errM := json.Marshal(x)
 	n, errN := json.Marshal(y)
 	return errM == nil && errN == nil && string(m) == string(n)
+}
+
+// differing are the languages, beside the programmes' own, that only one of the two has, or in which the notice or the
+// list reads otherwise.
+func differing(before, after *programme.Programme) (out []string) {
+	a, b := notice.Languages(before)[1:], notice.Languages(after)[1:]
+	for _, l := range b {
+		if !slices.Contains(a, l) || !same(notice.New(before.In(l)), notice.New(after.In(l))) ||
+			!same(notice.SubProcessors(before.In(l)), notice.SubProcessors(after.In(l))) {
+			out = append(out, l)
+		}
+	}
+	for _, l := range a {
+		if !slices.Contains(b, l) {
+			out = append(out, l)
+		}
+	}
+	return out
 }

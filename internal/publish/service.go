@@ -13,6 +13,7 @@ import (
 	"domicile.dev/internal/id"
 	"domicile.dev/internal/ledger"
 	"domicile.dev/internal/notice"
+	"domicile.dev/internal/phrase"
 	"domicile.dev/internal/programme"
 	"domicile.dev/internal/register"
 	"domicile.dev/internal/store"
@@ -56,8 +57,9 @@ type Service struct {
 	nudge  chan struct{}
 	client *poster
 
-	mu    sync.Mutex // guards known
+	mu    sync.Mutex // guards what follows
 	known map[string]*programme.Programme
+	told  map[retelling]retold // versions in other languages, which many letters need
 }
 
 // New returns a Service over a store in which what the programmes say was entered: the first start on
@@ -69,7 +71,7 @@ func New(ctx context.Context, p Parts, opt Options) (*Service, error) {
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Service{Parts: p, opt: opt, nudge: make(chan struct{}, 1), client: newPoster(opt.PrivateWebhooks), known: map[string]*programme.Programme{}}
+	s := &Service{Parts: p, opt: opt, nudge: make(chan struct{}, 1), client: newPoster(opt.PrivateWebhooks), known: map[string]*programme.Programme{}, told: map[retelling]retold{}}
 	var err error
 	if s.tokens, err = p.Vault.Shared("domicile subscription token 1 " + p.Region); err != nil {
 		return nil, fmt.Errorf("derive the key of subscriptions' links: %w", err)
@@ -273,12 +275,17 @@ func differ(v *Version, before, after *programme.Programme) {
 	v.Notice, v.Updated, v.Programme = after.Notice.ID, string(after.Notice.LastUpdated), after.Hash
 	v.List = subprocessor.Compare(before, after)
 	v.NewList = len(v.List) > 0
+	v.Languages = notice.Languages(after)
 	if before == nil {
-		v.NewNotice, v.Summary = true, "This is the first version."
+		v.NewNotice, v.Summary = true, phrase.Say(after.Language(), "This is the first version.")
 		return
 	}
+	v.Retold = differing(before, after)
 	if v.NewNotice = !sameNotice(before, after); !v.NewNotice {
-		v.Summary = "The notice is the same; the list of sub-processors changed."
+		v.Summary = phrase.Say(after.Language(), "The notice is the same; the list of sub-processors changed.")
+		if !v.NewList {
+			v.Summary = phrase.Say(after.Language(), "The notice and the list of sub-processors are the same; their translations changed: %s.", phrase.Join(v.Retold))
+		}
 		return
 	}
 	d := notice.Compare(before, after)

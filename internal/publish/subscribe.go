@@ -32,10 +32,10 @@ const (
 )
 
 // Subscribe asks the owner of an e-mail address whether the lists shall be sent there. What it returns and
-// does doesn't tell whether the address was known.
+// does doesn't tell whether the address was known. What is sent there is in the language, where a version has it.
 //
 // Faults: Invalid for what is no address; RateLimited when too many wait.
-func (s *Service) Subscribe(ctx context.Context, address plain.Bytes, lists uint8) error {
+func (s *Service) Subscribe(ctx context.Context, address plain.Bytes, lists uint8, language string) error {
 	canonical, ok := subject.Canonical("email", address.Reveal())
 	if !ok || len(canonical) > maxAddressBytes || !mailable(canonical) {
 		return fault.New(fault.Invalid, "subscription.bad_address", "that is no e-mail address")
@@ -52,14 +52,14 @@ func (s *Service) Subscribe(ctx context.Context, address plain.Bytes, lists uint
 			return err
 		}
 		if there != nil {
-			return s.again(tx, there, lists, now)
+			return s.again(tx, there, lists, language, now)
 		}
 		if waiting, _, err := s.Store.CountSubscribers(tx); err != nil {
 			return err
 		} else if waiting >= maxWaiting {
 			return fault.New(fault.RateLimited, "subscription.busy", "too many addresses wait for their confirmation").WithHint("try again tomorrow")
 		}
-		n := &Subscriber{ID: id.NewSubject(), Channel: Mail, Lists: lists, Blind: blind, MadeAt: now, AskedAt: now}
+		n := &Subscriber{ID: id.NewSubject(), Channel: Mail, Lists: lists, Language: language, Blind: blind, MadeAt: now, AskedAt: now}
 		if err := s.sealContact(tx, n, contact{Address: string(canonical)}); err != nil {
 			return err
 		}
@@ -73,10 +73,10 @@ func (s *Service) Subscribe(ctx context.Context, address plain.Bytes, lists uint
 }
 
 // again is for an address that is there: it is asked, or told that it is known, once in a while.
-func (s *Service) again(tx store.Tx, x *Subscriber, lists uint8, now time.Time) error {
+func (s *Service) again(tx store.Tx, x *Subscriber, lists uint8, language string, now time.Time) error {
 	kind := known
 	if !x.Confirmed {
-		kind, x.Lists = confirming, lists
+		kind, x.Lists, x.Language = confirming, lists, language
 	}
 	if due := now.Sub(x.AskedAt) >= askPause; due {
 		x.AskedAt = now

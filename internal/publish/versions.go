@@ -101,7 +101,7 @@ func (s *Service) add(tx store.Tx, v *Version, before, p *programme.Programme) e
 		}
 	}
 	entry, err := s.enter(tx, "notice.published", "", map[string]any{"version": v.N, "notice": v.Notice, "programme": v.Programme, "effective": string(v.Effective.Date()),
-		"adopted": v.Adopted, "material": v.Material, "changes": len(v.Changes), "list_changes": len(v.List), "announced": limited(told), "withdrawn": limited(gone), "ask_again": limited(v.AskAgain)})
+		"adopted": v.Adopted, "material": v.Material, "changes": len(v.Changes), "retold": limited(v.Retold), "list_changes": len(v.List), "announced": limited(told), "withdrawn": limited(gone), "ask_again": limited(v.AskAgain)})
 	if err != nil {
 		return err
 	}
@@ -210,8 +210,8 @@ func (s *Service) Publish(ctx context.Context, c *tenant.Caller, effective progr
 
 // judge says what stands against a version and fills in from when it holds.
 func (s *Service) judge(v *Version, all []Version, before *programme.Programme, effective programme.Date) error {
-	if !v.NewNotice && !v.NewList {
-		return fault.New(fault.Conflict, "notice.unchanged", "neither the notice nor the list of sub-processors differs from what is published")
+	if !v.NewNotice && !v.NewList && len(v.Retold) == 0 {
+		return fault.New(fault.Conflict, "notice.unchanged", "neither the notice nor the list of sub-processors differs from what is published, in any language")
 	}
 	for i := range all {
 		if v.NewNotice && all[i].Notice == v.Notice {

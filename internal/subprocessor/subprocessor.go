@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"domicile.dev/internal/phrase"
 	"domicile.dev/internal/programme"
 )
 
@@ -41,8 +42,9 @@ func Rows(p *programme.Programme) (out []*programme.Recipient) {
 }
 
 // Compare returns what changed from before to after, row by row in after's order and then what is gone.
-// Rows are told by their ids. A nil before has no rows.
+// Rows are told by their ids. A nil before has no rows. The texts are in the language that after is said in.
 func Compare(before, after *programme.Programme) (out []Change) {
+	say := func(text string, args ...any) string { return phrase.Say(after.Language(), text, args...) }
 	old := map[string]*programme.Recipient{}
 	if before != nil {
 		for _, r := range Rows(before) {
@@ -52,7 +54,7 @@ func Compare(before, after *programme.Programme) (out []Change) {
 	for _, r := range Rows(after) {
 		was := old[r.ID]
 		if was == nil {
-			out = append(out, Change{How: Added, ID: r.ID, Name: r.Name, Notice: true, Text: fmt.Sprintf("%s is new on the list: %s", r.Name, r.SubProcessor.Nature)})
+			out = append(out, Change{How: Added, ID: r.ID, Name: r.Name, Notice: true, Text: say("%s is new on the list: %s", r.Name, after.Say("", r.SubProcessor.Nature))})
 			continue
 		}
 		delete(old, r.ID)
@@ -63,15 +65,16 @@ func Compare(before, after *programme.Programme) (out []Change) {
 	}
 	for _, r := range Rows(before) {
 		if old[r.ID] != nil {
-			out = append(out, Change{How: Removed, ID: r.ID, Name: r.Name, Text: r.Name + " is no longer on the list"})
+			out = append(out, Change{How: Removed, ID: r.ID, Name: r.Name, Text: say("%s is no longer on the list", r.Name)})
 		}
 	}
 	return out
 }
 
 func compareRow(before, after *programme.Programme, was, is *programme.Recipient) (out []Change) {
+	say := func(text string, args ...any) string { return phrase.Say(after.Language(), text, args...) }
 	add := func(field string, notice bool, text string, args ...any) {
-		out = append(out, Change{How: Changed, ID: is.ID, Name: is.Name, Field: field, Notice: notice, Text: is.Name + ": " + fmt.Sprintf(text, args...)})
+		out = append(out, Change{How: Changed, ID: is.ID, Name: is.Name, Field: field, Notice: notice, Text: is.Name + ": " + say(text, args...)})
 	}
 	if was.Name != is.Name {
 		add("name", false, "it was called %s", was.Name)
@@ -93,12 +96,12 @@ func compareRow(before, after *programme.Programme, was, is *programme.Recipient
 	} {
 		for _, v := range x.now {
 			if !slices.Contains(x.was, v) {
-				add(x.field, x.notice, "%s %s is new", x.what, v)
+				add(x.field, x.notice, "%s %s is new", say(x.what), shown(after, x.field, v))
 			}
 		}
 		for _, v := range x.was {
 			if !slices.Contains(x.now, v) {
-				add(x.field, false, "%s %s is gone", x.what, v)
+				add(x.field, false, "%s %s is gone", say(x.what), shown(before, x.field, v))
 			}
 		}
 	}
@@ -107,10 +110,27 @@ func compareRow(before, after *programme.Programme, was, is *programme.Recipient
 		{"region_selectable", a.RegionSelectable, b.RegionSelectable}, {"parent_company", a.ParentCompany, b.ParentCompany},
 		{"ai", fmt.Sprint(a.AI), fmt.Sprint(b.AI)}, {"customer_enabled", fmt.Sprint(a.CustomerEnabled), fmt.Sprint(b.CustomerEnabled)}} {
 		if x.was != x.now {
-			add(x.field, false, "%s was %q and is %q", strings.ReplaceAll(x.field, "_", " "), x.was, x.now)
+			add(x.field, false, "%s was %q and is %q", say(strings.ReplaceAll(x.field, "_", " ")), shown(before, x.field, x.was), shown(after, x.field, x.now))
 		}
 	}
 	return out
+}
+
+// shown is a value of a field as p says it: what is prose is said, names and ids are what they are.
+func shown(p *programme.Programme, field, v string) string {
+	switch field {
+	case "subject_matter", "nature":
+		return p.Say("", v)
+	case "mechanisms":
+		if m := p.Mechanism(v); m != nil && p.Translated() {
+			return p.Say("", m.Name)
+		}
+	case "places":
+		if !programme.IsCountry(v) {
+			return p.Say("", v)
+		}
+	}
+	return v
 }
 
 // Places are where a recipient's data may be: hosting, remote access and seat, each once.

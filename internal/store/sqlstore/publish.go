@@ -83,6 +83,11 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_due ON outbox (cell, state, channel, next_at);
 `
 
+// subscriberLanguageDDL: the thief learns in which language a subscriber reads.
+const subscriberLanguageDDL = `
+ALTER TABLE subscriber ADD COLUMN language text NOT NULL DEFAULT ''; -- of its mail, '' for the programme's
+`
+
 // Publications implements publish.Store.
 type Publications struct{}
 
@@ -192,18 +197,18 @@ func (Publications) Objections(tx store.Tx, tenant uint32) (all []publish.Object
 
 // PutSubscriber implements publish.Store. A rotation replaces the key of a row that is there; nobody else does.
 func (Publications) PutSubscriber(tx store.Tx, s *publish.Subscriber) error {
-	_, err := conn(tx).Exec(`INSERT INTO subscriber (cell, subscriber, channel, tenant, tenant_id, confirmed_at, lists, blind, key_epoch, wrapped, sealed, made_at, asked_at)
-		VALUES (1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-		ON CONFLICT (cell, subscriber) DO UPDATE SET confirmed_at = excluded.confirmed_at, lists = excluded.lists, asked_at = excluded.asked_at`,
-		s.ID[:], s.Channel, s.Tenant, s.TenantID, millis(s.ConfirmedAt), s.Lists, s.Blind, s.Epoch, s.Wrapped, s.Sealed, s.MadeAt.UnixMilli(), millis(s.AskedAt))
+	_, err := conn(tx).Exec(`INSERT INTO subscriber (cell, subscriber, channel, tenant, tenant_id, confirmed_at, lists, blind, key_epoch, wrapped, sealed, made_at, asked_at, language)
+		VALUES (1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+		ON CONFLICT (cell, subscriber) DO UPDATE SET confirmed_at = excluded.confirmed_at, lists = excluded.lists, asked_at = excluded.asked_at, language = excluded.language`,
+		s.ID[:], s.Channel, s.Tenant, s.TenantID, millis(s.ConfirmedAt), s.Lists, s.Blind, s.Epoch, s.Wrapped, s.Sealed, s.MadeAt.UnixMilli(), millis(s.AskedAt), s.Language)
 	return err
 }
 
-const subscriberColumns = `SELECT subscriber, channel, tenant, tenant_id, confirmed_at, lists, blind, key_epoch, wrapped, sealed, made_at, asked_at FROM subscriber WHERE cell = 1 `
+const subscriberColumns = `SELECT subscriber, channel, tenant, tenant_id, confirmed_at, lists, blind, key_epoch, wrapped, sealed, made_at, asked_at, language FROM subscriber WHERE cell = 1 `
 
 func scanSubscriber(r Row) *publish.Subscriber {
 	s := &publish.Subscriber{Channel: r.Text(1), Tenant: uint32(r.Int(2)), TenantID: r.Text(3), Confirmed: r.Int(4) != 0, ConfirmedAt: instant(r.Int(4)), Lists: uint8(r.Int(5)),
-		Blind: r.Bytes(6), Epoch: uint32(r.Int(7)), Wrapped: r.Bytes(8), Sealed: r.Bytes(9), MadeAt: instant(r.Int(10)), AskedAt: instant(r.Int(11))}
+		Blind: r.Bytes(6), Epoch: uint32(r.Int(7)), Wrapped: r.Bytes(8), Sealed: r.Bytes(9), MadeAt: instant(r.Int(10)), AskedAt: instant(r.Int(11)), Language: r.Text(12)}
 	copy(s.ID[:], r.Bytes(0))
 	return s
 }

@@ -14,7 +14,7 @@ import (
 )
 
 func subscriberOf(n byte) *publish.Subscriber {
-	return &publish.Subscriber{ID: id.Subject{n}, Channel: publish.Mail, Lists: publish.Notices | publish.SubProcessors, Blind: []byte{n}, Epoch: 1, Wrapped: []byte{n, 1}, Sealed: []byte{n, 2},
+	return &publish.Subscriber{ID: id.Subject{n}, Channel: publish.Mail, Lists: publish.Notices | publish.SubProcessors, Blind: []byte{n}, Epoch: 1, Wrapped: []byte{n, 1}, Sealed: []byte{n, 2}, Language: "de",
 		MadeAt: time.UnixMilli(int64(n) * 1000).UTC(), ConfirmedAt: time.UnixMilli(9000).UTC(), AskedAt: time.UnixMilli(8000).UTC()}
 }
 
@@ -132,6 +132,13 @@ func testSubscriber(t *testing.T, w *world) {
 			return err
 		}
 		return p.DropSubscriber(c, id.Subject{2}, at)
+	})
+	w.view(func(c sqlstore.Conn) error {
+		s, err := p.Subscriber(c, id.Subject{3})
+		if s == nil || s.Language != "de" {
+			t.Errorf("the language of a subscriber is lost: %+v, %v", s, err)
+		}
+		return err
 	})
 	states := map[byte]string{}
 	w.view(func(c sqlstore.Conn) error {

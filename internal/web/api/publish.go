@@ -71,6 +71,8 @@ type (
 		Changes     []noticeChange `json:"changes,omitempty"`
 		List        []listChange   `json:"list,omitempty"`
 		AskAgain    []string       `json:"ask_again,omitempty" doc:"purposes whose consents have to be asked for again"`
+		Languages   []string       `json:"languages,omitempty" doc:"those that it is in, its own first"`
+		Retold      []string       `json:"retold,omitempty" doc:"those whose translation is another than the version's before, or there or not"`
 		Told        bool           `json:"told" doc:"all messages about it are done"`
 		Ledger      enteredBody    `json:"ledger"`
 	}
@@ -146,7 +148,7 @@ type (
 
 func versionOf(v *publish.Version) noticeVersionBody {
 	b := noticeVersionBody{Version: v.Name(), Notice: v.Notice, Programme: v.Programme, PublishedAt: v.PublishedAt, Effective: string(v.Effective.Date()), Adopted: v.Adopted, NewNotice: v.NewNotice,
-		NewList: v.NewList, Material: v.Material, Summary: v.Summary, AskAgain: v.AskAgain, Told: v.Told, Ledger: enteredBody{v.Entry}}
+		NewList: v.NewList, Material: v.Material, Summary: v.Summary, AskAgain: v.AskAgain, Languages: v.Languages, Retold: v.Retold, Told: v.Told, Ledger: enteredBody{v.Entry}}
 	for _, c := range v.Changes {
 		b.Changes = append(b.Changes, noticeChange(c))
 	}

@@ -1,18 +1,19 @@
 // Package centre serves the privacy centre: the public documents of a region, without sign-in, as HTML,
-// Markdown and JSON. They don't depend on who asks. The Desk takes subscriptions.
+// Markdown and JSON, in the languages that they are there in. They don't depend on who asks. The Desk takes subscriptions.
 package centre
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"net/http"
-	"sync"
 	"time"
 
 	"domicile.dev/internal/notice"
+	"domicile.dev/internal/phrase"
 	"domicile.dev/internal/programme"
 )
 
@@ -28,15 +29,21 @@ const (
 type form struct {
 	media, etag string
 	body        []byte
+	lang        string // of one that isn't in the page's
 }
 
 func newForm(media string, body []byte) form {
 	sum := sha256.Sum256(body)
-	return form{media, `"` + hex.EncodeToString(sum[:16]) + `"`, body}
+	return form{media: media, etag: `"` + hex.EncodeToString(sum[:16]) + `"`, body: body}
 }
 
-// page is made when it is first asked for, and kept.
-type page func() ([]form, error)
+// page is an address and what is there, in each language that it is there in.
+type page struct {
+	// languages are those, the document's own first. A page that isn't said in any has none.
+	languages func() ([]string, error)
+	// forms are made when they are first asked for, and kept.
+	forms func(variant) ([]form, error)
+}
 
 // Centre is the privacy centre of one node, as of one moment: whoever publishes makes another. It is a
 // handler of /privacy/, of security.txt and of gpc.json.
@@ -44,10 +51,11 @@ type Centre struct {
 	pages map[string]page // by path; the first form is what is sent when nothing is asked for
 	csp   string
 	opt   Options
-	index []notice.Link // all that the index leads to
+	spoken
+	index []item // all that the index leads to
 
 	moved    map[string]string // retired paths, each to what stands in its place
-	searched []func() ([]notice.Passage, error)
+	searched []func(lang string) ([]notice.Passage, error)
 }
 
 // Version is one publication.
@@ -56,8 +64,12 @@ type Version struct {
 	Updated, Effective programme.Date
 	NewNotice, NewList bool
 	// Changes are what differs in the list from the version before, a line each.
-	Changes   []string
-	Programme func() (*programme.Programme, error)
+	Changes []string
+	// Retold are the changes in a language that the version is in. Default: Changes.
+	Retold func(lang string) ([]string, error)
+	// Translated says that translations of its notice are other than the version's before.
+	Translated bool
+	Programme  func() (*programme.Programme, error)
 }
 
 // Options say what is shown. Running and Versions are needed.
@@ -68,10 +80,13 @@ type Options struct {
 	Versions []Version
 	// Current is the version whose notice holds, an index.
 	Current int
-	// Seen is what was seen of rows of the list, by id.
-	Seen map[string]notice.Row
-	// Feeds by path.
+	// Seen is what was seen of rows of the list, by id, and SeenIn the same in another language. Default of SeenIn: Seen.
+	Seen   map[string]notice.Row
+	SeenIn func(lang string) map[string]notice.Row
+	// Feeds by path, in the programme's own language.
 	Feeds map[string]Feed
+	// FeedIn makes the feed of a path in another language. Default: feeds are in the programme's own.
+	FeedIn func(path, lang string) (Feed, error)
 	// Live makes the pages of regions, safeguards and certifications, by path. Without one for it regions
 	// shows what the programme declares.
 	Live map[string]Live
@@ -89,7 +104,7 @@ type Feed struct {
 	Body  []byte
 }
 
-// links are the pages that every page leads to, where they are there.
+// links are the pages that every page leads to, where they are there; their names are phrases.
 var links = []notice.Link{{Path: "/privacy/", Name: "Privacy centre"}, {Path: "/privacy/notice", Name: "Notice"},
 	{Path: "/privacy/sub-processors", Name: "Sub-processors"}, {Path: "/privacy/regions", Name: "Regions"},
 	{Path: "/privacy/safeguards", Name: "Safeguards"}, {Path: "/privacy/certifications", Name: "Certifications"}, {Path: searchPath, Name: "Search"}}
@@ -97,15 +112,9 @@ var links = []notice.Link{{Path: "/privacy/", Name: "Privacy centre"}, {Path: "/
 // livePages are those that Options.Live may have, in order.
 var livePages = links[3:6]
 
-// Groups of the index.
-const (
-	archive = "Earlier versions, and what changed"
-	files   = "Files and feeds"
-)
-
 // document is what can be written in each form.
 type document interface {
-	Page([]notice.Link) ([]byte, error)
+	Page(notice.Frame) ([]byte, error)
 	Markdown() []byte
 	JSON() ([]byte, error)
 }
@@ -115,56 +124,73 @@ func New(opt Options) *Centre {
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
-	c := &Centre{pages: map[string]page{}, opt: opt, csp: csp(), moved: moved(opt.Running)}
-	var index []notice.Link
-	index = append(index, links[1:3]...)
+	c := &Centre{pages: map[string]page{}, opt: opt, csp: csp(), moved: moved(opt.Running), spoken: spokenOf(opt.Running)}
+	index := namedAll(links[1:3])
 	current := opt.Versions[opt.Current]
-	c.put("/privacy/notice", func() (document, error) { return ofProgramme(current, notice.New) })
-	c.still("/privacy/notice", func() (*notice.Document, error) {
+	c.put("/privacy/notice", current.languages(), func(v variant) (document, error) { return ofProgramme(current, v, notice.New) })
+	c.still("/privacy/notice", current.languages(), func(v variant) (*notice.Document, error) {
 		p, err := current.Programme()
 		if err != nil {
 			return nil, err
 		}
-		return notice.New(p), nil
+		return notice.New(p.In(v.lang)), nil
 	})
 	index = append(index, c.live()...)
 	index = append(index, c.more()...)
 	if opt.Subscribe {
-		index = append(index, notice.Link{Path: "/privacy/subscriptions", Name: "Be told of changes by e-mail"})
+		index = append(index, named("/privacy/subscriptions", "Be told of changes by e-mail"))
 	}
 	index = append(index, c.notices(opt.Versions, current)...)
 	index = append(index, c.lists(opt.Versions)...)
-	for path, f := range opt.Feeds {
-		forms := []form{newForm(f.Media, f.Body)}
-		c.pages[path] = func() ([]form, error) { return forms, nil }
+	for path := range opt.Feeds {
+		c.feed(path)
 	}
 	c.index = index
-	c.put("/privacy/", func() (document, error) { return notice.NewIndex(opt.Running, "Privacy centre", index), nil })
+	c.put("/privacy/", c.languages, func(v variant) (document, error) {
+		return notice.NewIndex(opt.Running.In(v.lang), phrase.Say(v.lang, "Privacy centre"), said(index, v)), nil
+	})
 	return c
 }
 
+// feed adds a feed, in each language that the running programme is in.
+func (c *Centre) feed(path string) {
+	c.pages[path] = page{c.languages, cached(func(v variant) ([]form, error) {
+		f, err := c.feedIn(path, v.lang)
+		return []form{newForm(f.Media, f.Body)}, err
+	})}
+}
+
+func (c *Centre) feedIn(path, lang string) (Feed, error) {
+	if lang == c.opt.Running.Notice.Language || c.opt.FeedIn == nil {
+		return c.opt.Feeds[path], nil
+	}
+	return c.opt.FeedIn(path, lang)
+}
+
 // live adds the pages that show what is so at the moment.
-func (c *Centre) live() (index []notice.Link) {
+func (c *Centre) live() (index []item) {
 	for i, l := range livePages {
 		make := c.opt.Live[l.Path]
 		switch {
 		case make != nil:
-			c.putLive(l.Path, make)
+			c.putLive(l.Path, c.languages, make)
 		case i == 0:
-			c.put(l.Path, func() (document, error) { return notice.Regions(c.opt.Running), nil })
-			c.still(l.Path, func() (*notice.Document, error) { return notice.Regions(c.opt.Running), nil })
+			regions := func(v variant) (*notice.Document, error) { return notice.Regions(c.opt.Running.In(v.lang)), nil }
+			c.put(l.Path, c.languages, func(v variant) (document, error) { return regions(v) })
+			c.still(l.Path, c.languages, regions)
 		default:
 			continue
 		}
-		index = append(index, l)
+		index = append(index, named(l.Path, l.Name))
 	}
 	return index
 }
 
 // nav is links to what there is.
-func (c *Centre) nav() (out []notice.Link) {
+func (c *Centre) nav(lang string) (out []notice.Link) {
 	for _, l := range links {
-		if c.pages[l.Path] != nil || l.Path == searchPath {
+		if _, there := c.pages[l.Path]; there || l.Path == searchPath {
+			l.Name = phrase.Say(lang, l.Name)
 			out = append(out, l)
 		}
 	}
@@ -176,42 +202,53 @@ func csp() string {
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(style[:]) + "'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 }
 
-func ofProgramme(v Version, render func(*programme.Programme) *notice.Document) (document, error) {
+func ofProgramme(v Version, in variant, render func(*programme.Programme) *notice.Document) (document, error) {
 	p, err := v.Programme()
 	if err != nil {
 		return nil, err
 	}
-	return render(p), nil
+	return render(p.In(in.lang)), nil
 }
 
-// notices adds a page for each version of the notice and for each two what differs, and returns links.
-func (c *Centre) notices(all []Version, current Version) (index []notice.Link) {
+// notices adds a page for each version of the notice and for each two what differs, and returns links. A later version with
+// the same notice has other translations of it: they are what the notice's address shows.
+func (c *Centre) notices(all []Version, current Version) (index []item) {
 	for i, v := range all {
 		if !v.NewNotice {
 			continue
 		}
-		path := "/privacy/notice/" + v.Notice
-		c.put(path, func() (document, error) { return ofProgramme(v, notice.New) })
-		name := "Notice of " + string(v.Updated)
-		if v.Effective > current.Effective {
-			name += ", which holds from " + string(v.Effective)
+		shown := v
+		for _, w := range all[i+1:] {
+			if w.Notice == v.Notice && w.Translated {
+				shown = w
+			}
 		}
-		index = append(index, notice.Link{Path: path, Name: name, Group: archive})
+		path := "/privacy/notice/" + v.Notice
+		c.put(path, shown.languages(), func(in variant) (document, error) { return ofProgramme(shown, in, notice.New) })
+		index = append(index, item{path, func(lang string) string {
+			name := phrase.Say(lang, "Notice of %s", phrase.Date(lang, string(v.Updated)))
+			if v.Effective > current.Effective {
+				name = phrase.Say(lang, "%s, which holds from %s", name, phrase.Date(lang, string(v.Effective)))
+			}
+			return name
+		}, archive})
 		for j, w := range all {
 			if i == j || !w.NewNotice {
 				continue
 			}
 			path := "/privacy/notice/diff/" + v.Notice + "/" + w.Notice
-			c.put(path, func() (document, error) { return between(v, w) })
+			c.put(path, both(v.languages(), w.languages()), func(in variant) (document, error) { return between(v, w, in) })
 			if i < j {
-				index = append(index, notice.Link{Path: path, Name: fmt.Sprintf("What changed from %s to %s", v.Updated, w.Updated), Group: archive})
+				index = append(index, item{path, func(lang string) string {
+					return phrase.Say(lang, "What changed from %s to %s", phrase.Date(lang, string(v.Updated)), phrase.Date(lang, string(w.Updated)))
+				}, archive})
 			}
 		}
 	}
 	return index
 }
 
-func between(v, w Version) (document, error) {
+func between(v, w Version, in variant) (document, error) {
 	before, err := v.Programme()
 	if err != nil {
 		return nil, err
@@ -220,39 +257,53 @@ func between(v, w Version) (document, error) {
 	if err != nil {
 		return nil, err
 	}
-	return notice.Compare(before, after), nil
+	return notice.Compare(before.In(in.lang), after.In(in.lang)), nil
 }
 
 // lists adds the list of sub-processors as it is, with its forms, and each list that was.
-func (c *Centre) lists(all []Version) (index []notice.Link) {
+func (c *Centre) lists(all []Version) (index []item) {
 	newest := all[len(all)-1]
 	const path = "/privacy/sub-processors"
-	list := func() (*notice.Document, error) {
+	list := func(v variant) (*notice.Document, error) {
 		p, err := newest.Programme()
 		if err != nil {
 			return nil, err
 		}
-		d := notice.SubProcessorsSeen(p, c.opt.Seen)
+		p = p.In(v.lang)
+		seen := c.opt.Seen
+		if c.opt.SeenIn != nil && p.Translated() {
+			if in := c.opt.SeenIn(v.lang); in != nil {
+				seen = in
+			}
+		}
+		d := notice.SubProcessorsSeen(p, seen)
 		if c.opt.Subscribe {
-			d.Form = subscribeForm()
+			d.Form = subscribeForm(v)
 		}
 		return d, nil
 	}
-	c.still(path, list)
+	c.still(path, newest.languages(), list)
+	// The list as CSV is for programs: it is in the programme's own language, whatever the page is in.
 	asCSV := func() (form, error) {
-		d, err := list()
+		p, err := newest.Programme()
+		if err != nil {
+			return form{}, err
+		}
+		d, err := list(variant{lang: p.Notice.Language})
 		if err != nil {
 			return form{}, err
 		}
 		b, err := notice.SubProcessorsCSV(d)
-		return newForm(typeCSV, b), err
+		f := newForm(typeCSV, b)
+		f.lang = p.Notice.Language
+		return f, err
 	}
-	c.pages[path] = sync.OnceValues(func() ([]form, error) {
-		d, err := list()
+	c.pages[path] = page{newest.languages(), cached(func(v variant) ([]form, error) {
+		d, err := list(v)
 		if err != nil {
 			return nil, err
 		}
-		forms, err := c.written(d)
+		forms, err := c.written(d, path, newest.languages(), v)
 		if err != nil {
 			return nil, err
 		}
@@ -262,60 +313,75 @@ func (c *Centre) lists(all []Version) (index []notice.Link) {
 		}
 		forms = append(forms, f)
 		for _, suffix := range []string{".atom", ".feed.json"} {
-			if x, ok := c.opt.Feeds[path+suffix]; ok {
+			if _, ok := c.opt.Feeds[path+suffix]; ok {
+				x, err := c.feedIn(path+suffix, v.lang)
+				if err != nil {
+					return nil, err
+				}
 				forms = append(forms, newForm(x.Media, x.Body))
 			}
 		}
 		return forms, nil
-	})
-	c.pages[path+".csv"] = sync.OnceValues(func() ([]form, error) {
+	})}
+	c.pages[path+".csv"] = page{func() ([]string, error) { return newest.languages().own() }, cached(func(variant) ([]form, error) {
 		f, err := asCSV()
 		return []form{f}, err
-	})
+	})}
 	for _, v := range all {
 		if v.NewList {
 			path := path + "/" + v.Name
-			c.put(path, func() (document, error) { return listOf(v) })
-			index = append(index, notice.Link{Path: path, Name: "Sub-processors, " + v.Name, Group: archive})
+			c.put(path, v.languages(), func(in variant) (document, error) { return listOf(v, in) })
+			index = append(index, item{path, func(lang string) string { return phrase.Say(lang, "Sub-processors, %s", v.Name) }, archive})
 		}
 	}
 	for _, x := range []notice.Link{{Path: path + ".csv", Name: "Sub-processors as CSV"}, {Path: path + ".atom", Name: "Changes of sub-processors as a feed (Atom)"},
 		{Path: path + ".feed.json", Name: "Changes of sub-processors as a feed (JSON)"}, {Path: "/privacy/notice.atom", Name: "Changes of the notice as a feed (Atom)"},
 		{Path: "/privacy/notice.feed.json", Name: "Changes of the notice as a feed (JSON)"}} {
 		if _, ok := c.opt.Feeds[x.Path]; ok || x.Path == path+".csv" {
-			x.Group = files
-			index = append(index, x)
+			it := named(x.Path, x.Name)
+			it.group = files
+			index = append(index, it)
 		}
 	}
 	return index
 }
 
 // listOf is the list of a version, with what changed before it.
-func listOf(v Version) (document, error) {
+func listOf(v Version, in variant) (document, error) {
 	p, err := v.Programme()
 	if err != nil {
 		return nil, err
 	}
-	d := notice.SubProcessors(p)
-	if len(v.Changes) > 0 {
-		d.Sections = append([]notice.Section{{ID: "changes", Title: "What changed with this version", Text: v.Changes}}, d.Sections...)
+	d := notice.SubProcessors(p.In(in.lang))
+	changes := v.Changes
+	if v.Retold != nil && in.lang != p.Notice.Language {
+		if changes, err = v.Retold(in.lang); err != nil {
+			return nil, err
+		}
+	}
+	if len(changes) > 0 {
+		d.Sections = append([]notice.Section{{ID: "changes", Title: phrase.Say(in.lang, "What changed with this version"), Text: changes}}, d.Sections...)
 	}
 	return d, nil
 }
 
-func (c *Centre) put(path string, make func() (document, error)) {
-	c.pages[path] = sync.OnceValues(func() ([]form, error) {
-		d, err := make()
+func (c *Centre) put(path string, languages languages, make func(variant) (document, error)) {
+	c.pages[path] = page{languages, cached(func(v variant) ([]form, error) {
+		d, err := make(v)
 		if err != nil {
 			return nil, err
 		}
-		return c.written(d)
-	})
+		return c.written(d, path, languages, v)
+	})}
 }
 
-// written is a document in each form.
-func (c *Centre) written(d document) ([]form, error) {
-	h, err := d.Page(c.nav())
+// written is a document in each form. path is where it is, with its query.
+func (c *Centre) written(d document, path string, languages languages, v variant) ([]form, error) {
+	all, err := languages()
+	if err != nil {
+		return nil, err
+	}
+	h, err := d.Page(notice.Frame{Nav: c.nav(v.lang), Origin: c.opt.URL, Path: path, Languages: all, Keep: v.keep})
 	if err != nil {
 		return nil, err
 	}
@@ -344,7 +410,7 @@ func (c *Centre) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.search(w, r)
 		return
 	}
-	make, ok := c.pages[r.URL.Path]
+	p, ok := c.pages[r.URL.Path]
 	if to, gone := c.moved[r.URL.Path]; gone && !ok {
 		w.Header().Set("Cache-Control", "public, max-age=300")
 		http.Redirect(w, r, to, http.StatusMovedPermanently)
@@ -354,19 +420,31 @@ func (c *Centre) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.unknown(w, r)
 		return
 	}
-	forms, err := make()
+	all, err := p.languages()
+	if err != nil {
+		c.fail(w, r, err)
+		return
+	}
+	v := c.chosen(r, all)
+	forms, err := p.forms(v)
 	if err != nil {
 		c.fail(w, r, err)
 		return
 	}
 	f := choose(forms, r.Header.Values("Accept"))
 	h := w.Header()
-	h.Set("Content-Type", f.media)
+	f.headers(h, v)
 	h.Set("ETag", f.etag)
 	h.Set("Cache-Control", "public, max-age=300")
-	h.Set("Vary", "Accept")
 	h.Set("Content-Security-Policy", c.csp)
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.body))
+}
+
+// headers say what a form is, and what it was chosen by.
+func (f *form) headers(h http.Header, v variant) {
+	h.Set("Content-Type", f.media)
+	h.Set("Content-Language", cmp.Or(f.lang, v.lang))
+	h.Set("Vary", "Accept, Accept-Language")
 }
 
 // securityTxtDays is how far ahead security.txt expires; RFC 9116, 2.5.5 asks for less than a year.

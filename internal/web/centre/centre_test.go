@@ -64,7 +64,8 @@ func TestEveryPage(t *testing.T) {
 		for _, part := range strings.Split(w.Body.String(), `href="/`)[1:] {
 			to, _, _ := strings.Cut(part, `"`)
 			to, _, _ = strings.Cut(to, "#")
-			if c.pages["/"+to] == nil && "/"+to != searchPath {
+			to, _, _ = strings.Cut(to, "?")
+			if c.pages["/"+to].forms == nil && "/"+to != searchPath {
 				t.Errorf("%s leads to /%s, which is not there", path, to)
 			}
 		}
@@ -80,7 +81,7 @@ func TestEveryPage(t *testing.T) {
 		if csp := w.Header().Get("Content-Security-Policy"); !strings.Contains(csp, base64.StdEncoding.EncodeToString(sum[:])) || strings.Contains(csp, "unsafe") {
 			t.Errorf("%s: the policy doesn't allow its style: %s", path, csp)
 		}
-		if j := get(c, path, "Accept", "application/json"); !json.Valid(j.Body.Bytes()) || j.Header().Get("Vary") != "Accept" {
+		if j := get(c, path, "Accept", "application/json"); !json.Valid(j.Body.Bytes()) || j.Header().Get("Vary") != "Accept, Accept-Language" {
 			t.Errorf("%s is no JSON", path)
 		}
 		if m := get(c, path, "Accept", "text/markdown, text/html;q=0.5"); !strings.HasPrefix(m.Body.String(), "# ") {

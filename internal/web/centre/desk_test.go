@@ -19,12 +19,17 @@ import (
 type counter struct {
 	subscribed, confirmed, ended int
 	fail                         error
+	language                     string
 }
 
-func (c *counter) Subscribe(context.Context, plain.Bytes, uint8) error { c.subscribed++; return c.fail }
-func (c *counter) Confirm(context.Context, string) error               { c.confirmed++; return c.fail }
-func (c *counter) End(context.Context, string) error                   { c.ended++; return c.fail }
-func (c *counter) Known(token string) bool                             { return token == "good" }
+func (c *counter) Subscribe(_ context.Context, _ plain.Bytes, _ uint8, language string) error {
+	c.subscribed++
+	c.language = language
+	return c.fail
+}
+func (c *counter) Confirm(context.Context, string) error { c.confirmed++; return c.fail }
+func (c *counter) End(context.Context, string) error     { c.ended++; return c.fail }
+func (c *counter) Known(token string) bool               { return token == "good" }
 
 func newTestDesk(t *testing.T, peer string) (*Desk, *counter) {
 	t.Helper()

@@ -31,13 +31,13 @@ func opened(t *testing.T, change func(*Options)) *Centre {
 func TestALivePage(t *testing.T) {
 	made := 0
 	c := opened(t, func(o *Options) {
-		o.Live = map[string]Live{"/privacy/safeguards": func(context.Context) (*notice.Document, error) {
+		o.Live = map[string]Live{"/privacy/safeguards": func(context.Context, string) (*notice.Document, error) {
 			made++
 			return &notice.Document{Title: "Safeguards", AsOf: "2026-11-25T10:00:00Z", Sections: []notice.Section{{ID: "x", Title: "Zanzibar", Text: []string{"A word of its own."}}}}, nil
 		}}
 	})
 	for range 5 {
-		if w := get(c, "/privacy/safeguards"); w.Code != 200 || !strings.Contains(w.Body.String(), "As of") || w.Header().Get("Vary") != "Accept" {
+		if w := get(c, "/privacy/safeguards"); w.Code != 200 || !strings.Contains(w.Body.String(), "As of") || w.Header().Get("Vary") != "Accept, Accept-Language" {
 			t.Fatalf("%d %s", w.Code, w.Body)
 		}
 	}
@@ -52,7 +52,7 @@ func TestALivePage(t *testing.T) {
 	}
 
 	c = opened(t, func(o *Options) {
-		o.Live = map[string]Live{"/privacy/safeguards": func(context.Context) (*notice.Document, error) { return nil, errors.New("the store is gone") }}
+		o.Live = map[string]Live{"/privacy/safeguards": func(context.Context, string) (*notice.Document, error) { return nil, errors.New("the store is gone") }}
 	})
 	if w := get(c, "/privacy/safeguards"); w.Code != 500 || strings.Contains(w.Body.String(), "store is gone") {
 		t.Errorf("%d %s", w.Code, w.Body)
@@ -69,7 +69,7 @@ func TestSearch(t *testing.T) {
 	}
 	w := find("Legal BASES", "application/json")
 	var got notice.Results
-	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || len(got.Results) == 0 || w.Header().Get("Cache-Control") != "no-store" || w.Header().Get("Vary") != "Accept" {
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || len(got.Results) == 0 || w.Header().Get("Cache-Control") != "no-store" || w.Header().Get("Vary") != "Accept, Accept-Language" {
 		t.Fatalf("%v, %s", err, w.Body)
 	}
 	if got.Results[0].Path != "/privacy/notice#section-purposes" {

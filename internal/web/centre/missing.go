@@ -6,6 +6,7 @@ import (
 
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/notice"
+	"domicile.dev/internal/phrase"
 	"domicile.dev/internal/web/guard"
 )
 
@@ -21,7 +22,7 @@ func wantsHTML(r *http.Request) bool {
 // unknown answers an address that isn't there: with the page that was meant where only a slash is too much, else with
 // what there is.
 func (c *Centre) unknown(w http.ResponseWriter, r *http.Request) {
-	if bare := strings.TrimRight(r.URL.Path, "/"); bare != r.URL.Path && (c.pages[bare] != nil || bare == searchPath) {
+	if bare := strings.TrimRight(r.URL.Path, "/"); bare != r.URL.Path && (c.there(bare) || bare == searchPath) {
 		http.Redirect(w, r, bare, http.StatusPermanentRedirect)
 		return
 	}
@@ -29,8 +30,14 @@ func (c *Centre) unknown(w http.ResponseWriter, r *http.Request) {
 		guard.Fail(w, errUnknown)
 		return
 	}
-	b, err := notice.NewIndex(c.opt.Running, unknownTitle, c.index).Page(c.nav())
-	c.refuse(w, http.StatusNotFound, b, err)
+	v := c.chosen(r, c.all())
+	b, err := notice.NewIndex(c.opt.Running.In(v.lang), phrase.Say(v.lang, unknownTitle), said(c.index, v)).Page(notice.Frame{Nav: c.nav(v.lang), Keep: v.keep})
+	c.refuse(w, http.StatusNotFound, v, b, err)
+}
+
+func (c *Centre) there(path string) bool {
+	_, ok := c.pages[path]
+	return ok
 }
 
 // fail answers what can't be shown, as a page to a person.
@@ -40,16 +47,17 @@ func (c *Centre) fail(w http.ResponseWriter, r *http.Request, cause error) {
 		return
 	}
 	guard.Note(w, cause)
-	text := []string{"This can't be shown right now. Please try again in a moment."}
+	v := c.chosen(r, c.all())
+	text := phrase.Say(v.lang, "This can't be shown right now. Please try again in a moment.")
 	if f, ok := fault.As(cause); ok && f.Kind != fault.Unavailable && f.Kind != fault.Internal {
-		text = []string{capital(f.Public) + "."}
+		text = capital(f.Public) + "."
 	}
-	p := notice.Plain{Title: "Not at the moment", Text: text}
-	b, err := p.Page(notice.Regions(c.opt.Running), c.nav())
-	c.refuse(w, guard.Describe(cause).Status, b, err)
+	p := notice.Plain{Title: phrase.Say(v.lang, "Not at the moment"), Text: []string{text}}
+	b, err := p.Page(notice.Regions(c.opt.Running.In(v.lang)), notice.Frame{Nav: c.nav(v.lang), Keep: v.keep})
+	c.refuse(w, guard.Describe(cause).Status, v, b, err)
 }
 
-func (c *Centre) refuse(w http.ResponseWriter, status int, page []byte, err error) {
+func (c *Centre) refuse(w http.ResponseWriter, status int, v variant, page []byte, err error) {
 	if err != nil {
 		guard.Fail(w, err)
 		return
@@ -58,7 +66,8 @@ func (c *Centre) refuse(w http.ResponseWriter, status int, page []byte, err erro
 	h.Set("Content-Type", typeHTML)
 	h.Set("Content-Security-Policy", c.csp)
 	h.Set("Cache-Control", "no-store")
-	h.Set("Vary", "Accept")
+	h.Set("Content-Language", v.lang)
+	h.Set("Vary", "Accept, Accept-Language")
 	w.WriteHeader(status)
 	_, err = w.Write(page)
 	guard.Note(w, err)

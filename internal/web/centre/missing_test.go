@@ -48,7 +48,7 @@ func TestAnAddressThatIsNotThere(t *testing.T) {
 // What can't be shown is a page, too, and says nothing of why.
 func TestWhatCannotBeShown(t *testing.T) {
 	o := open(t).opt
-	o.Live = map[string]Live{"/privacy/safeguards": func(context.Context) (*notice.Document, error) { return nil, errors.New("dial tcp 10.1.2.3") }}
+	o.Live = map[string]Live{"/privacy/safeguards": func(context.Context, string) (*notice.Document, error) { return nil, errors.New("dial tcp 10.1.2.3") }}
 	c := New(o)
 	w := get(c, "/privacy/safeguards", "Accept", browser)
 	if w.Code != http.StatusInternalServerError || !strings.Contains(w.Body.String(), "<h1>Not at the moment</h1>") || strings.Contains(w.Body.String(), "10.1.2.3") {

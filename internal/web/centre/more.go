@@ -5,16 +5,17 @@ import (
 	"domicile.dev/internal/programme"
 )
 
-// morePages are further ones that Options.Live may have, in order. The index leads to them.
+// morePages are further ones that Options.Live may have, in order. The index leads to them. They are in the language
+// of the programme alone.
 var morePages = []notice.Link{{Path: "/privacy/assurance", Name: "Assurance"}, {Path: "/privacy/controls", Name: "Controls and measures"},
 	{Path: "/privacy/transfers", Name: "Transfers and authorities"}, {Path: "/privacy/documents", Name: "Documents"}}
 
 // more adds those that there are.
-func (c *Centre) more() (index []notice.Link) {
+func (c *Centre) more() (index []item) {
 	for _, l := range morePages {
 		if make := c.opt.Live[l.Path]; make != nil {
-			c.putLive(l.Path, make)
-			index = append(index, l)
+			c.putLive(l.Path, languages(c.languages).own, make)
+			index = append(index, named(l.Path, l.Name))
 		}
 	}
 	return index

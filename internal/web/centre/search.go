@@ -27,25 +27,33 @@ func (c *Centre) search(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, fault.New(fault.Invalid, "search.bad", "the query can't be read").WithHint("send q=WORDS, percent-encoded"))
 		return
 	}
+	v := c.choose(values.Get("lang"), r, c.all())
 	var all []notice.Passage
 	for _, make := range c.searched {
-		some, err := make()
+		some, err := make(v.lang)
 		if err != nil {
 			guard.Note(w, err) // the others are found all the same
 			continue
 		}
 		all = append(all, some...)
 	}
-	forms, err := c.written(notice.Search(c.opt.Running, all, values.Get("q")))
+	found := notice.Search(c.opt.Running.In(v.lang), all, values.Get("q"))
+	for i := range found.Results {
+		found.Results[i].Path = notice.Into(found.Results[i].Path, v.keep)
+	}
+	path := searchPath
+	if found.Query != "" {
+		path += "?q=" + url.QueryEscape(found.Query)
+	}
+	forms, err := c.written(found, path, c.languages, v)
 	if err != nil {
 		c.fail(w, r, err)
 		return
 	}
 	f := choose(forms, r.Header.Values("Accept"))
 	h := w.Header()
-	h.Set("Content-Type", f.media)
+	f.headers(h, v)
 	h.Set("Cache-Control", "no-store")
-	h.Set("Vary", "Accept")
 	h.Set("Content-Security-Policy", c.csp)
 	_, err = w.Write(f.body)
 	guard.Note(w, err)
