@@ -43,6 +43,7 @@ type flat struct {
 	text, label, section map[string]string
 	of                   map[string]string // entry
 	names                []string          // the keys of names, which differ when both sides have the thing
+	heads                []string          // sections that have a heading and no text of their own
 }
 
 // flatten takes sections apart. moved, when it isn't nil, says under which key an entry of a section stands.
@@ -71,6 +72,8 @@ func flatten(moved func(top, section, entry string) string, ss ...Section) flat 
 		name(s.ID, top, s.Title)
 		if len(s.Text) > 0 {
 			put(s.ID, top, s.Title, strings.Join(s.Text, " "))
+		} else {
+			f.heads = append(f.heads, "name "+s.ID)
 		}
 		for _, x := range s.Facts {
 			put(s.ID+"/"+x.id(), top, x.Label, strings.Join(x.Values, ", "))
@@ -113,6 +116,11 @@ func beside(before, after *Document, moved func(top, section, entry string) stri
 			out = append(out, Line{b.section[k], b.label[k], l, r, ""})
 		}
 	}
+	for _, k := range b.heads {
+		if _, both := a.text[k]; !both {
+			out = append(out, Line{b.section[k], b.label[k], nil, []Run{{b.text[k], true}}, ""})
+		}
+	}
 	for _, k := range b.keys {
 		if a.text[k] != b.text[k] {
 			l, r := words2(a.text[k], b.text[k])
@@ -122,6 +130,11 @@ func beside(before, after *Document, moved func(top, section, entry string) stri
 	for _, k := range a.keys {
 		if _, there := b.text[k]; !there {
 			out = append(out, Line{a.section[k], a.label[k], []Run{{a.text[k], true}}, nil, a.of[k]})
+		}
+	}
+	for _, k := range a.heads {
+		if _, both := b.text[k]; !both {
+			out = append(out, Line{a.section[k], a.label[k], []Run{{a.text[k], true}}, nil, ""})
 		}
 	}
 	return out

@@ -154,7 +154,7 @@ func rights(p *programme.Programme) Section {
 			f.add("Deadline", ph(p, "%d days for: %s", g.Deadline.MaxDays, wordIn(p, "rights", g.Deadline.AppliesTo)))
 		}
 		if g.Continues != nil {
-			f.named("Still sent until", ph(p, "Still sent until %s", word(p, g.Continues.Until)), words(p, g.Continues.Messages)...)
+			f.named("Still sent until "+g.Continues.Until, ph(p, "Still sent until %s", word(p, g.Continues.Until)), words(p, g.Continues.Messages)...)
 		}
 		sub.Facts = f.all
 		for _, r := range g.Items {
