@@ -4,7 +4,9 @@ package examples
 import (
 	"embed"
 	"errors"
+	"io"
 	"io/fs"
+	"slices"
 )
 
 //go:embed communications communications-2025 demo
@@ -32,7 +34,8 @@ func folder(name string) fs.FS {
 	return sub
 }
 
-// beside is a folder with the files of another in it, under names of their own.
+// beside is a folder with the files of another in it. A file that both have goes on where the first ends: so a
+// translation gets the other's texts.
 type beside struct{ first, second fs.FS }
 
 // Open implements fs.FS.
@@ -41,8 +44,22 @@ func (b beside) Open(name string) (fs.File, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return b.second.Open(name)
 	}
+	if rest, there := b.second.Open(name); err == nil && there == nil {
+		return both{f, rest, io.MultiReader(f, rest)}, nil
+	}
 	return f, err
 }
+
+// both is a file that goes on in another.
+type both struct {
+	fs.File
+	rest fs.File
+	all  io.Reader
+}
+
+func (b both) Read(p []byte) (int, error) { return b.all.Read(p) }
+
+func (b both) Close() error { return errors.Join(b.File.Close(), b.rest.Close()) }
 
 // ReadDir implements fs.ReadDirFS.
 func (b beside) ReadDir(name string) ([]fs.DirEntry, error) {
@@ -54,5 +71,8 @@ func (b beside) ReadDir(name string) ([]fs.DirEntry, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
 	}
+	two = slices.DeleteFunc(two, func(e fs.DirEntry) bool {
+		return slices.ContainsFunc(one, func(x fs.DirEntry) bool { return x.Name() == e.Name() })
+	})
 	return append(one, two...), err
 }

@@ -63,11 +63,13 @@ func strange(t *testing.T, example fs.FS, lang string) *programme.Programme {
 
 func TestTheExampleIsInGerman(t *testing.T) {
 	p := loaded(t, examples.Communications())
-	if err := Check(p); err != nil {
-		t.Error(err)
-	}
-	if got := Languages(p); !slices.Equal(got, []string{"en", "de"}) {
-		t.Errorf("languages: %v", got)
+	for _, x := range []*programme.Programme{p, loaded(t, examples.Demo())} {
+		if err := Check(x); err != nil {
+			t.Error(err)
+		}
+		if got := Languages(x); !slices.Equal(got, []string{"en", "de"}) {
+			t.Errorf("languages: %v", got)
+		}
 	}
 	d := New(p.In("de"))
 	h, err := d.HTML()
