@@ -109,7 +109,8 @@ type Objection struct {
 	TenantID    string
 	Recipient   string
 	MadeAt      time.Time
-	WithdrawnAt time.Time // zero while it stands
+	WithdrawnAt time.Time // zero while its tenant didn't
+	Settled     Settlement
 }
 
 // Subscriber gets mail, or is an address that is called. What is personal of it is sealed under its own key.

@@ -228,9 +228,10 @@ func (s *Service) Facts(tx store.Tx) (*register.Register, error) {
 	}
 	for _, o := range objections {
 		x := register.Objection{Tenant: o.TenantID, Recipient: o.Recipient, From: dayOf(o.MadeAt).Date()}
-		_, _ = fmt.Fprintf(sum, "objection %s %s %d %d\n", o.TenantID, o.Recipient, o.MadeAt.UnixMilli(), o.WithdrawnAt.UnixMilli())
-		if !o.WithdrawnAt.IsZero() {
-			last := dayOf(o.WithdrawnAt) - 1 // from the day of its withdrawal on it holds nothing
+		ended := o.EndedAt()
+		_, _ = fmt.Fprintf(sum, "objection %s %s %d %d\n", o.TenantID, o.Recipient, o.MadeAt.UnixMilli(), ended.UnixMilli())
+		if !ended.IsZero() {
+			last := dayOf(ended) - 1 // from the day of its end on it holds nothing
 			if x.Until = last.Date(); last < dayOf(o.MadeAt) {
 				continue
 			}

@@ -31,7 +31,9 @@ type Store interface {
 	Announcements(tx store.Tx) ([]Announced, error)
 	// PutObjection inserts or replaces an objection, by tenant, recipient and when it was made.
 	PutObjection(tx store.Tx, o Objection) error
-	// Objections returns a tenant's, or all when tenant is 0; the oldest first.
+	// PutSettlement inserts or replaces how an objection was settled.
+	PutSettlement(tx store.Tx, o Objection) error
+	// Objections returns a tenant's, or all when tenant is 0, with what was settled; the oldest first.
 	Objections(tx store.Tx, tenant uint32) ([]Objection, error)
 
 	// PutSubscriber inserts or replaces a subscriber, but for its key.

@@ -182,9 +182,12 @@ func (Publications) PutObjection(tx store.Tx, o publish.Objection) error {
 
 // Objections implements publish.Store.
 func (Publications) Objections(tx store.Tx, tenant uint32) (all []publish.Objection, err error) {
-	err = conn(tx).Query(`SELECT tenant, recipient, made_at, withdrawn_at, tenant_id FROM recipient_objection WHERE tenant = $1 OR $1 = 0 ORDER BY made_at, tenant, recipient`,
+	err = conn(tx).Query(`SELECT o.tenant, o.recipient, o.made_at, o.withdrawn_at, o.tenant_id, coalesce(s.settled_at, 0), coalesce(s.outcome, ''), coalesce(s.reason, ''), coalesce(s.entry, '')
+		FROM recipient_objection o LEFT JOIN objection_settled s ON s.tenant = o.tenant AND s.recipient = o.recipient AND s.made_at = o.made_at
+		WHERE o.tenant = $1 OR $1 = 0 ORDER BY o.made_at, o.tenant, o.recipient`,
 		func(r Row) error {
-			all = append(all, publish.Objection{Tenant: uint32(r.Int(0)), Recipient: r.Text(1), MadeAt: instant(r.Int(2)), WithdrawnAt: instant(r.Int(3)), TenantID: r.Text(4)})
+			all = append(all, publish.Objection{Tenant: uint32(r.Int(0)), Recipient: r.Text(1), MadeAt: instant(r.Int(2)), WithdrawnAt: instant(r.Int(3)), TenantID: r.Text(4),
+				Settled: publish.Settlement{At: instant(r.Int(5)), Outcome: r.Text(6), Reason: r.Text(7), Entry: r.Text(8)}})
 			return nil
 		}, tenant)
 	return all, err
