@@ -30,7 +30,7 @@ type pages struct {
 // openPublish starts what publishes, and the privacy centre.
 func (n *Node) openPublish(ctx context.Context, opt Options) (err error) {
 	n.pages = &pages{n: n}
-	po := publish.Options{Changed: n.changedPublished, Archive: opt.Notices, PrivateWebhooks: n.Config.PrivateWebhooks, Log: n.log, Now: opt.Now}
+	po := publish.Options{Changed: n.changedPublished, Archive: opt.Notices, PrivateWebhooks: n.Config.PrivateWebhooks, PrivateReaders: opt.PrivateReaders, Log: n.log, Now: opt.Now}
 	if m := n.Config.Mail; m != nil {
 		password, err := m.Password()
 		if err != nil {

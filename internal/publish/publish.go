@@ -37,10 +37,11 @@ type Version struct {
 	Changes   []notice.Change       `json:"changes,omitempty"` // of the notice
 	List      []subprocessor.Change `json:"list,omitempty"`
 	// AskAgain are the purposes resting on consent that material changes are about.
-	AskAgain []string `json:"ask_again,omitempty"`
-	Entry    string   `json:"entry"` // in the ledger
-	Told     bool     `json:"-"`     // everybody was told, or can't be
-	Source   []byte   `json:"-"`     // the programme, packed; only on its way to the store
+	AskAgain  []string `json:"ask_again,omitempty"`
+	Entry     string   `json:"entry"` // in the ledger
+	Told      bool     `json:"-"`     // everybody was told, or can't be
+	ToldEntry string   `json:"-"`     // in the ledger, of that; "" for what was adopted
+	Source    []byte   `json:"-"`     // the programme, packed; only on its way to the store
 }
 
 // Name is how people call the version: "v3".

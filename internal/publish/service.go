@@ -40,6 +40,9 @@ type Options struct {
 	Mailer Mailer
 	// PrivateWebhooks allows webhooks at addresses that are not public, and over http.
 	PrivateWebhooks bool
+	// PrivateReaders allows the same of webhooks that readers subscribe without signing in. It is for trials on
+	// one machine: anybody could have the node call what only it can reach.
+	PrivateReaders bool
 	// Changed is called after what decisions read has changed here. Default: nobody is told.
 	Changed func()
 	Log     *slog.Logger
@@ -54,7 +57,10 @@ type Service struct {
 	tokens []byte // key of tokens in links
 	blinds []byte // key of addresses' blind values
 	nudge  chan struct{}
-	client *poster
+	client *poster // calls tenants' webhooks
+	// readers calls those that anybody may name; asking holds a place for each that is being challenged.
+	readers *poster
+	asking  chan struct{}
 
 	mu    sync.Mutex // guards known
 	known map[string]*programme.Programme
@@ -69,7 +75,8 @@ func New(ctx context.Context, p Parts, opt Options) (*Service, error) {
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Service{Parts: p, opt: opt, nudge: make(chan struct{}, 1), client: newPoster(opt.PrivateWebhooks), known: map[string]*programme.Programme{}}
+	s := &Service{Parts: p, opt: opt, nudge: make(chan struct{}, 1), client: newPoster(opt.PrivateWebhooks, webhookPatience), readers: newPoster(opt.PrivateReaders, readerPatience),
+		asking: make(chan struct{}, maxAsking), known: map[string]*programme.Programme{}}
 	var err error
 	if s.tokens, err = p.Vault.Shared("domicile subscription token 1 " + p.Region); err != nil {
 		return nil, fmt.Errorf("derive the key of subscriptions' links: %w", err)

@@ -22,8 +22,8 @@ type Store interface {
 	Untold(tx store.Tx) ([]int, error)
 	// Programme returns the programme of version n, nil when there is none.
 	Programme(tx store.Tx, n int) ([]byte, error)
-	// SetTold enters that everybody was told of version n.
-	SetTold(tx store.Tx, n int) error
+	// SetTold enters that everybody was told of version n, and the ledger's entry of it.
+	SetTold(tx store.Tx, n int, entry string) error
 
 	// PutAnnounced inserts or replaces an announcement, by its recipient and version.
 	PutAnnounced(tx store.Tx, a Announced) error

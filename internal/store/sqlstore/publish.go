@@ -101,12 +101,12 @@ func (Publications) AddVersion(tx store.Tx, v *publish.Version) error {
 
 // Versions implements publish.Store.
 func (Publications) Versions(tx store.Tx) (all []publish.Version, err error) {
-	err = conn(tx).Query(`SELECT body, told FROM publication WHERE cell = 1 ORDER BY n`, func(r Row) error {
+	err = conn(tx).Query(`SELECT body, told, told_entry FROM publication WHERE cell = 1 ORDER BY n`, func(r Row) error {
 		var v publish.Version
 		if err := json.Unmarshal(r.Bytes(0), &v); err != nil {
 			return fmt.Errorf("decode a version: %w", err)
 		}
-		v.Told = r.Int(1) != 0
+		v.Told, v.ToldEntry = r.Int(1) != 0, r.Text(2)
 		all = append(all, v)
 		return nil
 	})
@@ -116,12 +116,12 @@ func (Publications) Versions(tx store.Tx) (all []publish.Version, err error) {
 // Version implements publish.Store.
 func (Publications) Version(tx store.Tx, n int) (v *publish.Version, err error) {
 	var bad error
-	_, err = one(conn(tx), `SELECT body, told FROM publication WHERE cell = 1 AND n = $1`, func(r Row) {
+	_, err = one(conn(tx), `SELECT body, told, told_entry FROM publication WHERE cell = 1 AND n = $1`, func(r Row) {
 		v = &publish.Version{}
 		if bad = json.Unmarshal(r.Bytes(0), v); bad != nil {
 			bad = fmt.Errorf("decode version %d: %w", n, bad)
 		}
-		v.Told = r.Int(1) != 0
+		v.Told, v.ToldEntry = r.Int(1) != 0, r.Text(2)
 	}, n)
 	if err != nil {
 		return nil, err
@@ -151,8 +151,8 @@ func (Publications) Programme(tx store.Tx, n int) (src []byte, err error) {
 }
 
 // SetTold implements publish.Store.
-func (Publications) SetTold(tx store.Tx, n int) error {
-	_, err := conn(tx).Exec(`UPDATE publication SET told = 1 WHERE cell = 1 AND n = $1`, n)
+func (Publications) SetTold(tx store.Tx, n int, entry string) error {
+	_, err := conn(tx).Exec(`UPDATE publication SET told = 1, told_entry = $1 WHERE cell = 1 AND n = $2`, entry, n)
 	return err
 }
 

@@ -50,7 +50,7 @@ func migrations() []migration {
 		{version: 18, name: "what recipients are told, refused and got", ddl: []string{toldDDL}},
 		{version: 19, name: "whose law people bring", ddl: []string{originDDL}},
 		{version: 20, name: "what regions and recipients are still to be told", ddl: []string{owedDDL}},
-		{version: 23, name: "objections that were settled", ddl: []string{settlementDDL}},
+		{version: 23, name: "objections that were settled, and the entry of who was told", ddl: []string{settlementDDL}},
 	}
 }
 

@@ -5,7 +5,7 @@ import (
 	"domicile.dev/internal/store"
 )
 
-// settlementDDL is how the operator settled tenants' objections to recipients.
+// settlementDDL is how the operator settled tenants' objections to recipients, and which entry says who was told of a version.
 //
 // Thief's gain: which tenant gave way, and to whom.
 const settlementDDL = `
@@ -19,6 +19,8 @@ CREATE TABLE objection_settled (
 	entry      text    NOT NULL, -- in the ledger
 	PRIMARY KEY (tenant, recipient, made_at)
 ) /*sqlite: WITHOUT ROWID */;
+
+ALTER TABLE publication ADD COLUMN told_entry text NOT NULL DEFAULT ''; -- in the ledger: who was told
 `
 
 // PutSettlement implements publish.Store.

@@ -106,7 +106,9 @@ type (
 		Version  string            `json:"version"`
 		Complete bool              `json:"complete" doc:"all are done, and the ledger has an entry notice.told with this digest"`
 		CanMail  bool              `json:"can_mail" doc:"false: mail waits, since none is configured"`
-		Digest   string            `json:"digest"`
+		Digest   string            `json:"digest" doc:"over whom, as the ledger has it"`
+		Times    string            `json:"times" doc:"over when"`
+		Ledger   *enteredBody      `json:"ledger,omitempty" doc:"the entry notice.told"`
 		Messages []toldMessageBody `json:"messages" nullable:"false"`
 	}
 	listedBody struct {
@@ -194,7 +196,10 @@ func (a *API) noticeTold(ctx context.Context, c *tenant.Caller, in *versionIn) (
 	if err != nil {
 		return nil, err
 	}
-	b := toldBody{Version: t.Version, Complete: t.Complete, CanMail: t.CanMail, Digest: t.Digest, Messages: make([]toldMessageBody, len(t.Messages))}
+	b := toldBody{Version: t.Version, Complete: t.Complete, CanMail: t.CanMail, Digest: t.Digest, Times: t.Times, Messages: make([]toldMessageBody, len(t.Messages))}
+	if t.Entry != "" {
+		b.Ledger = &enteredBody{t.Entry}
+	}
 	for i, m := range t.Messages {
 		b.Messages[i] = toldMessageBody{m.Subscription, m.Channel, m.State, m.Attempts, m.Code, m.QueuedAt, wireTime(&m.DoneAt), m.Digest}
 	}

@@ -129,7 +129,7 @@ func New(opt Options) *Centre {
 	})
 	index = append(index, c.live()...)
 	if opt.Subscribe {
-		index = append(index, notice.Link{Path: "/privacy/subscriptions", Name: "Be told of changes by e-mail"})
+		index = append(index, notice.Link{Path: "/privacy/subscriptions", Name: "Be told of changes by e-mail or webhook"})
 	}
 	index = append(index, c.notices(opt.Versions, current)...)
 	index = append(index, c.lists(opt.Versions)...)

@@ -15,6 +15,7 @@ import (
 // Subscriptions is what the Desk does.
 type Subscriptions interface {
 	Subscribe(ctx context.Context, address plain.Bytes, lists uint8) error
+	SubscribeWebhook(ctx context.Context, address string, lists uint8) (publish.Hook, error)
 	Confirm(ctx context.Context, token string) error
 	End(ctx context.Context, token string) error
 	Known(token string) bool
@@ -30,6 +31,7 @@ type Desk struct {
 	csp   string
 	mux   *http.ServeMux
 	limit *limiter
+	hosts *limiter // of webhooks
 	cross *http.CrossOriginProtection
 	peer  func(*http.Request) string
 }
@@ -41,9 +43,11 @@ const (
 
 // NewDesk returns the Desk. peer tells clients apart, "" for one that isn't known.
 func NewDesk(s Subscriptions, p *programme.Programme, peer func(*http.Request) string) *Desk {
-	d := &Desk{s: s, frame: notice.Regions(p), csp: csp(), mux: http.NewServeMux(), limit: newLimiter(), cross: http.NewCrossOriginProtection(), peer: peer}
-	d.mux.HandleFunc("GET "+subscriptions, d.page(notice.Plain{Title: "Be told of changes", Form: subscribeForm()}))
+	d := &Desk{s: s, frame: notice.Regions(p), csp: csp(), mux: http.NewServeMux(), limit: newLimiter(), hosts: newLimiter(), cross: http.NewCrossOriginProtection(), peer: peer}
+	d.mux.HandleFunc("GET "+subscriptions, d.page(notice.Plain{Title: "Be told of changes", Form: subscribeForm(), Also: webhookForm()}))
 	d.mux.HandleFunc("POST "+subscriptions, d.subscribe)
+	d.mux.HandleFunc("POST "+webhooks, d.subscribeWebhook)
+	d.mux.HandleFunc("GET "+webhooks, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, subscriptions, http.StatusSeeOther) })
 	d.mux.HandleFunc("GET "+subscriptions+"/asked", d.page(notice.Plain{Title: "One more step", Text: []string{
 		"If that is an address that can be written to, a message is on its way to it. It holds a link; nothing is sent before that is followed and confirmed."}}))
 	d.mux.HandleFunc("GET "+subscriptions+"/confirmed", d.page(notice.Plain{Title: "Confirmed", Text: []string{"You will be told of changes. Each message says how to end that."}}))
@@ -119,19 +123,7 @@ func (d *Desk) fromHere(r *http.Request) error {
 }
 
 func (d *Desk) subscribe(w http.ResponseWriter, r *http.Request) {
-	err := d.fromHere(r)
-	if err == nil && !d.limit.allow(d.peer(r)) {
-		err = fault.New(fault.RateLimited, "subscription.too_often", "that was too often").WithHint("try again in a quarter of an hour")
-	}
-	if err == nil {
-		if bad := r.ParseForm(); bad != nil {
-			err = fault.New(fault.Invalid, "form.bad", "the form can't be read")
-		}
-	}
-	var lists uint8
-	if err == nil {
-		lists, err = publish.ParseLists(r.PostForm["list"])
-	}
+	lists, err := d.wanted(r)
 	if err == nil {
 		err = d.s.Subscribe(r.Context(), plain.New([]byte(r.PostForm.Get("address"))), lists)
 	}
@@ -140,6 +132,24 @@ func (d *Desk) subscribe(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	http.Redirect(w, r, subscriptions+"/asked", http.StatusSeeOther)
+}
+
+// wanted reads the lists of a form that may be sent.
+func (d *Desk) wanted(r *http.Request) (lists uint8, err error) {
+	if err := d.fromHere(r); err != nil {
+		return 0, err
+	}
+	if !d.limit.allow(d.peer(r)) {
+		return 0, tooOften()
+	}
+	if r.ParseForm() != nil {
+		return 0, fault.New(fault.Invalid, "form.bad", "the form can't be read")
+	}
+	return publish.ParseLists(r.PostForm["list"])
+}
+
+func tooOften() error {
+	return fault.New(fault.RateLimited, "subscription.too_often", "that was too often").WithHint("try again in a quarter of an hour")
 }
 
 var badLink = notice.Plain{Title: "This link doesn't work any more", Text: []string{"It may be too old, or what it was for is done."}}
@@ -172,7 +182,7 @@ func (d *Desk) endPage(w http.ResponseWriter, r *http.Request) {
 		d.show(w, http.StatusNotFound, badLink)
 		return
 	}
-	d.show(w, http.StatusOK, notice.Plain{Title: "Unsubscribe", Form: &notice.Form{Title: "Send nothing more?", Text: []string{"Your address will be gone from here."},
+	d.show(w, http.StatusOK, notice.Plain{Title: "Unsubscribe", Form: &notice.Form{Title: "Send nothing more?", Text: []string{"The address will be gone from here."},
 		Action: subscriptions + "/end/" + token, Button: "Unsubscribe", Hidden: []notice.Choice{{Name: "List-Unsubscribe", Value: "One-Click"}}}})
 }
 
