@@ -6,7 +6,9 @@ import (
 	"encoding/base32"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -149,13 +151,11 @@ func TestAReadersWebhookEnds(t *testing.T) {
 		if status, _ := o.post(path, url.Values{"List-Unsubscribe": {"One-Click"}}); status != 200 {
 			t.Errorf("the link: %d", status)
 		}
-		answers := http.StatusOK
-		gone.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(answers) })
 		for n, step := range []struct {
 			status, left int
 			state        string
 		}{{410, 1, "failed webhook.410"}, {503, 1, "queued webhook.503"}, {410, 1, "failed webhook.410"}, {410, 0, "failed webhook.410"}} {
-			answers = step.status
+			gone.status.Store(int64(step.status))
 			o.start(withMore(t, strings.ReplaceAll(newcomer, "sp-27", fmt.Sprintf("sp-%d", 28+n))))
 			v, err := o.client(o.n.Operator).PublishNotice(ctx, "")
 			if err != nil || v.Queued.Webhooks != 1 {
@@ -170,7 +170,7 @@ func TestAReadersWebhookEnds(t *testing.T) {
 			}
 			eventually(t, v.Version+" is "+step.state, func() bool { return state() == step.state })
 			if step.status == 503 { // it is back: nothing is counted any more
-				answers = http.StatusNoContent
+				gone.status.Store(http.StatusNoContent)
 				o.move(3 * time.Minute)
 				eventually(t, v.Version+" is sent", func() bool { return state() == "sent" })
 			}
@@ -179,10 +179,65 @@ func TestAReadersWebhookEnds(t *testing.T) {
 				return err == nil && confirmed == step.left
 			})
 		}
+		left.mu.Lock()
+		defer left.mu.Unlock()
 		if len(left.events) != 0 {
 			t.Errorf("who left was told: %+v", left.events)
 		}
 	})
+}
+
+// An address that doesn't say in its own answer that it wants this is not subscribed, and nothing of it is kept.
+func TestAReadersWebhookHasToAnswer(t *testing.T) {
+	o := newOffice(t, "")
+	o.start(exampleProgramme(t))
+	echo := func(w http.ResponseWriter, r *http.Request, status int, change func(string) string) {
+		var e struct{ Data struct{ Challenge string } }
+		_ = json.NewDecoder(r.Body).Decode(&e)
+		w.WriteHeader(status)
+		_ = json.NewEncoder(w).Encode(map[string]string{"challenge": change(e.Data.Challenge)})
+	}
+	same := func(s string) string { return s }
+	mux := http.NewServeMux()
+	s := httptest.NewServer(mux)
+	defer s.Close()
+	bad := map[string]http.HandlerFunc{
+		"nothing": func(http.ResponseWriter, *http.Request) {},
+		"text":    func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) },
+		"another": func(w http.ResponseWriter, r *http.Request) { echo(w, r, 200, strings.ToLower) },
+		"cut": func(w http.ResponseWriter, r *http.Request) {
+			echo(w, r, 200, func(s string) string { return s[:len(s)-1] })
+		},
+		"error":   func(w http.ResponseWriter, r *http.Request) { echo(w, r, 500, same) },
+		"refused": func(w http.ResponseWriter, r *http.Request) { echo(w, r, 403, same) },
+		"elsewhere": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/good", http.StatusTemporaryRedirect)
+		},
+		"long": func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.WriteString(w, strings.Repeat(" ", 70_000))
+			echo(w, r, 200, same)
+		},
+		"hangup": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+	}
+	for name, h := range bad {
+		mux.HandleFunc("/"+name, h)
+	}
+	mux.HandleFunc("/good", func(w http.ResponseWriter, r *http.Request) { echo(w, r, 202, same) })
+	ask := func(name string) (int, string) {
+		return o.post("/privacy/subscriptions/webhooks", url.Values{"url": {s.URL + "/" + name}, "list": {"notices"}})
+	}
+	for name := range bad {
+		if status, page := ask(name); status != 422 || strings.Contains(page, "whsec_") {
+			t.Errorf("%s: %d %s", name, status, page)
+		}
+	}
+	if waiting, confirmed, err := app.Subscribers(context.Background(), o.n); waiting+confirmed != 0 || err != nil {
+		t.Errorf("%d wait, %d are subscribed, %v", waiting, confirmed, err)
+	}
+	o.start(exampleProgramme(t)) // a host and a client are asked for ten times in a quarter of an hour
+	if status, page := ask("good"); status != 200 {
+		t.Errorf("one that answers: %d %s", status, page)
+	}
 }
 
 // Nobody has the node call what only it can reach, whatever tenants' webhooks may.

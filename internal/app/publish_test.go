@@ -21,6 +21,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -260,6 +261,8 @@ type hook struct {
 	events []map[string]any
 	heads  []http.Header
 	bodies [][]byte
+
+	status atomic.Int64 // that events are answered with; 0 is 200
 }
 
 func newHook(t *testing.T) *hook {
@@ -275,6 +278,10 @@ func newHook(t *testing.T) *hook {
 		defer h.mu.Unlock()
 		if e.Type == "subscription.verify" {
 			_ = json.NewEncoder(w).Encode(map[string]any{"challenge": e.Data["challenge"]})
+			return
+		}
+		if status := h.status.Load(); status != 0 {
+			w.WriteHeader(int(status))
 			return
 		}
 		h.events, h.heads, h.bodies = append(h.events, e.Data), append(h.heads, r.Header), append(h.bodies, b)
