@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -73,7 +75,7 @@ func legible(t *testing.T, looks []look, want int) {
 	}
 }
 
-// A reader subscribes in a browser, with and without JavaScript. There is no relay: the letters wait, and the
+// A reader subscribes an address and a webhook in a browser, with and without JavaScript. There is no relay: the letters wait, and the
 // operator is told so.
 func TestAReaderSubscribes(t *testing.T) {
 	onBothStores(t, func(t *testing.T, store string) {
@@ -82,14 +84,23 @@ func TestAReaderSubscribes(t *testing.T) {
 		var visits []struct {
 			JavaScriptEnabled         bool
 			Wrong, Heading, At, Error string
-			Faults                    []string
+			HookHeading               string
+			Values, Faults            []string
+			Wide                      int
 		}
-		node(t, &visits, "subscribe.mjs", "URL="+ie1.URL)
+		hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { // says that it wants this
+			var e struct{ Data struct{ Challenge string } }
+			_ = json.NewDecoder(r.Body).Decode(&e)
+			_ = json.NewEncoder(w).Encode(map[string]string{"challenge": e.Data.Challenge})
+		}))
+		defer hook.Close()
+		node(t, &visits, "subscribe.mjs", "URL="+ie1.URL, "HOOK="+hook.URL)
 		if len(visits) != 2 {
 			t.Fatalf("%d visits", len(visits))
 		}
 		for _, v := range visits {
-			if v.Heading != "One more step" || !strings.HasSuffix(v.At, "/privacy/subscriptions/asked") || v.Wrong != "That didn't work" || len(v.Faults) > 0 {
+			if v.Heading != "One more step" || !strings.HasSuffix(v.At, "/privacy/subscriptions/asked") || v.Wrong != "That didn't work" || len(v.Faults) > 0 ||
+				v.HookHeading != "The webhook is subscribed" || len(v.Values) != 3 || !strings.HasPrefix(v.Values[1], "whsec_") || v.Wide > 360 {
 				t.Errorf("%+v", v)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -61,6 +62,21 @@ func TestANewcomerIsAnnounced(t *testing.T) {
 			t.Errorf("sub-processors: %s", out)
 		}
 		if out := say(0, "object", "sp-27"); !strings.Contains(out, "led_") {
+			t.Errorf("object: %s", out)
+		}
+		which := regexp.MustCompile(`obj_\w+`).FindString(say(0, "objections", "--all"))
+		if out := say(0, "objections"); which == "" || !strings.Contains(out, which) || !strings.Contains(out, "open, holds its flows") {
+			t.Errorf("objections: %s", out)
+		}
+		if out := say(2, "objections", "settle", which, "--keep", "--lift", "tenant_agreed"); !strings.Contains(out, "--lift REASON or --keep") {
+			t.Errorf("settled both ways: %s", out)
+		}
+		for _, settled := range [][]string{{"--keep", "kept 2", "holds its flows"}, {"--lift=tenant_agreed", "lifted 2", "tenant_agreed"}} {
+			if out := say(0, "objections", "settle", which, settled[0]); !strings.Contains(out, which) || !strings.Contains(out, settled[1]) || !strings.Contains(out, settled[2]) {
+				t.Errorf("settle %s: %s", settled[0], out)
+			}
+		}
+		if out := say(0, "object", "sp-27"); !strings.Contains(out, "led_") { // again: it is still in time
 			t.Errorf("object: %s", out)
 		}
 		if out := say(0, "object", "sp-27", "--withdraw"); !strings.Contains(out, "led_") {

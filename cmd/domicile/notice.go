@@ -20,7 +20,7 @@ type noticeCmd struct {
 	Versions      noticeVersionsCmd      `cmd:"" help:"List what was published."`
 	Told          noticeToldCmd          `cmd:"" help:"List who was told of a version, and when."`
 	SubProcessors noticeSubProcessorsCmd `cmd:"" help:"List sub-processors that were announced, and until when one may object."`
-	Objections    noticeObjectionsCmd    `cmd:"" help:"List objections to sub-processors."`
+	Objections    noticeObjectionsCmd    `cmd:"" help:"List objections to sub-processors, and settle them."`
 	Object        noticeObjectCmd        `cmd:"" help:"Object to a sub-processor, or withdraw that."`
 }
 

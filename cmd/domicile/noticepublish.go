@@ -123,7 +123,10 @@ func (c *noticeToldCmd) Run(e *env) error {
 		e.say("mail waits: this node has no relay; give it one under mail in its configuration, docs/configuration.md")
 	}
 	if t.Complete {
-		e.say("everybody was told or can't be; digest %s", t.Digest)
+		e.say("everybody was told or can't be; digest %s, times %s", t.Digest, t.Times)
+	}
+	if t.Ledger != nil {
+		e.say("ledger entry %s", t.Ledger.Entry)
 	}
 	return nil
 }

@@ -1,5 +1,6 @@
 // Subscribes on the page of sub-processors below URL in headless Chromium, with and without JavaScript: first without
-// choosing a list, which is refused with the form again, then rightly. Prints the headings, and what axe-core says.
+// choosing a list, which is refused with the form again, then rightly; and on a phone the webhook HOOK. Prints the headings,
+// what is shown of the webhook, and what axe-core says.
 import { createRequire } from 'node:module'
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -39,6 +40,19 @@ for (const javaScriptEnabled of [true, false]) {
   await page.getByRole('button', { name: 'Subscribe' }).click()
   visit.heading = await heading()
   visit.at = page.url()
+  await page.setViewportSize({ width: 360, height: 740 })
+  await page.goto(process.env.URL + '/privacy/subscriptions')
+  const form = page.locator('form', { has: page.getByLabel('Webhook address, https') })
+  await form.getByLabel('Webhook address, https').fill(`${process.env.HOOK}/${javaScriptEnabled}`)
+  await form.getByRole('button', { name: 'Subscribe the webhook' }).click()
+  visit.hookHeading = await heading()
+  visit.values = await page.locator('dd code').allTextContents()
+  if (javaScriptEnabled) {
+    await page.evaluate(axe)
+    visit.faults.push(...(await page.evaluate(() => window.axe.run())).violations.map((v) => `${v.impact}: ${v.id}`))
+    visit.wide = await page.evaluate(() => document.documentElement.scrollWidth)
+  }
+  if (process.env.SHOT) await page.screenshot({ path: process.env.SHOT, fullPage: true })
   visits.push(visit)
   await context.close()
 }

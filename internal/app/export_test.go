@@ -2,8 +2,10 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
+	"domicile.dev/internal/id"
 	"domicile.dev/internal/store"
 )
 
@@ -20,4 +22,21 @@ func Subscribers(ctx context.Context, n *Node) (waiting, confirmed int, err erro
 func RotateEpoch(ctx context.Context, n *Node) (int, error) {
 	r, err := n.vault.Rotate(ctx, time.Now())
 	return r.Rewrapped, err
+}
+
+// LedgerBody returns the body of an entry of the ledger.
+func LedgerBody(ctx context.Context, n *Node, entry string, body any) error {
+	e, err := id.ParseEntry(entry)
+	if err != nil {
+		return err
+	}
+	return n.db.View(ctx, func(tx store.Tx) error {
+		v, err := n.Ledger.Entry(tx, e)
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(v.Entry, &struct {
+			Body any `json:"body"`
+		}{body})
+	})
 }

@@ -97,6 +97,8 @@ type Options struct {
 	OTLP string
 	// Now is the clock of what is published. Default time.Now.
 	Now func() time.Time
+	// PrivateReaders lets webhooks that readers subscribe be at addresses that are not public, and speak http.
+	PrivateReaders bool
 	// Connect, when not nil, opens the ways to recipients in place of the configured destinations.
 	Connect func(ctx context.Context, recipient string) (flow.Connector, error)
 	// Demo, when not nil, answers under /demo/.

@@ -35,7 +35,7 @@ func (n *Node) openPublish(ctx context.Context, opt Options) (err error) {
 	if err := notice.Check(n.rules.p); err != nil {
 		n.log.Warn("a translation is not whole: what it lacks is in the programme's own language alone; domicile programme check lists it", "languages", notice.Languages(n.rules.p))
 	}
-	po := publish.Options{Changed: n.changedPublished, Archive: opt.Notices, PrivateWebhooks: n.Config.PrivateWebhooks, Log: n.log, Now: opt.Now}
+	po := publish.Options{Changed: n.changedPublished, Archive: opt.Notices, PrivateWebhooks: n.Config.PrivateWebhooks, PrivateReaders: opt.PrivateReaders, Log: n.log, Now: opt.Now}
 	if m := n.Config.Mail; m != nil {
 		password, err := m.Password()
 		if err != nil {

@@ -21,6 +21,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -89,6 +90,8 @@ type office struct {
 	clock time.Time // guarded by mu
 	n     *app.Node
 	stop  func()
+	// strict refuses readers' webhooks at addresses that are not public.
+	strict bool
 }
 
 func newOffice(t *testing.T, store string) *office {
@@ -128,7 +131,7 @@ func (o *office) start(p *programme.Programme) {
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	n, err := app.Open(context.Background(), o.c, app.Options{Programme: p, Notices: []*programme.Programme{old}, Log: quiet, Now: o.now})
+	n, err := app.Open(context.Background(), o.c, app.Options{Programme: p, Notices: []*programme.Programme{old}, Log: quiet, Now: o.now, PrivateReaders: !o.strict})
 	if err != nil {
 		o.t.Fatal(err)
 	}
@@ -258,6 +261,8 @@ type hook struct {
 	events []map[string]any
 	heads  []http.Header
 	bodies [][]byte
+
+	status atomic.Int64 // that events are answered with; 0 is 200
 }
 
 func newHook(t *testing.T) *hook {
@@ -273,6 +278,10 @@ func newHook(t *testing.T) *hook {
 		defer h.mu.Unlock()
 		if e.Type == "subscription.verify" {
 			_ = json.NewEncoder(w).Encode(map[string]any{"challenge": e.Data["challenge"]})
+			return
+		}
+		if status := h.status.Load(); status != 0 {
+			w.WriteHeader(int(status))
 			return
 		}
 		h.events, h.heads, h.bodies = append(h.events, e.Data), append(h.heads, r.Header), append(h.bodies, b)
@@ -353,6 +362,8 @@ func wayIn(t *testing.T, o *office) {
 	if json.Unmarshal([]byte(body), &made) != nil || status != 201 || !strings.HasPrefix(made.Secret, "whsec_") {
 		t.Fatalf("webhook: %d %s", status, body)
 	}
+	reader, end := newHook(t), ""
+	_, end = o.subscribeHook(reader, "sub_processors")
 	dumb := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer dumb.Close()
 	if status, body := o.send("POST", "/api/v1/subscriptions", strings.NewReader(fmt.Sprintf(`{"url":%q,"lists":["notices"]}`, dumb.URL)), "Authorization", "Bearer "+tokens["acme"]); status != 422 || !strings.Contains(body, "webhook.unverified") {
@@ -370,7 +381,7 @@ func wayIn(t *testing.T, o *office) {
 		t.Errorf("a tenant publishes: %v", err)
 	}
 	v, err := o.client(o.n.Operator).PublishNotice(ctx, "")
-	if err != nil || v.Version != "v3" || v.NewNotice || !v.NewList || len(v.List) != 1 || v.Queued == nil || v.Queued.Mail != 2 || v.Queued.Webhooks != 1 {
+	if err != nil || v.Version != "v3" || v.NewNotice || !v.NewList || len(v.List) != 1 || v.Queued == nil || v.Queued.Mail != 2 || v.Queued.Webhooks != 2 {
 		t.Fatalf("published: %+v, %v", v, err)
 	}
 	if _, err := o.client(o.n.Operator).PublishNotice(ctx, ""); fault.ReasonOf(err) != "notice.unchanged" {
@@ -384,7 +395,8 @@ func wayIn(t *testing.T, o *office) {
 		t.Errorf("the news: %s", text)
 	}
 	checkHook(t, h, made.Secret)
-	checkTold(t, o, "v3", 3)
+	checkReader(t, o, reader, end)
+	checkTold(t, o, "v3", 4)
 	if _, page := o.get("/privacy/sub-processors/v3"); !strings.Contains(page, "What changed with this version") || !strings.Contains(page, "Newcomer Ireland is new on the list") {
 		t.Error("the version's page doesn't say what changed")
 	}
@@ -409,15 +421,16 @@ func wayIn(t *testing.T, o *office) {
 		}
 		got := ""
 		for _, x := range all {
-			got += fmt.Sprintf("%s %s %s %s %v %v;", x.Tenant, x.SubProcessor, x.Version, x.Until, x.Stands, x.WithdrawnAt == nil)
+			got += fmt.Sprintf("%s %s %s %s %v %s;", x.Tenant, x.SubProcessor, x.Version, x.Until, x.Stands, x.State)
 		}
 		if got != want {
 			t.Errorf("objections %s: %q, want %q", when, got, want)
 		}
 	}
-	objections("of one that made it", tokens["acme"], "acme sp-27 v3 "+deadline(t, o, tokens["acme"])+" true true;")
-	objections("to the operator", o.n.Operator, "acme sp-27 v3 "+deadline(t, o, tokens["acme"])+" true true;")
+	objections("of one that made it", tokens["acme"], "acme sp-27 v3 "+deadline(t, o, tokens["acme"])+" true open;")
+	objections("to the operator", o.n.Operator, "acme sp-27 v3 "+deadline(t, o, tokens["acme"])+" true open;")
 	objections("of one that made none", tokens["globex"], "")
+	checkSettle(t, o, p, tokens["acme"], tokens["globex"])
 	if _, err := o.client(tokens["acme"]).ObjectTo(ctx, "sp-27", false); fault.ReasonOf(err) != "objection.stands" {
 		t.Errorf("twice: %v", err)
 	}
@@ -429,10 +442,11 @@ func wayIn(t *testing.T, o *office) {
 	if _, err := o.client(tokens["globex"]).ObjectTo(ctx, "sp-27", false); fault.ReasonOf(err) != "objection.too_late" {
 		t.Errorf("too late: %v", err)
 	}
+	objections("after the period", o.n.Operator, "acme sp-27 v3 "+deadline(t, o, tokens["acme"])+" true overdue;globex sp-27 v3 "+deadline(t, o, tokens["acme"])+" false lifted;")
 	if _, err := o.client(tokens["acme"]).ObjectTo(ctx, "sp-27", true); err != nil {
 		t.Fatal(err)
 	}
-	objections("after it was withdrawn", o.n.Operator, "acme sp-27 v3 "+deadline(t, o, tokens["acme"])+" false false;")
+	objections("after it was withdrawn", tokens["acme"], "acme sp-27 v3 "+deadline(t, o, tokens["acme"])+" false withdrawn;")
 	o.wantDecision("after it was withdrawn", p, "acme", "")
 
 	checkUnsubscribe(t, o, news, tokens["globex"], made.ID)
@@ -442,12 +456,12 @@ func wayIn(t *testing.T, o *office) {
 	before := len(o.relay.Letters())
 	gone := withMore(t, regexp.MustCompile(`    sub_processor: .*\n`).ReplaceAllString(newcomer, ""))
 	o.start(gone)
-	if v, err := o.client(o.n.Operator).PublishNotice(ctx, ""); err != nil || v.Queued.Mail != 1 || v.Queued.Webhooks != 0 || v.List[0].Notice {
+	if v, err := o.client(o.n.Operator).PublishNotice(ctx, ""); err != nil || v.Queued.Mail != 1 || v.Queued.Webhooks != 1 || v.List[0].Notice {
 		t.Fatalf("published: %+v, %v", v, err)
 	}
 	o.letters(before + 1)
 	o.wantDecision("after it left", p, "globex", "recipient.unpublished")
-	checkTold(t, o, "v4", 1)
+	checkTold(t, o, "v4", 2)
 }
 
 func checkHook(t *testing.T, h *hook, secret string) {
@@ -481,8 +495,24 @@ func checkTold(t *testing.T, o *office, version string, n int) {
 		}
 		return told.Complete
 	})
-	if len(told.Messages) != n || len(told.Digest) != 64 {
-		t.Errorf("told: %+v", told)
+	if len(told.Messages) != n || told.Ledger == nil {
+		t.Fatalf("told: %+v", told)
+	}
+	var entered struct {
+		Version        int
+		Mail, Webhooks struct{ Sent, Failed, Dropped int }
+		Digest, Times  string
+	}
+	if err := app.LedgerBody(context.Background(), o.n, told.Ledger.Entry, &entered); err != nil {
+		t.Fatal(err)
+	}
+	channels := map[string]int{}
+	for _, m := range told.Messages {
+		channels[m.Channel]++
+	}
+	whom, when := toldDigests(t, told)
+	if fmt.Sprintf("v%d", entered.Version) != version || entered.Mail.Sent != channels["mail"] || entered.Webhooks.Sent != channels["webhook"] || entered.Digest != whom || entered.Times != when || told.Digest != whom || told.Times != when {
+		t.Errorf("the ledger has %+v, counted %v, %s, %s, told %+v", entered, channels, whom, when, told)
 	}
 	for _, m := range told.Messages {
 		if m.State != "sent" || m.Attempts != 1 || m.DoneAt == nil || len(m.Digest) != 32 {

@@ -166,7 +166,7 @@ func StartUp(ctx context.Context, o UpOptions) (up *Up, err error) {
 	}
 	before := readUpFile(filepath.Join(o.Dir, "up.json"))
 	for i, c := range configs {
-		opt := Options{Programme: o.Programme, Folder: o.Folder, Notices: o.Notices, Log: o.Log, Version: o.Version, Keys: keys[i], Now: o.Now}
+		opt := Options{Programme: o.Programme, Folder: o.Folder, Notices: o.Notices, Log: o.Log, Version: o.Version, Keys: keys[i], Now: o.Now, PrivateReaders: onlyHere(up.listeners[i])}
 		if demo != nil && c.Region == demoRegion {
 			opt.Demo, opt.WindowGrace = demo, demoGrace
 		}
@@ -223,6 +223,12 @@ func (u *Up) listen(ctx context.Context, o UpOptions) ([]*config.Node, error) {
 		configs = append(configs, c)
 	}
 	return configs, nil
+}
+
+// onlyHere says whether only this machine reaches a listener.
+func onlyHere(l net.Listener) bool {
+	at, ok := l.Addr().(*net.TCPAddr)
+	return ok && at.IP.IsLoopback()
 }
 
 // introduce makes every region the witness of the others.

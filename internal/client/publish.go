@@ -45,6 +45,10 @@ type NoticeTold struct {
 	Complete bool   `json:"complete"`
 	CanMail  bool   `json:"can_mail"`
 	Digest   string `json:"digest"`
+	Times    string `json:"times"`
+	Ledger   *struct {
+		Entry string `json:"entry"`
+	} `json:"ledger,omitempty"`
 	Messages []struct {
 		Subscription string     `json:"subscription"`
 		Channel      string     `json:"channel"`

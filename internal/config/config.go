@@ -44,7 +44,7 @@ type Node struct {
 	Destinations map[string]Destination `yaml:"destinations"`
 	// Mail is where mail is sent through. Without it messages wait.
 	Mail *Mail `yaml:"mail"`
-	// PrivateWebhooks lets tenants' webhooks be at addresses that are not public, and speak http.
+	// PrivateWebhooks lets tenants' webhooks be at addresses that are not public, and speak http. Readers' never are.
 	PrivateWebhooks bool `yaml:"private_webhooks"`
 	// TLS holds the certificate; files are read again when they change.
 	TLS *TLS `yaml:"tls"`

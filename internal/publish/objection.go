@@ -40,7 +40,7 @@ func (s *Service) List(ctx context.Context, c *tenant.Caller) (out []Listed, err
 		if err := s.DB.View(ctx, func(tx store.Tx) error {
 			all, err := s.Store.Objections(tx, c.Tenant)
 			for _, o := range all {
-				if o.WithdrawnAt.IsZero() {
+				if o.Stands() {
 					stands[o.Recipient] = o.MadeAt
 				}
 			}
@@ -128,7 +128,7 @@ func (s *Service) change(ctx context.Context, c *tenant.Caller, recipient string
 		}
 		var stands *Objection
 		for i := range objections {
-			if o := &objections[i]; o.Recipient == recipient && o.WithdrawnAt.IsZero() {
+			if o := &objections[i]; o.Recipient == recipient && o.Stands() {
 				stands = o
 			}
 		}

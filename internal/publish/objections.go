@@ -13,10 +13,11 @@ type Objected struct {
 	Objection
 	Version string         // that announced the recipient
 	Until   programme.Date // last day to object
+	Now     string         // its state today
 }
 
-// ListObjections returns a tenant's objections, to the operator everybody's, the oldest first. Those that were
-// withdrawn are among them.
+// ListObjections returns a tenant's objections, to the operator everybody's, the oldest first. Those that ended
+// are among them.
 func (s *Service) ListObjections(ctx context.Context, c *tenant.Caller) (out []Objected, err error) {
 	err = s.DB.View(ctx, func(tx store.Tx) error {
 		out = nil
@@ -33,15 +34,21 @@ func (s *Service) ListObjections(ctx context.Context, c *tenant.Caller) (out []O
 			if !c.Operator && o.Tenant != c.Tenant { // 0 would be everybody
 				continue
 			}
-			x := Objected{Objection: o}
-			for _, a := range announced {
-				if a.Recipient == o.Recipient && a.On <= dayOf(o.MadeAt) {
-					x.Version, x.Until = (&Version{N: a.N}).Name(), dateOf(a.Until)
-				}
-			}
-			out = append(out, x)
+			out = append(out, s.objected(o, announced))
 		}
 		return err
 	})
 	return out, err
+}
+
+// objected adds to an objection what of announced it was made against.
+func (s *Service) objected(o Objection, announced []Announced) Objected {
+	x, until := Objected{Objection: o}, programme.Never
+	for _, a := range announced {
+		if a.Recipient == o.Recipient && a.On <= dayOf(o.MadeAt) {
+			x.Version, x.Until, until = (&Version{N: a.N}).Name(), dateOf(a.Until), a.Until
+		}
+	}
+	x.Now = o.State(s.today(), until)
+	return x
 }

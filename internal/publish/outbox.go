@@ -3,15 +3,14 @@ package publish
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"strings"
+	"sync"
 	"time"
 
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/plain"
 	"domicile.dev/internal/store"
-	"domicile.dev/internal/tenant"
 	"domicile.dev/internal/vault"
 )
 
@@ -92,15 +91,32 @@ func (s *Service) sayWaiting(ctx context.Context, before int) (mail int) {
 // Deliver makes one attempt at each of some messages whose time has come and returns how many those were.
 func (s *Service) Deliver(ctx context.Context) (int, error) {
 	due, err := s.claim(ctx)
-	for _, m := range due {
-		if err := s.attempt(ctx, m); err != nil {
-			return len(due), err
-		}
-	}
-	if err != nil {
+	if err := errors.Join(err, s.attemptAll(ctx, due)); err != nil {
 		return len(due), err
 	}
 	return len(due), s.finishAll(ctx)
+}
+
+// attemptAll makes one attempt at each: letters one after the other, beside them webhooks at once, so that a slow one keeps
+// nobody waiting.
+func (s *Service) attemptAll(ctx context.Context, due []Message) error {
+	var wait sync.WaitGroup
+	errs := make([]error, len(due)+1)
+	letters := make([]Message, 0, len(due))
+	for i, m := range due {
+		if m.Channel == Webhook {
+			wait.Go(func() { errs[i] = s.attempt(ctx, m) })
+		} else {
+			letters = append(letters, m)
+		}
+	}
+	for _, m := range letters {
+		if errs[len(due)] = s.attempt(ctx, m); errs[len(due)] != nil {
+			break
+		}
+	}
+	wait.Wait()
+	return errors.Join(errs...)
 }
 
 // claim takes messages for this node: their next attempt moves ahead of this one, whatever becomes of it.
@@ -180,7 +196,7 @@ func (s *Service) attempt(ctx context.Context, m Message) error {
 	if err == nil && ended {
 		s.Vault.Forget(vault.Wrapped{Epoch: x.Epoch, Bytes: x.Wrapped})
 		s.Ledger.Committed()
-		s.opt.Log.Warn("a subscription ended, since its address refuses letters for good", "subscription", subscriptionID(m.Subscriber), "code", m.Code)
+		s.opt.Log.Warn("a subscription ended, since its address takes nothing", "subscription", subscriptionID(m.Subscriber), "code", m.Code)
 	}
 	return err
 }
@@ -188,18 +204,24 @@ func (s *Service) attempt(ctx context.Context, m Message) error {
 // mostRefusals is how many versions in a row an address may refuse for good before its subscription ends.
 const mostRefusals = 2
 
-// bounced ends the subscription of an address that has refused the news of versions in a row for good.
+// bounced ends the subscription of an address, a reader's, that has refused the news of versions in a row for good, or of a
+// webhook that has taken none of some more. Tenants' webhooks stay: a contract may be why they are told.
 func (s *Service) bounced(tx store.Tx, m *Message, x *Subscriber) (ended bool, err error) {
-	if m.Channel != Mail || m.Kind != news || !m.refused() || x == nil {
+	if m.Kind != news || m.State != failed || x == nil || x.Tenant != 0 {
 		return false, nil
 	}
-	inRow, counting := 0, true
-	if err := s.Store.NewsTo(tx, m.Subscriber, func(sent Message) {
-		if counting = counting && sent.refused(); counting {
-			inRow++
-		}
-	}); err != nil || inRow < mostRefusals {
+	var refusals, failures row
+	if err := s.Store.NewsTo(tx, m.Subscriber, func(done Message) {
+		refusals.count(done.refused())
+		failures.count(done.State == failed && done.Channel == Webhook)
+	}); err != nil {
 		return false, err
+	}
+	why, inRow := "refused", refusals.n
+	if inRow < mostRefusals {
+		if why, inRow = "unreachable", failures.n; inRow < mostFailures {
+			return false, nil
+		}
 	}
 	if now, err := s.Store.Subscriber(tx, m.Subscriber); err != nil || now == nil { // it has ended itself
 		return false, err
@@ -207,12 +229,26 @@ func (s *Service) bounced(tx store.Tx, m *Message, x *Subscriber) (ended bool, e
 	if err := s.Store.DropSubscriber(tx, m.Subscriber, s.opt.Now()); err != nil {
 		return false, err
 	}
-	_, err = s.enter(tx, "subscription.ended", x.TenantID, map[string]any{"subscription": subscriptionID(m.Subscriber), "channel": m.Channel, "why": "refused", "code": m.Code, "versions": inRow})
+	_, err = s.enter(tx, "subscription.ended", x.TenantID, map[string]any{"subscription": subscriptionID(m.Subscriber), "channel": m.Channel, "why": why, "code": m.Code, "versions": inRow})
 	return err == nil, err
 }
 
-// refused says whether the mail server refused the letter for good.
-func (m *Message) refused() bool { return m.State == failed && strings.HasPrefix(m.Code, "smtp.5") }
+// row counts how often something is so from the beginning on without a break.
+type row struct {
+	n    int
+	over bool
+}
+
+func (r *row) count(so bool) {
+	if r.over = r.over || !so; !r.over {
+		r.n++
+	}
+}
+
+// refused says whether a letter or a call was refused for good.
+func (m *Message) refused() bool {
+	return m.State == failed && strings.HasPrefix(m.Code, "smtp.5") || m.refusedHook()
+}
 
 // code is what may be kept of an error.
 func code(err error) string {
@@ -237,7 +273,11 @@ func (s *Service) send(ctx context.Context, m Message, x *Subscriber, v *Version
 		return err
 	}
 	if m.Channel == Webhook {
-		return s.client.post(ctx, c, "msg_"+m.Kind+"_"+(&Version{N: m.N}).Name()+"_"+subscriptionID(x.ID), s.opt.Now(), s.event(v))
+		e := s.event(v)
+		if x.Tenant == 0 {
+			e.Data["unsubscribe"] = s.endURL(x.ID)
+		}
+		return s.caller(x).post(ctx, c, "msg_"+m.Kind+"_"+(&Version{N: m.N}).Name()+"_"+subscriptionID(x.ID), s.opt.Now(), e)
 	}
 	l, err := s.letter(ctx, m, x, c, v)
 	if err != nil {
@@ -285,10 +325,10 @@ func (s *Service) finish(tx store.Tx, n int) error {
 		return err
 	}
 	count := map[string]int{}
-	sum := sha256.New()
+	sum := newToldSums()
 	if err := s.Store.Messages(tx, n, func(m Message) error {
 		count[m.Channel+" "+m.State]++
-		_, _ = sum.Write(toldLine(m))
+		sum.add(m)
 		return nil
 	}); err != nil {
 		return err
@@ -296,59 +336,9 @@ func (s *Service) finish(tx store.Tx, n int) error {
 	of := func(channel string) map[string]int {
 		return map[string]int{"sent": count[channel+" "+sent], "failed": count[channel+" "+failed], "dropped": count[channel+" "+dropped]}
 	}
-	if _, err := s.enter(tx, "notice.told", "", map[string]any{"version": n, "mail": of(Mail), "webhooks": of(Webhook), "digest": hex.EncodeToString(sum.Sum(nil))}); err != nil {
+	entry, err := s.enter(tx, "notice.told", "", map[string]any{"version": n, "mail": of(Mail), "webhooks": of(Webhook), "digest": sum.whom(), "times": sum.when()})
+	if err != nil {
 		return err
 	}
-	return s.Store.SetTold(tx, n)
-}
-
-// toldLine is what the entry's digest is over, a message at a time in order of subscriptions: the
-// subscription (12), the state, a zero byte, the digest (16, or none where nothing was tried).
-func toldLine(m Message) []byte {
-	b := append([]byte{}, m.Subscriber[:]...)
-	return append(append(b, m.State...), append([]byte{0}, m.Digest...)...)
-}
-
-// Told is who was told of a version.
-type Told struct {
-	Version  string
-	Complete bool // all messages are done; the ledger has an entry notice.told
-	CanMail  bool
-	Digest   string // of the entry, computed anew
-	Messages []ToldOne
-}
-
-// ToldOne is one message.
-type ToldOne struct {
-	Subscription, Channel, State, Code string
-	Attempts                           int
-	QueuedAt, DoneAt                   time.Time
-	Digest                             string
-}
-
-// ToldOf returns who was told of the version that people call so. It is for the operator.
-func (s *Service) ToldOf(ctx context.Context, c *tenant.Caller, called string) (t Told, err error) {
-	if err := operator(c); err != nil {
-		return t, err
-	}
-	err = s.DB.View(ctx, func(tx store.Tx) error {
-		all, err := s.Store.Versions(tx)
-		if err != nil {
-			return err
-		}
-		v := Find(all, called)
-		if v == nil {
-			return fault.New(fault.NotFound, "notice.unknown_version", "there is no such version").WithHint("domicile notice versions lists them")
-		}
-		t = Told{Version: v.Name(), Complete: v.Told, CanMail: s.CanMail(), Messages: []ToldOne{}}
-		sum := sha256.New()
-		err = s.Store.Messages(tx, v.N, func(m Message) error {
-			_, _ = sum.Write(toldLine(m))
-			t.Messages = append(t.Messages, ToldOne{subscriptionID(m.Subscriber), m.Channel, m.State, m.Code, m.Attempts, m.MadeAt, m.DoneAt, hex.EncodeToString(m.Digest)})
-			return nil
-		})
-		t.Digest = hex.EncodeToString(sum.Sum(nil))
-		return err
-	})
-	return t, err
+	return s.Store.SetTold(tx, n, entry.String())
 }

@@ -44,6 +44,7 @@ type Version struct {
 	Retold    []string `json:"retold,omitempty"`
 	Entry     string   `json:"entry"` // in the ledger
 	Told      bool     `json:"-"`     // everybody was told, or can't be
+	ToldEntry string   `json:"-"`     // in the ledger, of that; "" for what was adopted
 	Source    []byte   `json:"-"`     // the programme, packed; only on its way to the store
 }
 
@@ -113,7 +114,8 @@ type Objection struct {
 	TenantID    string
 	Recipient   string
 	MadeAt      time.Time
-	WithdrawnAt time.Time // zero while it stands
+	WithdrawnAt time.Time // zero while its tenant didn't
+	Settled     Settlement
 }
 
 // Subscriber gets mail, or is an address that is called. What is personal of it is sealed under its own key.

@@ -41,6 +41,9 @@ type Options struct {
 	Mailer Mailer
 	// PrivateWebhooks allows webhooks at addresses that are not public, and over http.
 	PrivateWebhooks bool
+	// PrivateReaders allows the same of webhooks that readers subscribe without signing in. It is for trials on
+	// one machine: anybody could have the node call what only it can reach.
+	PrivateReaders bool
 	// Changed is called after what decisions read has changed here. Default: nobody is told.
 	Changed func()
 	Log     *slog.Logger
@@ -55,7 +58,10 @@ type Service struct {
 	tokens []byte // key of tokens in links
 	blinds []byte // key of addresses' blind values
 	nudge  chan struct{}
-	client *poster
+	client *poster // calls tenants' webhooks
+	// readers calls those that anybody may name; asking holds a place for each that is being challenged.
+	readers *poster
+	asking  chan struct{}
 
 	mu    sync.Mutex // guards what follows
 	known map[string]*programme.Programme
@@ -71,7 +77,8 @@ func New(ctx context.Context, p Parts, opt Options) (*Service, error) {
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Service{Parts: p, opt: opt, nudge: make(chan struct{}, 1), client: newPoster(opt.PrivateWebhooks), known: map[string]*programme.Programme{}, told: map[retelling]retold{}}
+	s := &Service{Parts: p, opt: opt, nudge: make(chan struct{}, 1), client: newPoster(opt.PrivateWebhooks, webhookPatience), readers: newPoster(opt.PrivateReaders, readerPatience),
+		asking: make(chan struct{}, maxAsking), known: map[string]*programme.Programme{}, told: map[retelling]retold{}}
 	var err error
 	if s.tokens, err = p.Vault.Shared("domicile subscription token 1 " + p.Region); err != nil {
 		return nil, fmt.Errorf("derive the key of subscriptions' links: %w", err)
@@ -230,9 +237,10 @@ func (s *Service) Facts(tx store.Tx) (*register.Register, error) {
 	}
 	for _, o := range objections {
 		x := register.Objection{Tenant: o.TenantID, Recipient: o.Recipient, From: dayOf(o.MadeAt).Date()}
-		_, _ = fmt.Fprintf(sum, "objection %s %s %d %d\n", o.TenantID, o.Recipient, o.MadeAt.UnixMilli(), o.WithdrawnAt.UnixMilli())
-		if !o.WithdrawnAt.IsZero() {
-			last := dayOf(o.WithdrawnAt) - 1 // from the day of its withdrawal on it holds nothing
+		ended := o.EndedAt()
+		_, _ = fmt.Fprintf(sum, "objection %s %s %d %d\n", o.TenantID, o.Recipient, o.MadeAt.UnixMilli(), ended.UnixMilli())
+		if !ended.IsZero() {
+			last := dayOf(ended) - 1 // from the day of its end on it holds nothing
 			if x.Until = last.Date(); last < dayOf(o.MadeAt) {
 				continue
 			}

@@ -22,8 +22,8 @@ type Store interface {
 	Untold(tx store.Tx) ([]int, error)
 	// Programme returns the programme of version n, nil when there is none.
 	Programme(tx store.Tx, n int) ([]byte, error)
-	// SetTold enters that everybody was told of version n.
-	SetTold(tx store.Tx, n int) error
+	// SetTold enters that everybody was told of version n, and the ledger's entry of it.
+	SetTold(tx store.Tx, n int, entry string) error
 
 	// PutAnnounced inserts or replaces an announcement, by its recipient and version.
 	PutAnnounced(tx store.Tx, a Announced) error
@@ -31,7 +31,9 @@ type Store interface {
 	Announcements(tx store.Tx) ([]Announced, error)
 	// PutObjection inserts or replaces an objection, by tenant, recipient and when it was made.
 	PutObjection(tx store.Tx, o Objection) error
-	// Objections returns a tenant's, or all when tenant is 0; the oldest first.
+	// PutSettlement inserts or replaces how an objection was settled.
+	PutSettlement(tx store.Tx, o Objection) error
+	// Objections returns a tenant's, or all when tenant is 0, with what was settled; the oldest first.
 	Objections(tx store.Tx, tenant uint32) ([]Objection, error)
 
 	// PutSubscriber inserts or replaces a subscriber, but for its key.

@@ -49,30 +49,21 @@ type poster struct {
 
 var errPrivate = errors.New("not an address of the public internet")
 
-func newPoster(private bool) *poster {
-	d := &net.Dialer{Timeout: 10 * time.Second}
+func newPoster(private bool, patience time.Duration) *poster {
+	d := &net.Dialer{Timeout: patience / 2}
 	if !private {
 		d.Control = func(_, address string, _ syscall.RawConn) error { // after the name was looked up
 			at, err := netip.ParseAddrPort(address)
-			if err != nil {
-				return errPrivate
-			}
-			if ip := at.Addr().Unmap(); !ip.IsGlobalUnicast() || ip.IsPrivate() || shared.Contains(ip) || translated.Contains(ip) {
+			if err != nil || !public(at.Addr()) {
 				return errPrivate
 			}
 			return nil
 		}
 	}
-	return &poster{private: private, http: &http.Client{Timeout: webhookPatience,
+	return &poster{private: private, http: &http.Client{Timeout: patience,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport:     &http.Transport{DialContext: d.DialContext, TLSHandshakeTimeout: 10 * time.Second, MaxResponseHeaderBytes: 64 << 10, MaxIdleConnsPerHost: 2, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true}}}
+		Transport:     &http.Transport{DialContext: d.DialContext, TLSHandshakeTimeout: patience / 2, MaxResponseHeaderBytes: 64 << 10, MaxIdleConnsPerHost: 2, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true}}}
 }
-
-// What is global by its form and leads inside: carriers' shared addresses, and IPv4 in IPv6 (RFC 6598, 6052).
-var (
-	shared     = netip.MustParsePrefix("100.64.0.0/10")
-	translated = netip.MustParsePrefix("64:ff9b::/96")
-)
 
 // allowed says whether a URL may be called.
 func (p *poster) allowed(address string) error {
@@ -131,7 +122,7 @@ func sign(secret []byte, messageID, at string, body []byte) string {
 	return "v1," + base64.StdEncoding.EncodeToString(m.Sum(nil))
 }
 
-// Hook is a tenant's webhook.
+// Hook is a webhook.
 type Hook struct {
 	ID     string
 	URL    string
@@ -139,6 +130,7 @@ type Hook struct {
 	MadeAt time.Time
 	Entry  string // of its making; only there
 	Secret string // "whsec_…"; only where it was made
+	End    string // of a reader's, the address that ends it; only where it was made
 }
 
 // AddWebhook subscribes an address of the caller's, once it has answered a challenge: it is sent an event
@@ -153,27 +145,24 @@ func (s *Service) AddWebhook(ctx context.Context, c *tenant.Caller, address stri
 	if err := s.client.allowed(address); err != nil {
 		return h, err
 	}
+	return s.addHook(ctx, c.Tenant, c.TenantID, address, lists)
+}
+
+// addHook challenges an address and subscribes it; tenant is 0 for a reader's.
+func (s *Service) addHook(ctx context.Context, tenant uint32, tenantID, address string, lists uint8) (h Hook, err error) {
 	secret, challenge := make([]byte, secretBytes), make([]byte, secretBytes)
 	_, _ = rand.Read(secret)
 	_, _ = rand.Read(challenge)
 	to := contact{URL: address, Secret: secret}
-	if err := s.challenge(ctx, to, base64.RawURLEncoding.EncodeToString(challenge)); err != nil {
+	x := &Subscriber{ID: id.NewSubject(), Channel: Webhook, Tenant: tenant, TenantID: tenantID, Lists: lists, Blind: s.blind(Webhook, tenant, []byte(address))}
+	if err := s.challenge(ctx, x, to, base64.RawURLEncoding.EncodeToString(challenge)); err != nil {
 		return h, err
 	}
 	now := s.opt.Now().UTC().Truncate(time.Millisecond)
-	x := &Subscriber{ID: id.NewSubject(), Channel: Webhook, Tenant: c.Tenant, TenantID: c.TenantID, Lists: lists, Blind: s.blind(Webhook, c.Tenant, []byte(address)), MadeAt: now, ConfirmedAt: now, AskedAt: now}
+	x.MadeAt, x.ConfirmedAt, x.AskedAt = now, now, now
 	err = s.DB.Do(ctx, func(tx store.Tx) error {
-		all, err := s.Store.Subscribers(tx, c.Tenant)
-		if err != nil {
+		if err := s.newHook(tx, x); err != nil {
 			return err
-		}
-		if len(all) >= maxWebhooks {
-			return fault.New(fault.Conflict, "webhook.too_many", "a tenant has at most %d webhooks", maxWebhooks)
-		}
-		if there, err := s.Store.SubscriberByBlind(tx, Webhook, c.Tenant, x.Blind); err != nil {
-			return err
-		} else if there != nil {
-			return fault.New(fault.Conflict, "webhook.there", "that address is subscribed already").WithHint("end " + subscriptionID(there.ID) + " first")
 		}
 		if err := s.sealContact(tx, x, to); err != nil {
 			return err
@@ -181,24 +170,62 @@ func (s *Service) AddWebhook(ctx context.Context, c *tenant.Caller, address stri
 		if err := s.Store.PutSubscriber(tx, x); err != nil {
 			return err
 		}
-		entry, err := s.enter(tx, "subscription.confirmed", c.TenantID, map[string]any{"subscription": subscriptionID(x.ID), "channel": Webhook, "lists": ListNames(lists)})
+		entry, err := s.enter(tx, "subscription.confirmed", tenantID, map[string]any{"subscription": subscriptionID(x.ID), "channel": Webhook, "lists": ListNames(lists)})
 		if err != nil {
 			return err
 		}
 		h = Hook{ID: subscriptionID(x.ID), URL: address, Lists: lists, MadeAt: now, Entry: entry.String(), Secret: "whsec_" + base64.StdEncoding.EncodeToString(secret)}
+		if tenant == 0 {
+			h.End = s.endURL(x.ID)
+		}
 		return store.Effect(ctx, tx)
 	})
 	s.Ledger.Committed()
 	return h, err
 }
 
-func (s *Service) challenge(ctx context.Context, to contact, word string) error {
-	now := s.opt.Now()
-	answer, err := s.client.call(ctx, to, "msg_verify_"+id.New("c", 10), now, event{Type: "subscription.verify", Timestamp: now.UTC(), Data: map[string]any{"challenge": word}})
-	var said struct {
-		Challenge string `json:"challenge"`
+// newHook refuses a webhook that is there, or one too many of a tenant's.
+func (s *Service) newHook(tx store.Tx, x *Subscriber) error {
+	there, err := s.Store.SubscriberByBlind(tx, Webhook, x.Tenant, x.Blind)
+	if err != nil {
+		return err
 	}
-	if err != nil || json.Unmarshal(answer, &said) != nil || said.Challenge != word {
+	if there != nil && x.Tenant == 0 {
+		return fault.New(fault.Conflict, "webhook.there", "that address is subscribed already").WithHint("each event that it gets has a link that ends it")
+	} else if there != nil {
+		return fault.New(fault.Conflict, "webhook.there", "that address is subscribed already").WithHint("end " + subscriptionID(there.ID) + " first")
+	}
+	if x.Tenant == 0 {
+		return nil // roomFor has looked
+	}
+	all, err := s.Store.Subscribers(tx, x.Tenant)
+	if err == nil && len(all) >= maxWebhooks {
+		err = fault.New(fault.Conflict, "webhook.too_many", "a tenant has at most %d webhooks", maxWebhooks)
+	}
+	return err
+}
+
+// caller is who calls a subscriber's webhook.
+func (s *Service) caller(x *Subscriber) *poster {
+	if x.Tenant == 0 {
+		return s.readers
+	}
+	return s.client
+}
+
+// challenge asks whether who has an address wants this.
+func (s *Service) challenge(ctx context.Context, x *Subscriber, to contact, word string) error {
+	data := map[string]any{"challenge": word, "region": s.Region, "lists": ListNames(x.Lists)}
+	if x.Tenant == 0 {
+		ends, err := s.ends(ctx, x)
+		if err != nil {
+			return err
+		}
+		data["unsubscribe"] = ends
+	}
+	now := s.opt.Now()
+	answer, err := s.caller(x).call(ctx, to, "msg_verify_"+id.New("c", 10), now, event{Type: "subscription.verify", Timestamp: now.UTC(), Data: data})
+	if err != nil || !repeats(answer, word) {
 		f := fault.New(fault.Unprocessable, "webhook.unverified", "the address didn't answer the challenge").WithHint(`answer the event subscription.verify with 200 and {"challenge": data.challenge}`)
 		if err != nil {
 			f = f.With("code", code(err))
@@ -206,6 +233,27 @@ func (s *Service) challenge(ctx context.Context, to contact, word string) error 
 		return f
 	}
 	return nil
+}
+
+// repeats says whether an answer is a JSON object whose challenge is word.
+func repeats(answer []byte, word string) bool {
+	var said struct {
+		Challenge string `json:"challenge"`
+	}
+	return word != "" && json.Unmarshal(answer, &said) == nil && said.Challenge == word
+}
+
+// ends is the link that ends x, or what is there with its address: whoever has the address can end what others began with it.
+func (s *Service) ends(ctx context.Context, x *Subscriber) (link string, err error) {
+	link = s.endURL(x.ID)
+	err = s.DB.View(ctx, func(tx store.Tx) error {
+		there, err := s.Store.SubscriberByBlind(tx, Webhook, 0, x.Blind)
+		if there != nil {
+			link = s.endURL(there.ID)
+		}
+		return err
+	})
+	return link, err
 }
 
 // Webhooks returns the caller's.

@@ -12,7 +12,7 @@ import (
 )
 
 func TestWhichAddressesAreCalled(t *testing.T) {
-	open, strict := newPoster(true), newPoster(false)
+	open, strict := newPoster(true, webhookPatience), newPoster(false, readerPatience)
 	for address, want := range map[string][2]bool{"https://hooks.example.com/x": {true, true}, "http://hooks.example.com/x": {true, false}, "https://u:p@hooks.example.com": {}, "ftp://example.com": {},
 		"https://": {}, "": {}, "https://example.com/#x": {}, "file:///etc/passwd": {}} {
 		if got := [2]bool{open.allowed(address) == nil, strict.allowed(address) == nil}; got != want {
@@ -41,7 +41,7 @@ func TestAWebhooksAnswer(t *testing.T) {
 	defer s.Close()
 	for code, kind := range map[int]fault.Kind{200: 0, 204: 0, 302: fault.Unavailable, 400: fault.Unavailable, 410: fault.Unprocessable, 503: fault.Unavailable} {
 		status = code
-		err := newPoster(true).post(context.Background(), contact{URL: s.URL, Secret: []byte("x")}, "msg_1", time.Now(), event{})
+		err := newPoster(true, webhookPatience).post(context.Background(), contact{URL: s.URL, Secret: []byte("x")}, "msg_1", time.Now(), event{})
 		if kind == 0 && err != nil || kind != 0 && fault.KindOf(err) != kind {
 			t.Errorf("%d: %v", code, err)
 		}

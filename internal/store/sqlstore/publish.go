@@ -106,12 +106,12 @@ func (Publications) AddVersion(tx store.Tx, v *publish.Version) error {
 
 // Versions implements publish.Store.
 func (Publications) Versions(tx store.Tx) (all []publish.Version, err error) {
-	err = conn(tx).Query(`SELECT body, told FROM publication WHERE cell = 1 ORDER BY n`, func(r Row) error {
+	err = conn(tx).Query(`SELECT body, told, told_entry FROM publication WHERE cell = 1 ORDER BY n`, func(r Row) error {
 		var v publish.Version
 		if err := json.Unmarshal(r.Bytes(0), &v); err != nil {
 			return fmt.Errorf("decode a version: %w", err)
 		}
-		v.Told = r.Int(1) != 0
+		v.Told, v.ToldEntry = r.Int(1) != 0, r.Text(2)
 		all = append(all, v)
 		return nil
 	})
@@ -121,12 +121,12 @@ func (Publications) Versions(tx store.Tx) (all []publish.Version, err error) {
 // Version implements publish.Store.
 func (Publications) Version(tx store.Tx, n int) (v *publish.Version, err error) {
 	var bad error
-	_, err = one(conn(tx), `SELECT body, told FROM publication WHERE cell = 1 AND n = $1`, func(r Row) {
+	_, err = one(conn(tx), `SELECT body, told, told_entry FROM publication WHERE cell = 1 AND n = $1`, func(r Row) {
 		v = &publish.Version{}
 		if bad = json.Unmarshal(r.Bytes(0), v); bad != nil {
 			bad = fmt.Errorf("decode version %d: %w", n, bad)
 		}
-		v.Told = r.Int(1) != 0
+		v.Told, v.ToldEntry = r.Int(1) != 0, r.Text(2)
 	}, n)
 	if err != nil {
 		return nil, err
@@ -156,8 +156,8 @@ func (Publications) Programme(tx store.Tx, n int) (src []byte, err error) {
 }
 
 // SetTold implements publish.Store.
-func (Publications) SetTold(tx store.Tx, n int) error {
-	_, err := conn(tx).Exec(`UPDATE publication SET told = 1 WHERE cell = 1 AND n = $1`, n)
+func (Publications) SetTold(tx store.Tx, n int, entry string) error {
+	_, err := conn(tx).Exec(`UPDATE publication SET told = 1, told_entry = $1 WHERE cell = 1 AND n = $2`, entry, n)
 	return err
 }
 
@@ -187,9 +187,12 @@ func (Publications) PutObjection(tx store.Tx, o publish.Objection) error {
 
 // Objections implements publish.Store.
 func (Publications) Objections(tx store.Tx, tenant uint32) (all []publish.Objection, err error) {
-	err = conn(tx).Query(`SELECT tenant, recipient, made_at, withdrawn_at, tenant_id FROM recipient_objection WHERE tenant = $1 OR $1 = 0 ORDER BY made_at, tenant, recipient`,
+	err = conn(tx).Query(`SELECT o.tenant, o.recipient, o.made_at, o.withdrawn_at, o.tenant_id, coalesce(s.settled_at, 0), coalesce(s.outcome, ''), coalesce(s.reason, ''), coalesce(s.entry, '')
+		FROM recipient_objection o LEFT JOIN objection_settled s ON s.tenant = o.tenant AND s.recipient = o.recipient AND s.made_at = o.made_at
+		WHERE o.tenant = $1 OR $1 = 0 ORDER BY o.made_at, o.tenant, o.recipient`,
 		func(r Row) error {
-			all = append(all, publish.Objection{Tenant: uint32(r.Int(0)), Recipient: r.Text(1), MadeAt: instant(r.Int(2)), WithdrawnAt: instant(r.Int(3)), TenantID: r.Text(4)})
+			all = append(all, publish.Objection{Tenant: uint32(r.Int(0)), Recipient: r.Text(1), MadeAt: instant(r.Int(2)), WithdrawnAt: instant(r.Int(3)), TenantID: r.Text(4),
+				Settled: publish.Settlement{At: instant(r.Int(5)), Outcome: r.Text(6), Reason: r.Text(7), Entry: r.Text(8)}})
 			return nil
 		}, tenant)
 	return all, err

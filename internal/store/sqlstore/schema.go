@@ -51,6 +51,7 @@ func migrations() []migration {
 		{version: 19, name: "whose law people bring", ddl: []string{originDDL}},
 		{version: 20, name: "what regions and recipients are still to be told", ddl: []string{owedDDL}},
 		{version: 22, name: "languages of subscribers", ddl: []string{subscriberLanguageDDL}},
+		{version: 23, name: "objections that were settled, and the entry of who was told", ddl: []string{settlementDDL}},
 	}
 }
 

@@ -279,7 +279,7 @@ func testUpgrade(t *testing.T, w *world) {
 			`ALTER TABLE subject DROP COLUMN numbers`, `ALTER TABLE subject DROP COLUMN residence`, `ALTER TABLE subject DROP COLUMN declared_at`, `ALTER TABLE subject DROP COLUMN declared_by`,
 			`DROP TABLE pseudonym`, `DROP TABLE told`, `DROP TABLE told_key`, `DROP TABLE flow_refused`, `DROP TABLE flow_sent`,
 			`DROP TABLE corrected`, `DROP TABLE told_open`, `DROP TABLE move_word`, `DROP TABLE heard`,
-			`DROP TABLE publication`, `DROP TABLE announced`, `DROP TABLE recipient_objection`, `DROP TABLE subscriber`, `DROP TABLE outbox`,
+			`DROP TABLE publication`, `DROP TABLE announced`, `DROP TABLE recipient_objection`, `DROP TABLE objection_settled`, `DROP TABLE subscriber`, `DROP TABLE outbox`,
 			`INSERT INTO tenant (cell, id, tenant, name, disabled, created_at, version) VALUES (1, 'acme', 1, '', 0, 0, 1)`} {
 			if _, err := c.Exec(s); err != nil {
 				return err

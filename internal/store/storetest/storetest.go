@@ -66,6 +66,7 @@ func Run(t *testing.T, open func(testing.TB) store.DB) {
 		{"a rotation meets every person's, subscriber's and notice's key once", testKeys},
 		{"look-ups of many are those of one at a time", testMany},
 		{"countries of numbers add up, and go when a number does", testOrigins},
+		{"how an objection was settled is kept with it", testSettlement},
 		{"a subscriber leaves nothing but what was done", testSubscriber},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

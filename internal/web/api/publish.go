@@ -22,6 +22,7 @@ type Publisher interface {
 	Object(ctx context.Context, c *tenant.Caller, recipient string) (id.Entry, error)
 	WithdrawObjection(ctx context.Context, c *tenant.Caller, recipient string) (id.Entry, error)
 	ListObjections(ctx context.Context, c *tenant.Caller) ([]publish.Objected, error)
+	Settle(ctx context.Context, c *tenant.Caller, objection, outcome, reason string) (publish.Objected, error)
 	AddWebhook(ctx context.Context, c *tenant.Caller, url string, lists uint8) (publish.Hook, error)
 	Webhooks(ctx context.Context, c *tenant.Caller) ([]publish.Hook, error)
 	EndWebhook(ctx context.Context, c *tenant.Caller, id string) error
@@ -43,7 +44,8 @@ func (a *API) addPublish() {
 	typed(a, managed(call(post, "/api/v1/notice:publish", "publish-notice", "Publish the running programme's notice and list of sub-processors", "A material change is public for the advance notice that the programme names before it holds. Subscribers are told. For the operator.", 403, 409)), a.publishNotice)
 	typed(a, managed(call(get, "/api/v1/notice/{version}/told", "get-notice-told", "See who was told of a version", "Subscriptions by their random ids, never by address. For the operator.", 403, 404)), a.noticeTold)
 	typed(a, managed(call(get, "/api/v1/sub-processors", "list-sub-processors", "List sub-processors that were announced", "With the last day to object, and whether the caller does.")), a.subProcessors)
-	typed(a, managed(call(get, "/api/v1/objections", "list-objections", "List objections to sub-processors", "The caller's own, to the operator everybody's, with those that were withdrawn.")), a.objections)
+	typed(a, managed(call(get, "/api/v1/objections", "list-objections", "List objections to sub-processors", "The caller's own, to the operator everybody's, with those that ended. One that nobody settled in time holds its flows and is overdue.")), a.objections)
+	typed(a, managed(call(post, "/api/v1/objections/{id}:settle", "settle-objection", "Settle an objection", "Lifted: flows start for the tenant. Kept: they stay held, and it isn't overdue. For the operator.", 403, 404, 409)), a.settleObjection)
 	typed(a, call(post, "/api/v1/sub-processors/{id}:object", "object-to-sub-processor", "Object to a sub-processor", "Until the last day to do so. Nothing of the caller's flows to it from now on.", 404, 409), a.objectTo((Publisher).Object))
 	typed(a, call(post, "/api/v1/sub-processors/{id}:withdraw-objection", "withdraw-objection", "Withdraw an objection", "At any time.", 404, 409), a.objectTo((Publisher).WithdrawObjection))
 	made := call(post, "/api/v1/subscriptions", "create-subscription", "Have a webhook called when something is published",
@@ -106,7 +108,9 @@ type (
 		Version  string            `json:"version"`
 		Complete bool              `json:"complete" doc:"all are done, and the ledger has an entry notice.told with this digest"`
 		CanMail  bool              `json:"can_mail" doc:"false: mail waits, since none is configured"`
-		Digest   string            `json:"digest"`
+		Digest   string            `json:"digest" doc:"over whom, as the ledger has it"`
+		Times    string            `json:"times" doc:"over when"`
+		Ledger   *enteredBody      `json:"ledger,omitempty" doc:"the entry notice.told"`
 		Messages []toldMessageBody `json:"messages" nullable:"false"`
 	}
 	listedBody struct {
@@ -194,7 +198,10 @@ func (a *API) noticeTold(ctx context.Context, c *tenant.Caller, in *versionIn) (
 	if err != nil {
 		return nil, err
 	}
-	b := toldBody{Version: t.Version, Complete: t.Complete, CanMail: t.CanMail, Digest: t.Digest, Messages: make([]toldMessageBody, len(t.Messages))}
+	b := toldBody{Version: t.Version, Complete: t.Complete, CanMail: t.CanMail, Digest: t.Digest, Times: t.Times, Messages: make([]toldMessageBody, len(t.Messages))}
+	if t.Entry != "" {
+		b.Ledger = &enteredBody{t.Entry}
+	}
 	for i, m := range t.Messages {
 		b.Messages[i] = toldMessageBody{m.Subscription, m.Channel, m.State, m.Attempts, m.Code, m.QueuedAt, wireTime(&m.DoneAt), m.Digest}
 	}

@@ -138,7 +138,7 @@ func New(opt Options) *Centre {
 	index = append(index, c.live()...)
 	index = append(index, c.more()...)
 	if opt.Subscribe {
-		index = append(index, named("/privacy/subscriptions", "Be told of changes by e-mail"))
+		index = append(index, named("/privacy/subscriptions", "Be told of changes by e-mail or webhook"))
 	}
 	index = append(index, c.notices(opt.Versions, current)...)
 	index = append(index, c.lists(opt.Versions)...)

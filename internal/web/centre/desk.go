@@ -17,6 +17,7 @@ import (
 // Subscriptions is what the Desk does.
 type Subscriptions interface {
 	Subscribe(ctx context.Context, address plain.Bytes, lists uint8, language string) error
+	SubscribeWebhook(ctx context.Context, address string, lists uint8) (publish.Hook, error)
 	Confirm(ctx context.Context, token string) error
 	End(ctx context.Context, token string) error
 	Known(token string) bool
@@ -33,6 +34,7 @@ type Desk struct {
 	csp   string
 	mux   *http.ServeMux
 	limit *limiter
+	hosts *limiter // of webhooks
 	cross *http.CrossOriginProtection
 	peer  func(*http.Request) string
 }
@@ -45,15 +47,17 @@ const (
 // NewDesk returns the Desk. peer tells clients apart, "" for one that isn't known.
 func NewDesk(s Subscriptions, p *programme.Programme, peer func(*http.Request) string) *Desk {
 	frame := cached(func(v variant) (*notice.Document, error) { return notice.Regions(p.In(v.lang)), nil })
-	d := &Desk{s: s, csp: csp(), mux: http.NewServeMux(), limit: newLimiter(), cross: http.NewCrossOriginProtection(), peer: peer, spoken: spokenOf(p),
+	d := &Desk{s: s, csp: csp(), mux: http.NewServeMux(), limit: newLimiter(), hosts: newLimiter(), cross: http.NewCrossOriginProtection(), peer: peer, spoken: spokenOf(p),
 		frame: func(lang string) *notice.Document {
 			x, _ := frame(variant{lang: lang}) // making it doesn't fail
 			return x
 		}}
 	d.mux.HandleFunc("GET "+subscriptions, d.page(func(v variant) notice.Plain {
-		return notice.Plain{Title: phrase.Say(v.lang, "Be told of changes"), Form: subscribeForm(v)}
+		return notice.Plain{Title: phrase.Say(v.lang, "Be told of changes"), Form: subscribeForm(v), Also: webhookForm(v)}
 	}))
 	d.mux.HandleFunc("POST "+subscriptions, d.subscribe)
+	d.mux.HandleFunc("POST "+webhooks, d.subscribeWebhook)
+	d.mux.HandleFunc("GET "+webhooks, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, subscriptions, http.StatusSeeOther) })
 	d.mux.HandleFunc("GET "+subscriptions+"/asked", d.page(func(v variant) notice.Plain {
 		return plainly(v, "One more step", "If that is an address that can be written to, a message is on its way to it. It holds a link; nothing is sent before that is followed and confirmed.")
 	}))
@@ -179,19 +183,7 @@ func (d *Desk) fromHere(r *http.Request) error {
 }
 
 func (d *Desk) subscribe(w http.ResponseWriter, r *http.Request) {
-	err := d.fromHere(r)
-	if err == nil && !d.limit.allow(d.peer(r)) {
-		err = fault.New(fault.RateLimited, "subscription.too_often", "that was too often").WithHint("try again in a quarter of an hour")
-	}
-	if err == nil {
-		if bad := r.ParseForm(); bad != nil {
-			err = fault.New(fault.Invalid, "form.bad", "the form can't be read")
-		}
-	}
-	var lists uint8
-	if err == nil {
-		lists, err = publish.ParseLists(r.PostForm["list"])
-	}
+	lists, err := d.wanted(r)
 	if err == nil {
 		language := r.PostForm.Get("language")
 		if !slices.Contains(d.all(), language) {
@@ -204,6 +196,24 @@ func (d *Desk) subscribe(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	d.onwards(w, r, subscriptions+"/asked")
+}
+
+// wanted reads the lists of a form that may be sent.
+func (d *Desk) wanted(r *http.Request) (lists uint8, err error) {
+	if err := d.fromHere(r); err != nil {
+		return 0, err
+	}
+	if !d.limit.allow(d.peer(r)) {
+		return 0, tooOften()
+	}
+	if r.ParseForm() != nil {
+		return 0, fault.New(fault.Invalid, "form.bad", "the form can't be read")
+	}
+	return publish.ParseLists(r.PostForm["list"])
+}
+
+func tooOften() error {
+	return fault.New(fault.RateLimited, "subscription.too_often", "that was too often").WithHint("try again in a quarter of an hour")
 }
 
 func badLink(v variant) notice.Plain {
@@ -243,7 +253,7 @@ func (d *Desk) endPage(w http.ResponseWriter, r *http.Request) {
 	}
 	d.show(w, r, http.StatusOK, func(v variant) notice.Plain {
 		say := func(text string) string { return phrase.Say(v.lang, text) }
-		return notice.Plain{Title: say("Unsubscribe"), Form: &notice.Form{Title: say("Send nothing more?"), Text: []string{say("Your address will be gone from here.")},
+		return notice.Plain{Title: say("Unsubscribe"), Form: &notice.Form{Title: say("Send nothing more?"), Text: []string{say("The address will be gone from here.")},
 			Action: notice.Into(subscriptions+"/end/"+token, v.keep), Button: say("Unsubscribe"), Hidden: []notice.Choice{{Name: "List-Unsubscribe", Value: "One-Click"}}}}
 	})
 }

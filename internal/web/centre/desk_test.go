@@ -2,6 +2,7 @@ package centre
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -13,13 +14,14 @@ import (
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/plain"
 	"domicile.dev/internal/programme"
+	"domicile.dev/internal/publish"
 )
 
 // counter is a Subscriptions that counts what is done.
 type counter struct {
-	subscribed, confirmed, ended int
-	fail                         error
-	language                     string
+	subscribed, confirmed, ended, hooked int
+	fail                                 error
+	language                             string
 }
 
 func (c *counter) Subscribe(_ context.Context, _ plain.Bytes, _ uint8, language string) error {
@@ -30,6 +32,10 @@ func (c *counter) Subscribe(_ context.Context, _ plain.Bytes, _ uint8, language 
 func (c *counter) Confirm(context.Context, string) error { c.confirmed++; return c.fail }
 func (c *counter) End(context.Context, string) error     { c.ended++; return c.fail }
 func (c *counter) Known(token string) bool               { return token == "good" }
+func (c *counter) SubscribeWebhook(context.Context, string, uint8) (publish.Hook, error) {
+	c.hooked++
+	return publish.Hook{ID: "sbr_x", Secret: "whsec_x", End: "https://ie1.example.com/privacy/subscriptions/end/x"}, c.fail
+}
 
 func newTestDesk(t *testing.T, peer string) (*Desk, *counter) {
 	t.Helper()
@@ -53,6 +59,38 @@ func ask(d *Desk, method, path, body string, headers ...string) *httptest.Respon
 }
 
 var filled = url.Values{"address": {"ann@example.net"}, "list": {"notices"}}.Encode()
+
+var hooked = url.Values{"url": {"https://Hooks.example.net/x?token=ann"}, "list": {"notices"}}.Encode()
+
+// A webhook's secret is on the one page that nobody keeps; a host is knocked at not too often, whoever asks.
+func TestAWebhookIsSubscribed(t *testing.T) {
+	d, c := newTestDesk(t, "")
+	w := ask(d, "POST", webhooks, hooked)
+	if b := w.Body.String(); w.Code != 200 || w.Header().Get("Cache-Control") != "no-store" || !strings.Contains(b, "whsec_x") || !strings.Contains(b, "/end/x") || strings.Contains(b, "<form method=\"post\"") {
+		t.Errorf("%d %v %s", w.Code, w.Header(), b)
+	}
+	for n := 1; n < ofOne+3; n++ {
+		w = ask(d, "POST", webhooks, strings.ReplaceAll(hooked, "token", fmt.Sprintf("token%d", n)))
+	}
+	if w.Code != 429 || c.hooked != ofOne || strings.Contains(w.Body.String(), "token") {
+		t.Errorf("%d, %d subscribed", w.Code, c.hooked)
+	}
+	if w := ask(d, "POST", webhooks, strings.ReplaceAll(hooked, "Hooks", "others")); w.Code != 200 {
+		t.Errorf("another host: %d", w.Code)
+	}
+	for _, body := range []string{"", "list=notices", "url=%zz&list=notices"} {
+		c.fail = fault.New(fault.Invalid, "webhook.bad_url", "give an https address without a user")
+		if w := ask(d, "POST", webhooks, body); w.Code != 400 || !strings.Contains(w.Body.String(), `name="url"`) {
+			t.Errorf("%q: %d", body, w.Code)
+		}
+	}
+	if w := ask(d, "GET", webhooks, ""); w.Code != 303 || w.Header().Get("Location") != subscriptions {
+		t.Errorf("GET: %d", w.Code)
+	}
+	if b := ask(d, "GET", subscriptions, "").Body.String(); strings.Count(b, "<form method=\"post\"") != 2 {
+		t.Errorf("forms: %s", b)
+	}
+}
 
 func TestOneClientSubscribesNotTooOften(t *testing.T) {
 	d, c := newTestDesk(t, "192.0.2.7")
@@ -93,7 +131,11 @@ func TestOnlyAPostActs(t *testing.T) {
 	ask(d, "POST", subscriptions+"/end/good", "")
 	ask(d, "POST", subscriptions, filled+strings.Repeat("&x=y", maxFormBytes))
 	ask(d, "POST", subscriptions, "address=ann@example.net&list=other")
-	if c.subscribed+c.confirmed+c.ended != 0 {
+	ask(d, "POST", webhooks, hooked, "Sec-Fetch-Site", "cross-site")
+	ask(d, "GET", webhooks+"?"+hooked, "")
+	ask(d, "PUT", webhooks, hooked)
+	ask(d, "POST", webhooks, "url=https://hooks.example.net/&list=other")
+	if c.subscribed+c.confirmed+c.ended+c.hooked != 0 {
 		t.Errorf("%+v", *c)
 	}
 	if w := ask(d, "POST", subscriptions+"/end/good", "List-Unsubscribe=One-Click"); w.Code != 200 || c.ended != 1 || w.Header().Get("Location") != "" || w.Header().Get("Set-Cookie") != "" {
