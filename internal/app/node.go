@@ -178,7 +178,7 @@ func Open(ctx context.Context, c *config.Node, opt Options) (n *Node, err error)
 		return n, err
 	}
 	po := plane.Options{Log: n.log, Fetcher: newFetcher(c.Fetch, n.Tenants), MediaBytes: c.Blobs.MaxMegabytes << 20, Uploads: c.Blobs.Uploads,
-		URLs: urls, Adapter: n.Tenants.Adapter, Now: opt.Now}
+		URLs: urls, Adapter: n.Tenants.Adapter, Now: opt.Now, CorrectAfter: c.CorrectAfter}
 	if os.Getenv("DOMICILE_BENCH_SINK") == "file" {
 		if po.Sink, err = n.fileSink(); err != nil {
 			return n, err

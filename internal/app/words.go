@@ -73,14 +73,24 @@ func (n *Node) tellWord(ctx context.Context, client *http.Client, w *plane.OwedW
 	return nil
 }
 
+// readWord reads one word and nothing behind it.
+func readWord(body io.Reader) (word, error) {
+	var in word
+	b, err := io.ReadAll(io.LimitReader(body, maxProofBytes+1))
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err != nil || len(b) > maxProofBytes || !json.Valid(b) || d.Decode(&in) != nil || len(in.MAC) == 0 {
+		return word{}, fault.New(fault.Invalid, "request.invalid", "the body is not what the call wants")
+	}
+	return in, nil
+}
+
 // hearWord takes the word of a person's new home. Its MAC is all that it needs: only the two regions of the
 // move can make one.
 func (n *Node) hearWord(w http.ResponseWriter, r *http.Request) {
-	var in word
-	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxProofBytes))
-	d.DisallowUnknownFields()
-	if d.Decode(&in) != nil || len(in.MAC) == 0 {
-		guard.Fail(w, fault.New(fault.Invalid, "request.invalid", "the body is not what the call wants"))
+	in, err := readWord(http.MaxBytesReader(w, r.Body, maxProofBytes))
+	if err != nil {
+		guard.Fail(w, err)
 		return
 	}
 	t, err := n.Tenants.Tenant(in.Tenant)

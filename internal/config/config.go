@@ -56,6 +56,8 @@ type Node struct {
 	TrustedProxies []string `yaml:"trusted_proxies"`
 	// EpochLength is how long person keys stay wrapped by one epoch key. Default 7 days.
 	EpochLength time.Duration `yaml:"epoch_length"`
+	// CorrectAfter is how long what events change of a person is gathered before recipients are told. Default 1 h.
+	CorrectAfter time.Duration `yaml:"correct_after"`
 	// OTLP is the endpoint that gets traces, "http://host:4318"; empty sends none.
 	OTLP string `yaml:"otlp"`
 	// LogLevel is debug, info, warn or error. Default info.
@@ -292,6 +294,9 @@ func (n *Node) faults() (wrong []string) {
 	}
 	if n.EpochLength < 0 || n.EpochLength > 0 && n.EpochLength < time.Minute {
 		bad("epoch_length", "give a minute at least, such as 168h")
+	}
+	if n.CorrectAfter < 0 || n.CorrectAfter > 0 && n.CorrectAfter < time.Second {
+		bad("correct_after", "give a second at least, such as 1h")
 	}
 	if n.ClientIP != "" && !headerName.MatchString(n.ClientIP) {
 		bad("client_ip", "give peer, none, or the name of the header that the proxy sets")

@@ -41,7 +41,8 @@ func TestAllFaultsAreTold(t *testing.T) {
 func TestFilesThatAreRead(t *testing.T) {
 	const rest = "listen: 127.0.0.1:1\ndata: /d\n"
 	for _, tt := range []struct{ name, text, wrong string }{
-		{"whole", "region: ie1\n" + rest + "peers:\n  us1: {url: 'https://us1.example.com'}\n  au1: {url: 'https://au1.example.com'}\ntrusted_proxies: [10.0.0.1]\nclient_ip: X-Real-IP\nepoch_length: 168h\n", ""},
+		{"whole", "region: ie1\n" + rest + "peers:\n  us1: {url: 'https://us1.example.com'}\n  au1: {url: 'https://au1.example.com'}\ntrusted_proxies: [10.0.0.1]\nclient_ip: X-Real-IP\nepoch_length: 168h\ncorrect_after: 1m\n", ""},
+		{"at once", "region: ie1\n" + rest + "correct_after: 1ms\n", "correct_after: give"},
 		{"alone", "region: ie1", "listen: give"},
 		{"with a reference", "region: &r ie1\n" + rest + "log_level: info\nclient_ip: peer\nnotices: [*r, *r]\n", ""},
 		{"with a reference and an unknown key", "region: &r ie1\n" + rest + "colour: *r\n", "colour"},

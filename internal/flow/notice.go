@@ -36,7 +36,7 @@ const (
 	NoticeConfirmed   NoticeState = "confirmed"   // the recipient acknowledged it
 	NoticeRefused     NoticeState = "refused"     // it won't take it
 	NoticeUnsupported NoticeState = "unsupported" // there is no way to tell it
-	NoticeExpired     NoticeState = "expired"     // it didn't take it in 30 days
+	NoticeExpired     NoticeState = "expired"     // it didn't take it in 30 days, or it was kept for five years
 	NoticeOvertaken   NoticeState = "overtaken"   // a correction that nobody had tried to tell when the person was erased
 	NoticeKept        NoticeState = "kept"        // of somebody who moved: pending as soon as they are erased at their new home
 )
@@ -44,7 +44,7 @@ const (
 // nextNotice has every move there is.
 var nextNotice = map[NoticeState][]NoticeState{
 	NoticePending: {NoticeConfirmed, NoticeRefused, NoticeUnsupported, NoticeExpired, NoticeOvertaken},
-	NoticeKept:    {NoticePending},
+	NoticeKept:    {NoticePending, NoticeExpired},
 }
 
 // Times of notices.

@@ -226,3 +226,57 @@ func (r *Runner) countNotices(ctx context.Context) error {
 	}
 	return nil
 }
+
+// How long a notice is kept of somebody who moved and isn't erased, and how often those are looked for.
+const (
+	keptFor    = 5 * 365 * 24 * time.Hour
+	letGoEvery = time.Hour
+	mostLetGo  = 100 // in one transaction
+)
+
+// endKept ends notices that have been kept for five years: their keys go, and a word about them makes none.
+func (r *Runner) endKept(ctx context.Context) error {
+	for {
+		ended := map[string]int{}
+		old := 0
+		if err := r.DB.Do(ctx, func(tx store.Tx) error {
+			clear(ended)
+			all, err := r.Store.KeptBefore(tx, r.now().Add(-keptFor).UnixMilli(), mostLetGo)
+			if err != nil {
+				return fmt.Errorf("look for what was kept for too long: %w", err)
+			}
+			old = len(all)
+			for i := range all {
+				if err := r.endOneKept(tx, &all[i]); err != nil {
+					return err
+				}
+				ended[all[i].Kind]++
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+		for kind, n := range ended {
+			r.Ledger.Committed()
+			r.metrics.notices.WithLabelValues(kind, string(NoticeExpired)).Add(float64(n))
+		}
+		if old < mostLetGo {
+			return nil
+		}
+	}
+}
+
+func (r *Runner) endOneKept(tx store.Tx, n *Notice) error {
+	now := r.now().UnixMilli()
+	n.State, n.DoneAt, n.ExpiresAt = NoticeExpired, now, now
+	if err := r.enterNotice(tx, n, string(NoticeExpired), ""); err != nil {
+		return err
+	}
+	if err := r.Store.PutNotice(tx, n); err != nil {
+		return fmt.Errorf("end what was kept: %w", err)
+	}
+	if err := r.Store.DropNoticeKey(tx, n.ID); err != nil {
+		return fmt.Errorf("drop the key of what was kept: %w", err)
+	}
+	return nil
+}

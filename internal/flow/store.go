@@ -160,6 +160,8 @@ type Store interface {
 	WaitsForOlder(tx store.Tx, notice id.Subject) (bool, error)
 	// KeptNotices returns those that are kept of somebody who moved, by the move.
 	KeptNotices(tx store.Tx, tenant uint32, move string) ([]Notice, error)
+	// KeptBefore returns those that have been kept since before a time, in Unix ms, at most limit.
+	KeptBefore(tx store.Tx, before int64, limit int) ([]Notice, error)
 	// PendingNotices calls each with how many are pending to a recipient, and when the oldest was made, in Unix ms.
 	PendingNotices(tx store.Tx, each func(recipient string, n, oldest int64)) error
 

@@ -28,7 +28,7 @@ func (r *Runner) runNotices(ctx context.Context) {
 	tick := time.NewTicker(min(time.Second, 5*r.opt.Poll))
 	defer tick.Stop()
 	room := make(chan struct{}, mostTelling)
-	var counted time.Time
+	var counted, ended time.Time
 	for {
 		select {
 		case <-ctx.Done():
@@ -37,6 +37,12 @@ func (r *Runner) runNotices(ctx context.Context) {
 		}
 		if err := r.lookForNotices(ctx, room); err != nil && ctx.Err() == nil {
 			r.log.Error("looking for what recipients are to be told failed, it will be tried again", "error", err)
+		}
+		if time.Since(ended) >= letGoEvery {
+			ended = time.Now()
+			if err := r.endKept(ctx); err != nil && ctx.Err() == nil {
+				r.log.Error("ending what was kept of people who moved failed, it will be tried again", "error", err)
+			}
 		}
 		if time.Since(counted) >= countEvery {
 			counted = time.Now()

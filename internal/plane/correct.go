@@ -18,6 +18,8 @@ import (
 
 // OwedStore keeps what recipients and other regions are still to be told, and what others told this one.
 type OwedStore interface {
+	// AnyOwed says whether a recipient had something of anybody of the tenant, or anybody came from another region.
+	AnyOwed(tx store.Tx, tenant uint32) (bool, error)
 	// AddCorrected notes, of those of the people of whom a recipient had something or who came from another
 	// region, that identify records came in the log's rows from pos on. Where it is noted, pos stays.
 	AddCorrected(tx store.Tx, people []subject.Key, pos uint64, at int64) error
@@ -26,6 +28,8 @@ type OwedStore interface {
 	CorrectedOf(tx store.Tx, people []subject.Key, each func(Corrected)) error
 	// TakeCorrected forgets one; false: there is more by now, or it is gone.
 	TakeCorrected(tx store.Tx, c Corrected) (bool, error)
+	// PutOffCorrected has one looked at as if its first record had come at another time.
+	PutOffCorrected(tx store.Tx, c Corrected, at int64) error
 
 	// PutWord notes a word that another region is to get, once. Words calls each for those there are, at most limit.
 	PutWord(tx store.Tx, w *Word) error
@@ -66,7 +70,8 @@ func (g *group) mayCorrect(e *prepared) {
 	}
 }
 
-// oweCorrections notes, in one statement for the group, who of them has to be compared.
+// oweCorrections notes who of them has to be compared: one look-up for the group, and none of people while
+// their tenant owes nobody anything.
 func (g *group) oweCorrections() error {
 	if len(g.corrected) == 0 {
 		return nil
@@ -74,16 +79,45 @@ func (g *group) oweCorrections() error {
 	seen := make(map[subject.Key]bool, len(g.corrected))
 	people := g.corrected[:0]
 	for _, k := range g.corrected {
-		if !seen[k] {
-			seen[k] = true
+		if seen[k] {
+			continue
+		}
+		seen[k] = true
+		any, err := g.anyOwed(k.Tenant)
+		if err != nil {
+			return err
+		}
+		if any {
 			people = append(people, k)
 		}
 	}
 	g.corrected = nil
+	if len(people) == 0 {
+		return nil
+	}
 	if err := g.p.Owed.AddCorrected(g.tx, people, g.appended.FirstPos, g.now.UnixMilli()); err != nil {
 		return fmt.Errorf("note who may have been corrected: %w", err)
 	}
 	return nil
+}
+
+// anyOwed asks once a group; that there is somebody stays true, whichever node made it so.
+func (g *group) anyOwed(tenant uint32) (bool, error) {
+	if any, known := g.owes[tenant]; known || g.p.owes[tenant] {
+		return any || g.p.owes[tenant], nil
+	}
+	any, err := g.p.Owed.AnyOwed(g.tx, tenant)
+	if err != nil {
+		return false, fmt.Errorf("look whether anybody is owed corrections: %w", err)
+	}
+	if g.owes == nil {
+		g.owes = map[uint32]bool{}
+	}
+	g.owes[tenant] = any
+	if any { // also if the group fails: it is asked too much then, not too little
+		g.p.owes[tenant] = true
+	}
+	return any, nil
 }
 
 // Times of comparing.
@@ -125,20 +159,57 @@ func (p *Plane) CorrectOnce(ctx context.Context, name func(uint32) string) (more
 	}); err != nil {
 		return false, fmt.Errorf("list who may have been corrected: %w", err)
 	}
-	done := 0
-	for _, d := range due {
-		tid := name(d.Tenant)
-		if tid == "" {
-			continue
+	on := 0
+	for _, d := range due { // one that fails can't keep the others waiting
+		one := p.correctOrPutOff(ctx, name(d.Tenant), d)
+		if one == nil {
+			on++
 		}
-		c := &tenant.Caller{Tenant: d.Tenant, TenantID: tid}
-		if one := p.correct(ctx, c, d); one != nil { // one can't keep the others waiting
-			err = errors.Join(err, one)
-			continue
-		}
-		done++
+		err = errors.Join(err, one)
 	}
-	return len(due) == mostCorrect && done > 0, err
+	return len(due) == mostCorrect && on > 0, err
+}
+
+// Pauses of what can't be compared.
+const (
+	putOffFirst = time.Minute
+	putOffMost  = 24 * time.Hour
+	mostFailing = 10_000 // whose pauses grow, on one node
+)
+
+// correctOrPutOff compares one. Where that fails it is looked at again after a pause that grows from a minute
+// to a day, and after a day where no tenant has its number. An error: not even that could be written.
+func (p *Plane) correctOrPutOff(ctx context.Context, tid string, d Corrected) error {
+	var err error
+	pause := putOffMost
+	if tid != "" {
+		if err = p.correct(ctx, &tenant.Caller{Tenant: d.Tenant, TenantID: tid}, d); err == nil {
+			delete(p.failing, d.Key)
+			return nil
+		}
+		if ctx.Err() != nil {
+			return err
+		}
+		pause = min(putOffMost, putOffFirst<<min(p.failing[d.Key], 20))
+		if len(p.failing) < mostFailing || p.failing[d.Key] > 0 {
+			p.failing[d.Key]++
+		}
+		p.log.Error("what events corrected of somebody can't be compared, it will be tried again", "subject", d.Subject, "pause", pause.String(), "error", err)
+	}
+	p.metrics.putOff.WithLabelValues(putOffReason(tid)).Inc()
+	if e := p.DB.Do(ctx, func(tx store.Tx) error {
+		return p.Owed.PutOffCorrected(tx, d, p.now().Add(pause-p.opt.CorrectAfter).UnixMilli())
+	}); e != nil {
+		return errors.Join(err, fmt.Errorf("put off a comparison: %w", e))
+	}
+	return nil
+}
+
+func putOffReason(tid string) string {
+	if tid == "" {
+		return "tenant"
+	}
+	return "failed"
 }
 
 // correct compares one, outside of any write, and writes what has to be told.

@@ -185,6 +185,7 @@ type group struct {
 	collected map[collectedKey]int64
 	unmapped  map[unmappedKey]*Unmapped
 	corrected []subject.Key   // whose identify records were accepted
+	owes      map[uint32]bool // whether anybody had something of a tenant's people, as far as it was asked
 	speaking  []speaking      // events that say something of consent
 	declaring []declaring     // events that say where somebody lives
 	lives     []knownPlace    // what of that was looked at, for the cache

@@ -16,6 +16,7 @@ type metrics struct {
 	erased   prometheus.Counter
 	queued   prometheus.GaugeFunc
 	found    *prometheus.CounterVec
+	putOff   *prometheus.CounterVec
 }
 
 func newMetrics(p *Plane) *metrics {
@@ -28,6 +29,8 @@ func newMetrics(p *Plane) *metrics {
 			Help: "Time to make one commit group durable.", Buckets: []float64{.0005, .001, .002, .004, .008, .016, .032, .064, .128, .256, .512, 1, 2, 5}}),
 		found: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "domicile_violations_total",
 			Help: "What tracking plans did not have, and places that were too exact, by what was done."}, []string{"violation", "done"}),
+		putOff: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "domicile_corrections_put_off_total",
+			Help: "Comparisons of what events corrected that were put off, by why: failed, or tenant (none has the number)."}, []string{"reason"}),
 		erased: prometheus.NewCounter(prometheus.CounterOpts{Name: "domicile_erasures_total", Help: "People erased."}),
 		queued: prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "domicile_commit_queue",
 			Help: "Operations that wait for a commit group."}, func() float64 { return float64(len(p.queue)) }),
@@ -36,7 +39,7 @@ func newMetrics(p *Plane) *metrics {
 
 // Collectors are the metrics of the data path.
 func (p *Plane) Collectors() []prometheus.Collector {
-	return []prometheus.Collector{p.metrics.outcomes, p.metrics.size, p.metrics.seconds, p.metrics.erased, p.metrics.queued, p.metrics.found}
+	return []prometheus.Collector{p.metrics.outcomes, p.metrics.size, p.metrics.seconds, p.metrics.erased, p.metrics.queued, p.metrics.found, p.metrics.putOff}
 }
 
 // Totals returns how many commit groups and records this node wrote since it started.

@@ -179,18 +179,43 @@ func (p *Plane) Words(ctx context.Context, name func(uint32) string) (out []Owed
 		return nil, nil
 	}
 	now := p.now().UnixMilli()
+	var nobodys []*Word
 	err = p.DB.View(ctx, func(tx store.Tx) error {
-		out = out[:0]
+		out, nobodys = out[:0], nil
 		return p.Owed.Words(tx, mostDeliveries, func(w *Word) {
-			if tid := name(w.Tenant); tid != "" && w.At <= now {
+			if w.At > now {
+				return
+			}
+			if tid := name(w.Tenant); tid != "" {
 				out = append(out, OwedWord{*w, &tenant.Caller{Tenant: w.Tenant, TenantID: tid}})
+			} else {
+				nobodys = append(nobodys, w)
 			}
 		})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list words to other regions: %w", err)
 	}
-	return out, nil
+	return out, p.putOffNobodys(ctx, nobodys, now)
+}
+
+// putOffNobodys keeps words of tenants that this node doesn't know from standing before the others.
+func (p *Plane) putOffNobodys(ctx context.Context, list []*Word, now int64) error {
+	if len(list) == 0 {
+		return nil
+	}
+	p.log.Error("words to other regions are of tenants that aren't known, they are tried again in a day", "words", len(list))
+	if err := p.DB.Do(ctx, func(tx store.Tx) error {
+		for _, w := range list {
+			if err := p.Owed.PutOffWord(tx, w, now+putOffMost.Milliseconds()); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		return fmt.Errorf("put off words: %w", err)
+	}
+	return nil
 }
 
 // WordTaken notes that the other region has a word, or with again that it is to be told later, after others.

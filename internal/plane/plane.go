@@ -181,6 +181,8 @@ type Plane struct {
 	stop    sync.Once
 	closing chan struct{}
 	changes int64                // the last change seen; the committer's own
+	owes    map[uint32]bool      // tenants of whom anybody had something; the committer's own
+	failing map[subject.Key]int  // how often a comparison failed; of whoever calls CorrectOnce, one at a time
 	flags   map[uint32]MoveFlags // what moves left, by tenant; the committer's own
 	// unmapped are digests of paths that no kind maps, by source; the committer's own.
 	unmapped map[sourceKey]map[[16]byte]struct{}
@@ -228,7 +230,7 @@ func New(parts Parts, opt Options) *Plane {
 		opt.Now = time.Now
 	}
 	p := &Plane{Parts: parts, opt: opt, people: newPeople(opt.People), now: opt.Now, log: opt.Log,
-		flags: map[uint32]MoveFlags{}, unmapped: map[sourceKey]map[[16]byte]struct{}{}, queue: make(chan *op, opt.Queue), stopped: make(chan struct{}), closing: make(chan struct{}), reindex: make(chan struct{}, 1), looked: make(chan subject.Key, mostLooked),
+		flags: map[uint32]MoveFlags{}, owes: map[uint32]bool{}, failing: map[subject.Key]int{}, unmapped: map[sourceKey]map[[16]byte]struct{}{}, queue: make(chan *op, opt.Queue), stopped: make(chan struct{}), closing: make(chan struct{}), reindex: make(chan struct{}, 1), looked: make(chan subject.Key, mostLooked),
 		uploads: make(chan struct{}, opt.Uploads)}
 	if p.Consents != nil {
 		p.says = consent.New(p.Consents)

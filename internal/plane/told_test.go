@@ -240,34 +240,36 @@ func TestOneCorrectionIsPendingAtATime(t *testing.T) {
 }
 
 func TestWhicheverWriteFailsACorrectionIsOwedOnce(t *testing.T) {
-	for _, when := range []storetest.When{storetest.Before, storetest.After} {
-		for step := 1; ; step++ {
-			w := newWorld(t, "")
-			w.identify("u1", "1")
-			w.gave(w.find("user_id", "u1"), "sp-01")
-			w.close()
-			var f *storetest.Faults
-			w.open(func(db store.DB) store.DB { f = storetest.NewFaults(db); return f })
-			f.FailAt(step, when)
-			body := `{"userId":"u1","messageId":"m2","traits":{"plan":2}}`
-			if _, err := w.trySend(w.src, "/v1/identify", body); err != nil {
-				w.send(w.src, "/v1/identify", body) // an SDK tries again
-			}
-			w.now = w.now.Add(anHour)
-			if _, err := w.CorrectOnce(t.Context(), acmeOnly); err != nil {
-				w.restart()
-				w.correct(0)
-			}
-			w.correct(anHour)
-			w.wantNotices(fmt.Sprintf("%s write %d failed", when, step), "correction=pending")
-			if !f.Fired() {
-				if step < 6 {
-					t.Fatalf("only %d writes were seen", step-1)
+	onEngines(t, func(t *testing.T, url func() string) {
+		for _, when := range []storetest.When{storetest.Before, storetest.After} {
+			for step := 1; ; step++ {
+				w := newWorld(t, url())
+				w.identify("u1", "1")
+				w.gave(w.find("user_id", "u1"), "sp-01")
+				w.close()
+				var f *storetest.Faults
+				w.open(func(db store.DB) store.DB { f = storetest.NewFaults(db); return f })
+				f.FailAt(step, when)
+				body := `{"userId":"u1","messageId":"m2","traits":{"plan":2}}`
+				if _, err := w.trySend(w.src, "/v1/identify", body); err != nil {
+					w.send(w.src, "/v1/identify", body) // an SDK tries again
 				}
-				break
+				w.now = w.now.Add(anHour)
+				if _, err := w.CorrectOnce(t.Context(), acmeOnly); err != nil {
+					w.restart()
+					w.correct(0)
+				}
+				w.correct(anHour)
+				w.wantNotices(fmt.Sprintf("%s write %d failed", when, step), "correction=pending")
+				if !f.Fired() {
+					if step < 6 {
+						t.Fatalf("only %d writes were seen", step-1)
+					}
+					break
+				}
 			}
 		}
-	}
+	})
 }
 
 // words brings the words of one region to the other, as nodes do; twice is as once.
@@ -403,52 +405,54 @@ func TestWordsGoBackOverEveryHome(t *testing.T) {
 }
 
 func TestWhicheverWriteFailsWhoHadSomethingOfSomebodyWhoMovedIsTold(t *testing.T) {
-	for _, when := range []storetest.When{storetest.Before, storetest.After} {
-		for _, broken := range []string{"ie1", "us1"} {
-			t.Run(string(when)+" in "+broken, func(t *testing.T) {
-				for step := 1; ; step++ {
-					r := newRegions(t, "", "")
-					r.ie.identify("u1", `"a"`)
-					s := r.ie.find("user_id", "u1")
-					r.ie.gave(s, "sp-01")
-					done, err := r.carry(s)
-					if err != nil {
-						t.Fatal(err)
-					}
-					w := map[string]*world{"ie1": r.ie, "us1": r.us}[broken]
-					w.close()
-					var f *storetest.Faults
-					w.open(func(db store.DB) store.DB { f = storetest.NewFaults(db); return f })
-					f.FailAt(step, when)
-					if _, err := r.us.Erase(t.Context(), r.us.caller, done.Subject, plane.EraseRequest{}); err != nil {
-						r.us.restart() // its node died
-						r.us.erase(done.Subject)
-					}
-					for range 3 { // as nodes do until there are none left
-						list, err := r.us.Words(t.Context(), acmeOnly)
+	onEngines(t, func(t *testing.T, url func() string) {
+		for _, when := range []storetest.When{storetest.Before, storetest.After} {
+			for _, broken := range []string{"ie1", "us1"} {
+				t.Run(string(when)+" in "+broken, func(t *testing.T) {
+					for step := 1; ; step++ {
+						r := newRegions(t, url(), url())
+						r.ie.identify("u1", `"a"`)
+						s := r.ie.find("user_id", "u1")
+						r.ie.gave(s, "sp-01")
+						done, err := r.carry(s)
 						if err != nil {
 							t.Fatal(err)
 						}
-						for i := range list {
-							if r.ie.HearWord(t.Context(), r.ie.caller, list[i].Word) == nil {
-								_ = r.us.WordTaken(t.Context(), &list[i], false)
+						w := map[string]*world{"ie1": r.ie, "us1": r.us}[broken]
+						w.close()
+						var f *storetest.Faults
+						w.open(func(db store.DB) store.DB { f = storetest.NewFaults(db); return f })
+						f.FailAt(step, when)
+						if _, err := r.us.Erase(t.Context(), r.us.caller, done.Subject, plane.EraseRequest{}); err != nil {
+							r.us.restart() // its node died
+							r.us.erase(done.Subject)
+						}
+						for range 3 { // as nodes do until there are none left
+							list, err := r.us.Words(t.Context(), acmeOnly)
+							if err != nil {
+								t.Fatal(err)
+							}
+							for i := range list {
+								if r.ie.HearWord(t.Context(), r.ie.caller, list[i].Word) == nil {
+									_ = r.us.WordTaken(t.Context(), &list[i], false)
+								}
 							}
 						}
-					}
-					r.ie.wantNotices(fmt.Sprintf("write %d failed", step), "erasure=pending")
-					if list, err := r.us.Words(t.Context(), acmeOnly); err != nil || len(list) != 0 {
-						t.Errorf("write %d failed: %d words are left, %v", step, len(list), err)
-					}
-					if !f.Fired() {
-						if step < 3 {
-							t.Fatalf("only %d writes were seen", step-1)
+						r.ie.wantNotices(fmt.Sprintf("write %d failed", step), "erasure=pending")
+						if list, err := r.us.Words(t.Context(), acmeOnly); err != nil || len(list) != 0 {
+							t.Errorf("write %d failed: %d words are left, %v", step, len(list), err)
 						}
-						return
+						if !f.Fired() {
+							if step < 3 {
+								t.Fatalf("only %d writes were seen", step-1)
+							}
+							return
+						}
 					}
-				}
-			})
+				})
+			}
 		}
-	}
+	})
 }
 
 // Notices of another region.
@@ -615,34 +619,36 @@ func TestWhatIsNoNoticeIsRefused(t *testing.T) {
 }
 
 func TestWhicheverWriteFailsWhatIsHeardIsDoneOnce(t *testing.T) {
-	for _, when := range []storetest.When{storetest.Before, storetest.After} {
-		for step := 1; ; step++ {
-			w := newWorld(t, "")
-			one, two := id.NewSubject().String(), id.NewSubject().String()
-			w.peerRecord(w.nat, one, "f:1")
-			w.peerRecord(w.nat, two, "f:2")
-			w.close()
-			var f *storetest.Faults
-			w.open(func(db store.DB) store.DB { f = storetest.NewFaults(db); return f })
-			f.FailAt(step, when)
-			erase, restrict, lift := noticeIn("erasure", one), noticeIn("restriction", two), noticeIn("restriction_lifted", two)
-			for _, n := range []plane.NoticeIn{erase, restrict, lift} {
-				if err := w.HearNotice(t.Context(), w.nat, n); err != nil {
-					w.restart()
-					w.hears(n)
+	onEngines(t, func(t *testing.T, url func() string) {
+		for _, when := range []storetest.When{storetest.Before, storetest.After} {
+			for step := 1; ; step++ {
+				w := newWorld(t, url())
+				one, two := id.NewSubject().String(), id.NewSubject().String()
+				w.peerRecord(w.nat, one, "f:1")
+				w.peerRecord(w.nat, two, "f:2")
+				w.close()
+				var f *storetest.Faults
+				w.open(func(db store.DB) store.DB { f = storetest.NewFaults(db); return f })
+				f.FailAt(step, when)
+				erase, restrict, lift := noticeIn("erasure", one), noticeIn("restriction", two), noticeIn("restriction_lifted", two)
+				for _, n := range []plane.NoticeIn{erase, restrict, lift} {
+					if err := w.HearNotice(t.Context(), w.nat, n); err != nil {
+						w.restart()
+						w.hears(n)
+					}
 				}
-			}
-			w.wantHeard(fmt.Sprintf("%s write %d failed", when, step), "erasure=done restriction=done restriction_lifted=done")
-			v, err := w.Subject(t.Context(), w.caller, w.find("domicile_subject", two))
-			if err != nil || len(v.States) > 0 || w.opens("f:1") {
-				t.Errorf("%s write %d failed: %v, %v", when, step, v.States, err)
-			}
-			if !f.Fired() {
-				if step < 10 {
-					t.Fatalf("only %d writes were seen", step-1)
+				w.wantHeard(fmt.Sprintf("%s write %d failed", when, step), "erasure=done restriction=done restriction_lifted=done")
+				v, err := w.Subject(t.Context(), w.caller, w.find("domicile_subject", two))
+				if err != nil || len(v.States) > 0 || w.opens("f:1") {
+					t.Errorf("%s write %d failed: %v, %v", when, step, v.States, err)
 				}
-				break
+				if !f.Fired() {
+					if step < 10 {
+						t.Fatalf("only %d writes were seen", step-1)
+					}
+					break
+				}
 			}
 		}
-	}
+	})
 }

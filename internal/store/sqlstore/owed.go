@@ -72,18 +72,31 @@ type Owed struct{}
 
 var _ plane.OwedStore = Owed{}
 
+// AnyOwed implements plane.OwedStore.
+func (Owed) AnyOwed(tx store.Tx, tenant uint32) (any bool, err error) {
+	_, err = one(conn(tx), `SELECT (SELECT count(*) FROM (SELECT 1 FROM flow_reach WHERE tenant = $1 LIMIT 1) a) +
+		(SELECT count(*) FROM (SELECT 1 FROM move WHERE tenant = $1 AND state = 'done' LIMIT 1) b)`, func(r Row) { any = r.Int(0) > 0 }, tenant)
+	return any, err
+}
+
+// owedOf is a row for somebody of whom a recipient had something or who came from another region, as
+// themselves or as one of those who they turned out to be.
+var owedOf = lookup{columns: "1", n: 1, from: "subject p", where: `p.tenant = $1 AND (EXISTS (SELECT 1 FROM flow_reach r WHERE r.tenant = p.tenant AND r.subject = p.subject)
+	OR EXISTS (SELECT 1 FROM move m WHERE m.tenant = p.tenant AND m.subject = p.subject AND m.state = 'done')
+	OR EXISTS (SELECT 1 FROM subject s WHERE s.tenant = p.tenant AND s.head = p.subject AND s.head <> s.subject AND (
+		EXISTS (SELECT 1 FROM flow_reach r WHERE r.tenant = s.tenant AND r.subject = s.subject) OR
+		EXISTS (SELECT 1 FROM move m WHERE m.tenant = s.tenant AND m.subject = s.subject AND m.state = 'done')))) AND p.subject = `}
+
 // AddCorrected implements plane.OwedStore.
 func (Owed) AddCorrected(tx store.Tx, people []subject.Key, pos uint64, at int64) error {
-	args := make([][]any, len(people))
-	for i := range people {
-		args[i] = []any{pos, at, people[i].Tenant, people[i].Subject[:]}
+	var args [][]any
+	if err := owedOf.each(conn(tx), len(people), func(i int) (uint32, id.Subject) { return people[i].Tenant, people[i].Subject }, func(i int, _ Row) error {
+		args = append(args, []any{people[i].Tenant, people[i].Subject[:], pos, at})
+		return nil
+	}); err != nil || len(args) == 0 {
+		return err
 	}
-	return conn(tx).ExecEach(`INSERT INTO corrected (tenant, subject, pos, n, at) SELECT p.tenant, p.subject, CAST($1 AS bigint), 1, CAST($2 AS bigint) FROM subject p
-		WHERE p.tenant = $3 AND p.subject = $4 AND (EXISTS (SELECT 1 FROM flow_reach r WHERE r.tenant = p.tenant AND r.subject = p.subject)
-		OR EXISTS (SELECT 1 FROM move m WHERE m.tenant = p.tenant AND m.subject = p.subject AND m.state = 'done')
-		OR EXISTS (SELECT 1 FROM subject s WHERE s.tenant = p.tenant AND s.head = p.subject AND s.head <> s.subject AND (
-			EXISTS (SELECT 1 FROM flow_reach r WHERE r.tenant = s.tenant AND r.subject = s.subject) OR
-			EXISTS (SELECT 1 FROM move m WHERE m.tenant = s.tenant AND m.subject = s.subject AND m.state = 'done'))))
+	return conn(tx).ExecEach(`INSERT INTO corrected (tenant, subject, pos, n, at) VALUES ($1, $2, $3, 1, $4)
 		ON CONFLICT (tenant, subject) DO UPDATE SET n = corrected.n + 1`, args)
 }
 
@@ -110,6 +123,12 @@ func scanCorrected(r Row) plane.Corrected {
 func (Owed) TakeCorrected(tx store.Tx, c plane.Corrected) (bool, error) {
 	n, err := conn(tx).Exec(`DELETE FROM corrected WHERE tenant = $1 AND subject = $2 AND n = $3`, c.Tenant, c.Subject[:], c.N)
 	return n == 1, err
+}
+
+// PutOffCorrected implements plane.OwedStore.
+func (Owed) PutOffCorrected(tx store.Tx, c plane.Corrected, at int64) error {
+	_, err := conn(tx).Exec(`UPDATE corrected SET at = $1 WHERE tenant = $2 AND subject = $3`, at, c.Tenant, c.Subject[:])
+	return err
 }
 
 // PutWord implements plane.OwedStore.
@@ -207,6 +226,13 @@ func (Flows) WaitsForOlder(tx store.Tx, notice id.Subject) (bool, error) {
 func (Flows) KeptNotices(tx store.Tx, tenant uint32, move string) (all []flow.Notice, err error) {
 	err = conn(tx).Query(noticeColumns+` WHERE tenant = $1 AND receipt = $2 AND state = 'kept' ORDER BY notice`,
 		func(r Row) error { all = append(all, scanNotice(r)); return nil }, tenant, move)
+	return all, err
+}
+
+// KeptBefore implements flow.Store. It reads all that are kept, by their own index, which is done once an hour.
+func (Flows) KeptBefore(tx store.Tx, before int64, limit int) (all []flow.Notice, err error) {
+	err = conn(tx).Query(noticeColumns+` WHERE state = 'kept' AND made_at < $1 ORDER BY made_at, notice LIMIT $2`,
+		func(r Row) error { all = append(all, scanNotice(r)); return nil }, before, limit)
 	return all, err
 }
 
