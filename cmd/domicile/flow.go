@@ -113,6 +113,11 @@ func (e *env) printFlow(f client.Flow) error {
 			return err
 		}
 	}
+	for _, r := range f.Passed {
+		if err := e.facts("passed over", strings.TrimSpace(r.Code+": "+r.Says+" "+r.At)); err != nil {
+			return err
+		}
+	}
 	if len(f.Fields) > 0 {
 		rows := [][]string{{"KIND", "FIELD", "CATEGORY", "FORM", "MECHANISM", "FALLBACK", "REVIEW"}}
 		for _, x := range f.Fields {

@@ -17,6 +17,7 @@ type Flow struct {
 	Form      string       `json:"form"`
 	State     string       `json:"state"`
 	Reasons   []FlowReason `json:"reasons,omitempty"`
+	Passed    []FlowReason `json:"passed_over,omitempty"`
 	Fields    []FlowField  `json:"fields,omitempty"`
 	Tenants   []FlowTenant `json:"tenants"`
 }

@@ -182,6 +182,10 @@ func (r *Runner) position(tx store.Tx, from string) (uint64, error) {
 	}
 	for _, layout := range []string{time.DateOnly, time.RFC3339} {
 		if t, err := time.Parse(layout, from); err == nil {
+			if t.After(r.now()) {
+				return 0, fault.New(fault.Invalid, "flow.bad_from", "from is still to come").
+					WithHint("days and times are in UTC; start the flow when it is time")
+			}
 			pos, err := r.Store.Before(tx, t)
 			if err != nil {
 				return 0, fmt.Errorf("find where that was received: %w", err)

@@ -19,6 +19,7 @@ type View struct {
 	State   State  // for tenants who come later; to a tenant the state of their own
 	Form    string // the most that some kind may leave as; none while everything is denied
 	Reasons []decision.Reason
+	Passed  []decision.Reason // mechanisms that don't hold where Reasons deny, and why
 	Fields  []FieldView
 	Tenants []StreamView
 }
@@ -88,9 +89,13 @@ func (r *Runner) declared(e *decision.Engine, f *programme.Flow) View {
 			best = min(best, a.Decision.Form)
 			continue
 		}
-		for _, d := range a.Decision.Denials() {
-			if !slices.ContainsFunc(v.Reasons, func(x decision.Reason) bool { return x.Code == d.Code && x.Policy == d.Policy && x.Says == d.Says }) {
+		for _, d := range a.Decision.Reasons {
+			same := func(x decision.Reason) bool { return x.Code == d.Code && x.Policy == d.Policy && x.Says == d.Says }
+			switch {
+			case d.Effect == decision.Denies && !slices.ContainsFunc(v.Reasons, same):
 				v.Reasons = append(v.Reasons, d)
+			case d.Effect == decision.PassedOver && !slices.ContainsFunc(v.Passed, same):
+				v.Passed = append(v.Passed, d)
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -40,14 +41,17 @@ func openBucket(ctx context.Context, target string, opt wire.Options) (*bucket, 
 	}
 	b := &bucket{name: u.Host, prefix: q.Get("prefix")}
 	q.Del("prefix")
-	pathStyle := false
+	endpoint, pathStyle := q.Get("endpoint"), false
+	if e, err := url.Parse(endpoint); err == nil {
+		pathStyle = net.ParseIP(e.Hostname()) != nil // below an address there are no names
+	}
 	if v := q.Get("use_path_style"); v != "" {
 		if pathStyle, err = strconv.ParseBool(v); err != nil {
 			return nil, badURL("use_path_style is neither true nor false")
 		}
 		q.Del("use_path_style")
 	}
-	if endpoint := q.Get("endpoint"); endpoint != "" {
+	if endpoint != "" {
 		if _, b.clear, err = wire.Target(endpoint, "https", "http"); err != nil {
 			return nil, badURL("the endpoint is not of the form https://host")
 		}

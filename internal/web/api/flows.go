@@ -66,6 +66,7 @@ type (
 		Form      string           `json:"form" enum:"clear,pseudonymised,aggregated,none" doc:"the most that some kind may leave as today"`
 		State     string           `json:"state" enum:"idle,running,paused,halted,parked" doc:"to a tenant its own; to the operator that for tenants who come later"`
 		Reasons   []flowReasonBody `json:"reasons,omitempty" doc:"what denies kinds of it"`
+		Passed    []flowReasonBody `json:"passed_over,omitempty" doc:"mechanisms that don't hold for those kinds, and why"`
 		Fields    []flowFieldBody  `json:"fields,omitempty" doc:"what leaves; of one flow only"`
 		Tenants   []flowTenantBody `json:"tenants" nullable:"false"`
 	}
@@ -122,6 +123,9 @@ func flowOf(v *flow.View) flowBody {
 		State: string(v.State), Tenants: make([]flowTenantBody, len(v.Tenants))}
 	for _, r := range v.Reasons {
 		b.Reasons = append(b.Reasons, flowReasonBody{r.Code, r.Says, r.At})
+	}
+	for _, r := range v.Passed {
+		b.Passed = append(b.Passed, flowReasonBody{r.Code, r.Says, r.At})
 	}
 	for _, f := range v.Fields {
 		b.Fields = append(b.Fields, flowFieldBody(f))

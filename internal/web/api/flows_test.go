@@ -18,6 +18,7 @@ type flows struct{ orders []flow.Order }
 
 var aFlow = flow.View{Flow: &programme.Flow{ID: "counts", From: "ie1", To: "sp-1", Purpose: "why", Form: "clear"}, State: flow.Running, Form: "pseudonymised",
 	Reasons: []decision.Reason{{Code: "contract.missing", Says: "there is none", At: "flows.yaml:1"}},
+	Passed:  []decision.Reason{{Code: "tia.missing", Says: "nobody assessed it", At: "mechanisms.yaml:2"}},
 	Fields:  []flow.FieldView{{Service: "messaging", Kind: "message", Path: "from", Category: "contact", Form: "pseudonymised", Mechanism: "scc", Review: "2027-01-01"}},
 	Tenants: []flow.StreamView{{Tenant: "acme", Stream: flow.Stream{State: flow.Parked, Pos: 7, Seq: 2, SentAt: 1, Window: 1, Entry: id.NewEntry(), Reasons: "x"}, Error: "recipient.refused",
 		Batch: &flow.Batch{ID: "dlv_a", Attempt: 1, Count: 1, NextAt: 5, WindowFrom: 3_600_000, WindowUntil: 7_200_000, Error: "form.window_full"}, Records: []id.Record{{Ordinal: 1}}, Refused: []flow.RefusedRecord{{Record: id.Record{Ordinal: 2}, Delivery: "dlv_b", At: 1}},
