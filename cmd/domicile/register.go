@@ -84,7 +84,7 @@ func (e *env) printFacts(f client.Facts) error {
 
 type registerAddCmd struct {
 	seat
-	Kind     string   `arg:"" help:"The list: checks, contracts, assessments, attestations, enablements, objections, pins, pauses or cases."`
+	Kind     string   `arg:"" help:"The list: checks, contracts, assessments, attestations, enablements, objections, pins, pauses, cases or backups."`
 	Keys     []string `arg:"" help:"key=value of docs/formats/register.md; a list's values by commas; true and false are what they are."`
 	Replaces string   `help:"The fact whose place it takes." placeholder:"ID"`
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"domicile.dev/internal/notice"
+	"domicile.dev/internal/programme"
 )
 
 // safeguards looks at what protects data on this node now. What can't be looked at is an error, and there
@@ -41,6 +42,13 @@ func (n *Node) safeguards(ctx context.Context) (*notice.State, error) {
 		s.Log.Mirrors = append(s.Log.Mirrors, notice.Mirror{Origin: m.Origin, Size: m.Size, At: m.At})
 	}
 	s.TLS = n.tryTLS(ctx)
+	noted, err := n.register.Current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range noted.Register.BackupsOn(programme.DayOf(now)) {
+		s.Backups = append(s.Backups, notice.Copied{Of: b.Of, Place: b.Place, By: b.By, Made: b.Made, Restored: b.Restored})
+	}
 	return s, nil
 }
 

@@ -145,7 +145,7 @@ func TestCertificationsByTheirLookUps(t *testing.T) {
 func TestSafeguardsClaimOnlyWhatWasSeen(t *testing.T) {
 	p := load(t, examples.Communications())
 	b := notice.Safeguards(p, &notice.State{At: time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC), Log: notice.LogState{Size: -1}}).Markdown()
-	for _, want := range []string{"plain HTTP", "none was signed yet", "nobody: this node knows", "makes none and has no command"} {
+	for _, want := range []string{"plain HTTP", "none was signed yet", "nobody: this node knows", "makes none, and the operator has noted none"} {
 		if !strings.Contains(string(b), want) {
 			t.Errorf("the page lacks %q", want)
 		}
@@ -154,5 +154,19 @@ func TestSafeguardsClaimOnlyWhatWasSeen(t *testing.T) {
 		if strings.Contains(string(b), never) {
 			t.Errorf("the page says %q", never)
 		}
+	}
+}
+
+func TestBackupsAreShownAsTheyWereNoted(t *testing.T) {
+	p := load(t, examples.Communications())
+	b := string(notice.Safeguards(p, &notice.State{At: time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC), Log: notice.LogState{Size: -1},
+		Backups: []notice.Copied{{Of: "store", Place: "IE", Made: "2026-11-24", Restored: "2026-10-01", By: "pgbackrest"}, {Of: "keys", Place: "DE", Made: "2026-11-01"}}}).Markdown())
+	for _, want := range []string{"this node doesn't see the copies", "The store", "IE", "2026-11-24", "1 day\n", "2026-10-01", "pgbackrest", "The keyring", "24 days", "never noted"} {
+		if !strings.Contains(b, want) {
+			t.Errorf("the page lacks %q:\n%s", want, b)
+		}
+	}
+	if strings.Contains(b, "has noted none") {
+		t.Error("the page says that there are none, too")
 	}
 }

@@ -18,6 +18,14 @@ type State struct {
 	TLS  *TLS // nil: this node speaks plain HTTP, on loopback only
 	Rest AtRest
 	Log  LogState
+	// Backups are what the operator noted of copies, by what they hold and where.
+	Backups []Copied
+}
+
+// Copied is a backup as the operator noted it; this software makes none.
+type Copied struct {
+	Of, Place, By  string // Of: store, keys or blobs
+	Made, Restored programme.Date
 }
 
 // TLS is what the listener took when it was tried.
@@ -61,11 +69,35 @@ type Mirror struct {
 func Safeguards(p *programme.Programme, s *State) *Document {
 	d := other(p, "safeguards", ph(p, "Safeguards"), p.Notice.LastUpdated)
 	d.AsOf = s.At.UTC().Format(time.RFC3339)
-	d.Sections = []Section{transit(p, s), rest(p, s), shredding(p, s), ledgerState(p, s), {ID: "missing", Title: ph(p, "What is not there"), Text: []string{
-		ph(p, "Backups: this version of the software makes none and has no command to make or restore one. Whether the operator's own storage is copied, and where to, can't be seen from here, so nothing is claimed of it."),
-		ph(p, "Keys in hardware: keyrings lie in files."),
-		ph(p, "A second person's approval: nothing here asks for one.")}}}
+	d.Sections = []Section{transit(p, s), rest(p, s), shredding(p, s), ledgerState(p, s)}
+	missing := []string{ph(p, "Keys in hardware: keyrings lie in files."), ph(p, "A second person's approval: nothing here asks for one.")}
+	if len(s.Backups) > 0 {
+		d.Sections = append(d.Sections, backups(p, s))
+	} else {
+		missing = append([]string{ph(p, "Backups: this version of the software makes none, and the operator has noted none. Whether the operator's own storage is copied, and where to, can't be seen from here, so nothing is claimed of it.")}, missing...)
+	}
+	d.Sections = append(d.Sections, Section{ID: "missing", Title: ph(p, "What is not there"), Text: missing})
 	return d
+}
+
+// backups says what the operator noted, and that it is that.
+func backups(p *programme.Programme, s *State) Section {
+	out := Section{ID: "backups", Title: ph(p, "Backups"), Text: []string{ph(p, "As the operator noted them: this node doesn't see the copies.")}}
+	for _, b := range s.Backups {
+		f := on(p)
+		f.add("Place", b.Place)
+		f.add("Made on", date(p, b.Made))
+		age, unit := programme.DayOf(s.At)-programme.FirstDay(b.Made), "days"
+		if age == 1 {
+			unit = "day"
+		}
+		f.add("Age", phrase.Period(p.Language(), fmt.Sprintf("%d %s", age, unit)))
+		f.add("Last restored for a trial", or(date(p, b.Restored), ph(p, "never noted")))
+		f.add("Made by", b.By)
+		name := map[string]string{"store": ph(p, "The store"), "keys": ph(p, "The keyring"), "blobs": ph(p, "Recordings and attachments")}[b.Of]
+		out.Entries = append(out.Entries, Entry{ID: "backup-" + b.Of + "-" + b.Place, Name: name, Facts: f.all})
+	}
+	return out
 }
 
 // instant writes a time for people, "" for none.

@@ -7,7 +7,12 @@
 // Format: docs/formats/register.md, version 1.
 package register
 
-import "domicile.dev/internal/programme"
+import (
+	"cmp"
+	"slices"
+
+	"domicile.dev/internal/programme"
+)
 
 // Format is the version of the format, the value of the key `format`.
 const Format = "domicile.register/v1"
@@ -35,6 +40,33 @@ type Register struct {
 	Pins          []Pin          `yaml:"pins" doc:"Customers' residency pins. The last one of a customer counts."`
 	Pauses        []Pause        `yaml:"pauses" doc:"Flows that somebody stopped."`
 	Cases         []Case         `yaml:"cases" doc:"One-off transfers under a derogation."`
+	Backups       []Backup       `yaml:"backups" doc:"Copies of the region that the operator made. The last one of what it holds and where counts."`
+}
+
+// Backup is a copy of the region that somebody made, outside of this software.
+type Backup struct {
+	Of       string         `yaml:"of" is:"required;enum=store,keys,blobs" doc:"What was copied: the store, the keyring or recordings and attachments."`
+	Place    string         `yaml:"place" is:"required;country" doc:"The country where the copy lies."`
+	Made     programme.Date `yaml:"made" is:"required" doc:"The day on which it was made."`
+	Restored programme.Date `yaml:"restored" doc:"The day on which such a copy was last restored for a trial."`
+	By       string         `yaml:"by" doc:"Who or what made it."`
+}
+
+// BackupsOn returns, of each sort of copy and place, the last one that is known on a day, by sort and place.
+func (r *Register) BackupsOn(day programme.Day) (all []Backup) {
+	for _, b := range r.Backups {
+		if programme.FirstDay(b.Made) > day {
+			continue
+		}
+		i := slices.IndexFunc(all, func(x Backup) bool { return x.Of == b.Of && x.Place == b.Place })
+		if i < 0 {
+			all = append(all, b)
+		} else if b.Made >= all[i].Made {
+			all[i] = b
+		}
+	}
+	slices.SortFunc(all, func(a, b Backup) int { return cmp.Or(cmp.Compare(a.Of, b.Of), cmp.Compare(a.Place, b.Place)) })
+	return all
 }
 
 // Check is one look-up in a public directory.

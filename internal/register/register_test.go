@@ -3,6 +3,7 @@ package register_test
 import (
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -182,5 +183,27 @@ func TestTwoRegistersTogether(t *testing.T) {
 		if sum.Field(i).Kind() == reflect.Slice && sum.Field(i).Len() != 2 {
 			t.Errorf("%s is left out", sum.Type().Field(i).Name)
 		}
+	}
+}
+
+func TestTheLastBackupOfEachPlaceCounts(t *testing.T) {
+	r, err := register.Parse("r.yaml", []byte(`format: domicile.register/v1
+backups:
+  - {of: store, place: IE, made: 2026-11-20, by: job}
+  - {of: store, place: IE, made: 2026-11-24, restored: 2026-11-24}
+  - {of: store, place: IE, made: 2026-11-22}
+  - {of: keys, place: DE, made: 2026-11-01}
+  - {of: store, place: DE, made: 2026-11-30}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := r.BackupsOn(programme.DayOf(time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC)))
+	want := []register.Backup{{Of: "keys", Place: "DE", Made: "2026-11-01"}, {Of: "store", Place: "IE", Made: "2026-11-24", Restored: "2026-11-24"}}
+	if !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if _, err := register.Parse("r.yaml", []byte("format: domicile.register/v1\nbackups: [{of: store, place: Ireland, made: 2026-11-20}]\n")); err == nil {
+		t.Error("a place that is no country's code is taken")
 	}
 }

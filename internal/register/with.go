@@ -21,7 +21,7 @@ func (r *Register) With(more *Register) *Register {
 		Checks: slices.Concat(r.Checks, more.Checks), Contracts: slices.Concat(r.Contracts, more.Contracts), Assessments: slices.Concat(r.Assessments, more.Assessments),
 		Attestations: slices.Concat(r.Attestations, more.Attestations), Enablements: slices.Concat(r.Enablements, more.Enablements),
 		Announcements: slices.Concat(r.Announcements, more.Announcements), Objections: slices.Concat(r.Objections, more.Objections),
-		Pins: slices.Concat(r.Pins, more.Pins), Pauses: slices.Concat(r.Pauses, more.Pauses), Cases: slices.Concat(r.Cases, more.Cases),
+		Pins: slices.Concat(r.Pins, more.Pins), Pauses: slices.Concat(r.Pauses, more.Pauses), Cases: slices.Concat(r.Cases, more.Cases), Backups: slices.Concat(r.Backups, more.Backups),
 		Askings: r.Askings.With(more.Askings),
 	}
 }
