@@ -94,7 +94,7 @@ func TestKilledDuringDeliveries(t *testing.T) {
 	if soak {
 		rounds = 40
 	}
-	onBothStores(t, func(t *testing.T, kind string) {
+	onBothStoresAtOnce(t, func(t *testing.T, kind string) {
 		rc := newRecipient(t, 0)
 		w := newWorld(t, kind, rc.destinations(screener))
 		rc.meet(w)
@@ -211,7 +211,7 @@ func (x *writers) inOrder(rc *recipient) {
 // Somebody is erased while the recipient holds a delivery with their words: when it answers, the rest of
 // the delivery has been cut off, and no byte of theirs comes after it.
 func TestErasedDuringADelivery(t *testing.T) {
-	onBothStores(t, func(t *testing.T, kind string) {
+	onBothStoresAtOnce(t, func(t *testing.T, kind string) {
 		rc := newRecipient(t, 4<<10) // what is on its way lies with the sender
 		w := newWorld(t, kind, rc.destinations(screener))
 		rc.meet(w)

@@ -21,7 +21,7 @@ const counter = idleAt
 // The node is killed while a pseudonymised and an aggregated flow deliver to recipients that hang up, refuse
 // and are late, as TestKilledDuringDeliveries has it for a clear one.
 func TestKilledDuringDeliveriesInOtherForms(t *testing.T) {
-	onBothStores(t, func(t *testing.T, kind string) {
+	onBothStoresAtOnce(t, func(t *testing.T, kind string) {
 		rc := newRecipient(t, 0)
 		began := time.Now()
 		w := newWorld(t, kind, rc.destinations(analyst, counter))

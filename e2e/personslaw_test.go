@@ -14,7 +14,7 @@ const verifying, verifier = "verification_delivery", "sp-15"
 // TheLawThatAPersonBrings: who lives in Germany or has a Brazilian number brings that law into a region in
 // the US. Nothing of them leaves by a flow that US law alone allows, until they declare that they have moved.
 func TestTheLawThatAPersonBrings(t *testing.T) {
-	onBothStores(t, func(t *testing.T, kind string) {
+	onBothStoresAtOnce(t, func(t *testing.T, kind string) {
 		rc := newRecipient(t, 0)
 		w := newWorld(t, kind, rc.destinations(verifier))
 		rc.meet(w)

@@ -110,7 +110,7 @@ func messageFrom(phone, id string) m {
 // if that knows them by the flow alone, and is on its list if it knows them otherwise, too; a trait that
 // an identify call changes is one correction. kill -9 of both regions in between loses none of it.
 func TestAnotherRegionIsToldOfWhatWasItsData(t *testing.T) {
-	onBothStores(t, func(t *testing.T, kind string) {
+	onBothStoresAtOnce(t, func(t *testing.T, kind string) {
 		w2 := serveRegion(t, kind, "us1", "")
 		w2.serveReady()
 		us1 := w2.withAcme(t, map[string]string{"flow": "native", "native": "native"})
@@ -191,7 +191,7 @@ func states(all []notice) map[string]int {
 // Who had something of a person before they moved is told by the old home when they are erased at the new
 // one, though all was killed after the erasure was acknowledged.
 func TestWhoHadSomethingOfAMoverIsToldAfterAKill(t *testing.T) {
-	onBothStores(t, func(t *testing.T, kind string) {
+	onBothStoresAtOnce(t, func(t *testing.T, kind string) {
 		var mu sync.Mutex
 		records, told := 0, map[string]string{}
 		hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

@@ -84,6 +84,14 @@ func onBothStores(t *testing.T, f func(t *testing.T, kind string)) {
 	}
 }
 
+// onBothStoresAtOnce is onBothStores for what mostly waits: for a window to end, for a node to be back.
+func onBothStoresAtOnce(t *testing.T, f func(t *testing.T, kind string)) {
+	onBothStores(t, func(t *testing.T, kind string) {
+		t.Parallel()
+		f(t, kind)
+	})
+}
+
 // A setting changes a world before it starts.
 type setting func(*world)
 
