@@ -36,7 +36,7 @@ func (r *region) changed(facts string, pairs ...string) {
 	r.t.Helper()
 	fsys, changed := fstest.MapFS{}, 0
 	all := examples.Communications()
-	names, err := fs.Glob(all, "*")
+	names, err := fs.Glob(all, "*.*")
 	if err != nil {
 		r.t.Fatal(err)
 	}
