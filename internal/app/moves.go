@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"domicile.dev/internal/fault"
@@ -86,30 +87,35 @@ func (n *Node) tenantID(no uint32) string {
 // tell gives the target the proof. It returns nil when the person is at home there, or was and has been
 // erased or moved on.
 func (n *Node) tell(ctx context.Context, client *http.Client, d plane.Delivery) error {
-	peer, known := n.Config.Peers[d.Region]
+	return n.tellRegion(ctx, client, d.Region, d.Move, "activate", proof{d.Caller.TenantID, d.Proof}, http.StatusNoContent, http.StatusGone, http.StatusMisdirectedRequest)
+}
+
+// tellRegion posts what is to be said of a move to another region. It is an error when that answers something
+// else than what is done.
+func (n *Node) tellRegion(ctx context.Context, client *http.Client, region, move, verb string, what any, done ...int) error {
+	peer, known := n.Config.Peers[region]
 	if !known {
-		return fmt.Errorf("region %s is no peer any more", d.Region)
+		return fmt.Errorf("region %s is no peer any more", region)
 	}
-	body, err := json.Marshal(proof{d.Caller.TenantID, d.Proof})
+	body, err := json.Marshal(what)
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, peer.URL+"/moves/"+url.PathEscape(d.Move)+"/activate", bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, peer.URL+"/moves/"+url.PathEscape(move)+"/"+verb, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
 	res, err := client.Do(req)
 	if err != nil {
-		return fmt.Errorf("tell region %s: %w", d.Region, err)
+		return fmt.Errorf("tell region %s: %w", region, err)
 	}
 	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10))
 	_ = res.Body.Close()
-	switch res.StatusCode {
-	case http.StatusNoContent, http.StatusGone, http.StatusMisdirectedRequest:
-		return nil
+	if !slices.Contains(done, res.StatusCode) {
+		return fmt.Errorf("region %s answers %s", region, res.Status)
 	}
-	return fmt.Errorf("region %s answers %s", d.Region, res.Status)
+	return nil
 }
 
 // hearMove takes another region's word that somebody has left it. The proof is all that it needs: it

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 
 	"domicile.dev/internal/fault"
 	"domicile.dev/internal/plane"
@@ -48,29 +47,7 @@ func (n *Node) tellWords(ctx context.Context, client *http.Client) (failed error
 }
 
 func (n *Node) tellWord(ctx context.Context, client *http.Client, w *plane.OwedWord) error {
-	peer, known := n.Config.Peers[w.Peer]
-	if !known {
-		return fmt.Errorf("region %s is no peer any more", w.Peer)
-	}
-	body, err := json.Marshal(word{w.Caller.TenantID, w.ID, w.Kind, w.Receipt, w.MAC})
-	if err != nil {
-		return err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, peer.URL+"/moves/"+url.PathEscape(w.Move)+"/tell", bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	res, err := client.Do(req)
-	if err != nil {
-		return fmt.Errorf("tell region %s: %w", w.Peer, err)
-	}
-	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10))
-	_ = res.Body.Close()
-	if res.StatusCode != http.StatusNoContent {
-		return fmt.Errorf("region %s answers %s", w.Peer, res.Status)
-	}
-	return nil
+	return n.tellRegion(ctx, client, w.Peer, w.Move, "tell", word{w.Caller.TenantID, w.ID, w.Kind, w.Receipt, w.MAC}, http.StatusNoContent)
 }
 
 // readWord reads one word and nothing behind it.
