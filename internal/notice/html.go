@@ -16,7 +16,7 @@ var css string
 func CSS() string { return css }
 
 // say makes phrases in templates: {{say .Language "Contents"}}.
-var say = template.FuncMap{"say": phrase.Say}
+var say = template.FuncMap{"say": phrase.Say, "linked": linked}
 
 func parsed(name, text string) *template.Template {
 	return template.Must(template.New(name).Funcs(say).Parse(text))
@@ -43,7 +43,7 @@ var page = parsed("page", `<!doctype html>
 `)
 
 var body = parsed("notice", `{{define "facts"}}{{with .}}<dl>{{range .}}
-<div><dt>{{.Label}}<dd>{{range $i, $v := .Values}}{{if $i}}, {{end}}{{$v}}{{end}}</div>{{end}}
+<div><dt>{{.Label}}<dd>{{range $i, $v := .Values}}{{if $i}}, {{end}}{{linked $v}}{{end}}</div>{{end}}
 </dl>{{end}}{{end}}
 {{define "table"}}{{with .Table}}<div class="wide" role="region" aria-label="{{$.Title}}" tabindex="0"><table>
 <thead><tr>{{range .Head}}<th scope="col">{{.}}</th>{{end}}</tr></thead>

@@ -12,7 +12,9 @@ func (f *plain) put(label string, values ...string) {
 			full = append(full, v)
 		}
 	}
-	if len(full) > 0 {
+	if n := len(*f); n > 0 && (*f)[n-1].Label == label { // said of more than one
+		(*f)[n-1].Values = append((*f)[n-1].Values, full...)
+	} else if len(full) > 0 {
 		*f = append(*f, Fact{label, full, label})
 	}
 }
